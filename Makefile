@@ -1,0 +1,54 @@
+# Everything runs in .venv, which `make` builds by itself; nothing outside this folder is changed.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help book test lab refresh experiments bench pins clean
+
+VENV := .venv/bin/python
+# The first Python on the path that the pinned packages support.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+  $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
+READY := .venv/.ready
+NOTEBOOKS := $(sort $(wildcard book/*.ipynb))
+EXPERIMENTS := $(sort $(wildcard experiments/[a-z]*.py))
+BENCHMARKS := $(sort $(wildcard benchmarks/[a-z]*.py))
+
+help:  ## say what can be made (this list)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+book: $(READY)  ## build the book and say where it is
+	@$(VENV) tools/build_book.py
+
+test: $(READY)  ## everything that must hold: style, unit tests, exercises, pages in a browser, every notebook
+	$(VENV) -m ruff check .
+	@$(VENV) tools/build_book.py
+	$(VENV) -m pytest tests
+	$(if $(NOTEBOOKS),$(VENV) -m pytest -v --nbval --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with tests/nbval.cfg $(NOTEBOOKS))
+
+lab: $(READY)  ## open the chapters in JupyterLab
+	$(VENV) -m jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/book
+
+refresh: $(READY)  ## run every chapter again and store its outputs
+	$(VENV) tools/refresh.py
+
+experiments: $(READY)  ## run the long experiments whose results the chapters plot (hours)
+	@set -e; for script in $(EXPERIMENTS); do echo "== $$script"; $(VENV) $$script; done
+
+bench: $(READY)  ## measure speed and memory
+	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(VENV) $$script; done
+	@$(if $(BENCHMARKS),,echo "There are no benchmarks yet.")
+
+pins: $(READY)  ## choose the newest versions again and write them to requirements.txt
+	$(VENV) -m pip install --quiet uv
+	$(VENV) -m uv pip compile --universal --fork-strategy fewest --python-version 3.11 --extra book --extra test \
+	  --no-emit-index-url --no-annotate --no-header --upgrade --quiet -o requirements.txt pyproject.toml
+	echo "-e ." >> requirements.txt
+
+clean:  ## remove what was built (.venv stays: remove it by hand)
+	rm -rf book/_build .pytest_cache .ruff_cache .hypothesis
+	find attnlib experiments tests tools book -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and none is on the path." >&2; exit 1; }
+	@test -x $(VENV) || $(PYTHON) -m venv .venv
+	$(VENV) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $(READY)
