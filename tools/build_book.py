@@ -1,12 +1,13 @@
 """Build the book into book/_build/html, unless it is there and newer than all it is made from.
 
-    python tools/build_book.py [--force]
+    python tools/build_book.py
 
 A build always starts from nothing: Sphinx reports a warning only for the pages it reads again, so a
-second, incremental build would pass over what the first one refused.
+second, incremental build would pass over what the first one refused, and keep pages that are gone.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,8 +36,8 @@ def is_fresh():
 
 def build():
     """Build every page, with each warning an error; return the exit status."""
-    STAMP.unlink(missing_ok=True)
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", "book", "--all"]
+    shutil.rmtree(HTML.parent, ignore_errors=True)
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", "book"]
     command += ["--config", str(ROOT / "_config.yml"), "--toc", str(ROOT / "_toc.yml"), "--path-output", "book"]
     command += ["-W", "-n", "--keep-going", "-q"]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONUTF8": "1"}, stdin=subprocess.DEVNULL)
@@ -46,7 +47,7 @@ def build():
 
 
 def main():
-    if "--force" in sys.argv[1:] or not is_fresh():
+    if not is_fresh():
         status = build()
         if status:
             print("The book was not built: see the warnings above.", file=sys.stderr)

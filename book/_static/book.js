@@ -1,0 +1,23 @@
+// Before the page is drawn: light or dark as the system says, so that nothing flashes.
+const root = document.documentElement;
+if (root.dataset.theme === "auto") {
+  root.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
+
+// A link to something folded away opens it: <details>, and the theme's dropdowns, which are buttons.
+function unfold() {
+  const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!target) return;
+  for (let element = target; element; element = element.parentElement) {
+    if (element.tagName === "DETAILS") element.open = true;
+    if (element.classList.contains("toggle-hidden")) element.querySelector(".toggle-button")?.click();
+  }
+  target.scrollIntoView();
+}
+addEventListener("hashchange", unfold);
+addEventListener("load", unfold);
+
+// Paper is white.
+let screen_theme;
+addEventListener("beforeprint", () => { screen_theme = root.dataset.theme; root.dataset.theme = "light"; });
+addEventListener("afterprint", () => { root.dataset.theme = screen_theme; });
