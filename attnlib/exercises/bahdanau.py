@@ -1,0 +1,552 @@
+"""Exercises of chapter 03, "Align and translate"."""
+
+import sys
+
+import numpy as np
+
+from attnlib import reference as ref
+from attnlib.exercises.machine import exercise
+from attnlib.exercises.sandbox import Finding
+
+
+def _score_cases(rng):
+    query, keys = np.array([[[0.5], [-1.0]]]), np.array([[[0.0], [1.0], [2.0]]])
+    yield "two queries, three keys, all one wide", (query, keys, np.eye(1), np.eye(1), np.array([2.0]))
+    yield "two sentences", (
+        rng.normal(size=(2, 4, 3)),
+        rng.normal(size=(2, 5, 6)),
+        rng.normal(size=(3, 7)),
+        rng.normal(size=(6, 7)),
+        rng.normal(size=7),
+    )
+    yield "one query, large numbers", tuple(
+        30 * rng.normal(size=shape) for shape in [(3, 1, 2), (3, 4, 2), (2, 2), (2, 2), (2,)]
+    )
+
+
+@exercise(
+    _score_cases,
+    hints=[
+        "Project both sides to `units` numbers first: `query @ w_query` and `keys @ w_keys`. Every query then meets "
+        "every key: which shapes broadcast to (batch, target_len, source_len, units)?",
+        "`projected_query[:, :, None, :] + projected_keys[:, None, :, :]` holds every pair. What is left is `np.tanh` "
+        "and a product with `v`.",
+    ],
+)
+def additive_scores(query, keys, w_query, w_keys, v):
+    """e_ij = v . tanh(query_i w_query + key_j w_keys), for every query i and key j of each sentence.
+
+    query: (batch, target_len, query_dim). keys: (batch, source_len, key_dim).
+    w_query: (query_dim, units). w_keys: (key_dim, units). v: (units,).
+    Returns scores (batch, target_len, source_len).
+    """
+    projected_query = (query @ w_query)[:, :, None, :]  # (batch, target_len, 1, units)
+    projected_keys = (keys @ w_keys)[:, None, :, :]  # (batch, 1, source_len, units)
+    return np.tanh(projected_query + projected_keys) @ v  # (batch, target_len, source_len)
+
+
+def _pairs(query, keys, w_query, w_keys):
+    return (query @ w_query)[:, :, None, :], (keys @ w_keys)[:, None, :, :]
+
+
+@additive_scores.wrong("tanh is missing: without it the query adds the same number to every key's score.")
+def without_tanh(query, keys, w_query, w_keys, v):
+    one, other = _pairs(query, keys, w_query, w_keys)
+    return (one + other) @ v
+
+
+@additive_scores.wrong("You add two tanh. Take the tanh of the sum: else the query changes no weight.")
+def tanh_before_the_sum(query, keys, w_query, w_keys, v):
+    one, other = _pairs(query, keys, w_query, w_keys)
+    return (np.tanh(one) + np.tanh(other)) @ v
+
+
+@additive_scores.wrong("You take tanh after the product with v. It belongs before: v weighs the hidden units.")
+def tanh_last(query, keys, w_query, w_keys, v):
+    one, other = _pairs(query, keys, w_query, w_keys)
+    return np.tanh((one + other) @ v)
+
+
+@additive_scores.wrong("v is missing: you add the hidden units up, and each should count v times.")
+def without_v(query, keys, w_query, w_keys, v):
+    one, other = _pairs(query, keys, w_query, w_keys)
+    return np.tanh(one + other).sum(axis=-1)
+
+
+@additive_scores.wrong("You multiply the two projections. The additive score adds them; the product is Luong's.")
+def multiplied(query, keys, w_query, w_keys, v):
+    one, other = _pairs(query, keys, w_query, w_keys)
+    return np.tanh(one * other) @ v
+
+
+@additive_scores.wrong("Your scores are (batch, source_len, target_len): queries are the rows, keys the columns.")
+def transposed(query, keys, w_query, w_keys, v):
+    return additive_scores.solve(keys, query, w_keys, w_query, v)
+
+
+@additive_scores.wrong("These are weights already. Return the scores, before the softmax.")
+def weights_already(query, keys, w_query, w_keys, v):
+    return ref.softmax(ref.additive_scores(query, keys, w_query, w_keys, v))
+
+
+@additive_scores.wrong("The query is missing from your scores: every target position gets the same ones.")
+def without_query(query, keys, w_query, w_keys, v):
+    return additive_scores.solve(0 * query, keys, w_query, w_keys, v)
+
+
+def _attend_cases(rng):
+    scores, values = np.array([[[0.0, 1.0, 2.0], [1.0, 1.0, 3.0]]]), np.array([[[1.0], [2.0], [4.0]]])
+    yield "two queries, three words, no mask", (scores, values)
+    yield "the last word is padding", (scores, values, np.array([[True, True, False]]))
+    scores, values = rng.normal(size=(3, 4, 5)), rng.normal(size=(3, 5, 2))
+    mask = np.arange(5) < np.array([[5], [1], [3]])
+    yield "three sentences of 5, 1 and 3 words", (scores, values, mask)
+    yield "negative scores, padding first", (scores - 5, values, mask[:, ::-1])
+    scores = np.array([[[1000.0, 999.0, -1000.0]], [[-1000.0, -1001.0, -5000.0]]])
+    values = rng.normal(size=(2, 3, 2))
+    yield "scores of 1000", (scores, values)
+    scores = np.array([[[1000.0, 1.0, 2.0]], [[0.0, 1.0, 900.0]]])
+    mask = np.array([[False, True, True], [True, True, False]])
+    yield "a padded word with a score of 1000", (scores, values, mask)
+    yield "a sentence with nothing to attend to", (np.ones((2, 1, 3)), values, mask & [[False], [True]])
+
+
+@exercise(
+    _attend_cases,
+    hints=[
+        "`np.where(mask[:, None, :], scores, -np.inf)` takes padding out before anything else is computed, for "
+        "exp(-inf) = 0. Think of `mask=None` as a mask of True.",
+        "Subtract each row's maximum before `np.exp`. Where a row has nothing to attend to, that maximum is -inf and "
+        "the sum is 0: put 0 and 1 in their places with `np.where`. The context is `weights @ values`.",
+    ],
+    returns=("context", "weights"),
+)
+def attend(scores, values, mask=None):
+    """weights = softmax(scores) over the source, context = weights @ values.
+
+    scores: (batch, target_len, source_len). values: (batch, source_len, value_dim).
+    mask: (batch, source_len), True = may be attended; None means all may.
+    Returns context (batch, target_len, value_dim) and weights (batch, target_len, source_len). Padding gets weight 0;
+    a sentence with nothing to attend to gets zero weights and a zero context.
+    """
+    if mask is not None:
+        scores = np.where(mask[:, None, :], scores, -np.inf)  # (batch, target_len, source_len)
+    highest = scores.max(axis=-1, keepdims=True)  # (batch, target_len, 1)
+    exponentials = np.exp(scores - np.where(highest == -np.inf, 0, highest))
+    total = exponentials.sum(axis=-1, keepdims=True)
+    weights = exponentials / np.where(total == 0, 1, total)
+    return weights @ values, weights
+
+
+def _softmax(scores, axis=-1):
+    exponentials = np.exp(scores - scores.max(axis=axis, keepdims=True))
+    return exponentials / exponentials.sum(axis=axis, keepdims=True)
+
+
+def _allowed(scores, mask):
+    return np.ones(scores[:, :1].shape, bool) if mask is None else mask[:, None, :]
+
+
+@attend.wrong("Your weights sum to one over the decoder's steps, not over the source: softmax over the last axis.")
+def softmax_over_steps(scores, values, mask=None):
+    weights = _softmax(np.where(_allowed(scores, mask), scores, -1e9), axis=1)
+    return weights @ values, weights
+
+
+@attend.wrong("Your weights sum to one over the batch: the softmax runs over the last axis.")
+def softmax_over_batch(scores, values, mask=None):
+    weights = _softmax(np.where(_allowed(scores, mask), scores, -1e9), axis=0)
+    return weights @ values, weights
+
+
+@attend.wrong("Your weights sum to one over the whole sentence pair: each target position has a softmax of its own.")
+def softmax_over_both(scores, values, mask=None):
+    weights = _softmax(np.where(_allowed(scores, mask), scores, -1e9), axis=(1, 2))
+    return weights @ values, weights
+
+
+@attend.wrong("Your function ignores the mask: padding gets weight.")
+def mask_ignored(scores, values, mask=None):
+    weights = _softmax(scores)
+    return weights @ values, weights
+
+
+@attend.wrong("You multiply the scores by the mask. A score of 0 is still a score: exp(0) = 1. Use -inf.")
+def mask_times_scores(scores, values, mask=None):
+    weights = _softmax(scores * _allowed(scores, mask))
+    return weights @ values, weights
+
+
+@attend.wrong("You set padding to zero after the softmax, so the weights no longer sum to one. Mask before it.")
+def mask_after_softmax(scores, values, mask=None):
+    weights = _softmax(scores) * _allowed(scores, mask)
+    return weights @ values, weights
+
+
+@attend.wrong("Your mask is turned round: True means that a word may be attended.")
+def mask_inverted(scores, values, mask=None):
+    return attend.solve(scores, values, None if mask is None else ~mask)
+
+
+@attend.wrong("exp overflows at a score of 1000. Subtract each row's maximum first.")
+def overflows(scores, values, mask=None):
+    exponentials = np.exp(scores) * _allowed(scores, mask)
+    total = exponentials.sum(axis=-1, keepdims=True)
+    weights = exponentials / np.where(total == 0, 1, total)
+    return weights @ values, weights
+
+
+@attend.wrong("The maximum you subtract may be a padded word's, and then every real one underflows. Mask first.")
+def maximum_over_padding(scores, values, mask=None):
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True)) * _allowed(scores, mask)
+    total = exponentials.sum(axis=-1, keepdims=True)
+    weights = exponentials / np.where(total == 0, 1, total)
+    return weights @ values, weights
+
+
+@attend.wrong("With nothing to attend to, -1e9 everywhere gives equal weights, on padding. Those rows should be zeros.")
+def equal_weights_for_nothing(scores, values, mask=None):
+    weights = _softmax(np.where(_allowed(scores, mask), scores, -1e9))
+    return weights @ values, weights
+
+
+@attend.wrong("With nothing to attend to, the row is 0 / 0, which is NaN. Those rows should be zeros.")
+def nan_for_nothing(scores, values, mask=None):
+    weights = _softmax(np.where(_allowed(scores, mask), scores, -np.inf))
+    return weights @ values, weights
+
+
+@attend.wrong("You return the two in the wrong order: the context first, then the weights.")
+def order_swapped(scores, values, mask=None):
+    return attend.solve(scores, values, mask)[::-1]
+
+
+def _cell(rng, input_dim, units):
+    w_input, w_state = rng.normal(size=(input_dim, units)), rng.normal(size=(units, units))
+
+    def gru(inputs, state):
+        widths = np.shape(inputs)[-1], np.shape(state)[-1]
+        if widths != (input_dim, units):
+            raise ValueError(
+                f"gru(inputs, state) takes inputs [word ; context] of width {input_dim} and a state of width {units}, "
+                f"got {widths[0]} and {widths[1]}"
+            )
+        return 0.5 * state + 0.5 * np.tanh(inputs @ w_input + state @ w_state)
+
+    return gru
+
+
+def _step_arguments(rng, state, word, annotations, mask, attention_units):
+    weights = [rng.normal(size=(width, attention_units)) for width in (state.shape[-1], annotations.shape[-1])]
+    gru = _cell(rng, word.shape[-1] + annotations.shape[-1], state.shape[-1])
+    return state, word, annotations, mask, *weights, rng.normal(size=attention_units), gru
+
+
+def _step_cases(rng):
+    state, word, annotations = np.array([[1.0]]), np.array([[0.5]]), np.array([[[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]]])
+    yield "one sentence of two words and one padded", _step_arguments(
+        rng, state, word, annotations, np.array([[True, True, False]]), 1
+    )
+    for lengths in ([5, 2, 4], [3, 3, 3]):
+        state, word = rng.normal(size=(3, 4)), rng.normal(size=(3, 2))
+        mask = np.arange(5) < np.array(lengths)[:, None]
+        yield "three sentences", _step_arguments(rng, state, word, rng.normal(size=(3, 5, 6)), mask, 7)
+
+
+@exercise(
+    _step_cases,
+    hints=[
+        "Four lines: scores, context and weights, the new state, return. `ref.additive_scores` and `ref.attend` of the "
+        "chapter do the first two, for target_len = 1.",
+        "The query is the *previous* state with an axis for target_len: `state[:, None, :]`. Take that axis off again "
+        "with `context[:, 0]`. The cell's input is `np.concatenate([word, context], axis=-1)`.",
+    ],
+    returns=("new_state", "context", "weights"),
+)
+def bahdanau_step(state, word, annotations, mask, w_query, w_keys, v, gru):
+    """One step of the decoder: s_{i-1} -> weights -> context c_i -> s_i = gru([y_{i-1} ; c_i], s_{i-1}).
+
+    state: (batch, units), s_{i-1}. word: (batch, embedding_dim), the embedding of y_{i-1}.
+    annotations: (batch, source_len, dim). mask: (batch, source_len). gru: function (inputs, state) -> new state.
+    Returns new_state (batch, units), context (batch, dim), weights (batch, source_len).
+    """
+    scores = ref.additive_scores(state[:, None, :], annotations, w_query, w_keys, v)  # (batch, 1, source_len)
+    context, weights = ref.attend(scores, annotations, mask)
+    context, weights = context[:, 0], weights[:, 0]  # (batch, dim), (batch, source_len)
+    new_state = gru(np.concatenate([word, context], axis=-1), state)
+    return new_state, context, weights
+
+
+@bahdanau_step.wrong("Your query is the new state. It needs the context, and so cannot be there yet: use s_{i-1}.")
+def query_is_the_new_state(state, word, annotations, mask, w_query, w_keys, v, gru):
+    new_state = bahdanau_step.solve(state, word, annotations, mask, w_query, w_keys, v, gru)[0]
+    _, context, weights = bahdanau_step.solve(new_state, word, annotations, mask, w_query, w_keys, v, gru)
+    return new_state, context, weights
+
+
+@bahdanau_step.wrong("The cell never sees the word y_{i-1}: its input is [word ; context].")
+def word_forgotten(state, word, annotations, mask, w_query, w_keys, v, gru):
+    return bahdanau_step.solve(state, word[:, :0], annotations, mask, w_query, w_keys, v, gru)
+
+
+@bahdanau_step.wrong("The cell never sees the context: its input is [word ; context].")
+def context_forgotten(state, word, annotations, mask, w_query, w_keys, v, gru):
+    _, context, weights = _attended(state, annotations, mask, w_query, w_keys, v)
+    return gru(word, state), context, weights
+
+
+def _attended(state, annotations, mask, w_query, w_keys, v):
+    context, weights = ref.attend(
+        ref.additive_scores(state[:, None, :], annotations, w_query, w_keys, v), annotations, mask
+    )
+    return None, context[:, 0], weights[:, 0]
+
+
+@bahdanau_step.wrong("The cell's input is [word ; context], in this order.")
+def context_before_word(state, word, annotations, mask, w_query, w_keys, v, gru):
+    _, context, weights = _attended(state, annotations, mask, w_query, w_keys, v)
+    return gru(np.concatenate([context, word], axis=-1), state), context, weights
+
+
+@bahdanau_step.wrong("Your step ignores the mask: padding gets weight.")
+def padding_attended(state, word, annotations, mask, w_query, w_keys, v, gru):
+    return bahdanau_step.solve(state, word, annotations, None, w_query, w_keys, v, gru)
+
+
+@bahdanau_step.wrong("The cell should continue from s_{i-1}, not from zeros.")
+def cell_from_zeros(state, word, annotations, mask, w_query, w_keys, v, gru):
+    return bahdanau_step.solve(state, word, annotations, mask, w_query, w_keys, v, lambda x, s: gru(x, 0 * s))
+
+
+@bahdanau_step.wrong("The axis of target_len is still there: take the one step out with [:, 0].")
+def axis_kept(state, word, annotations, mask, w_query, w_keys, v, gru):
+    new_state, context, weights = bahdanau_step.solve(state, word, annotations, mask, w_query, w_keys, v, gru)
+    return new_state[:, None], context[:, None], weights[:, None]
+
+
+@bahdanau_step.wrong("Your weights sum to one over the batch. Each sentence has a softmax of its own, over its words.")
+def softmax_over_the_batch(state, word, annotations, mask, w_query, w_keys, v, gru):
+    scores = ref.additive_scores(state[:, None, :], annotations, w_query, w_keys, v)[:, 0]
+    weights = _softmax(np.where(mask, scores, -1e9), axis=0)
+    context = (weights[:, :, None] * annotations).sum(axis=1)
+    return gru(np.concatenate([word, context], axis=-1), state), context, weights
+
+
+@bahdanau_step.wrong("You return the scores. The weights are their softmax.")
+def scores_for_weights(state, word, annotations, mask, w_query, w_keys, v, gru):
+    new_state, context, _ = bahdanau_step.solve(state, word, annotations, mask, w_query, w_keys, v, gru)
+    return new_state, context, ref.additive_scores(state[:, None, :], annotations, w_query, w_keys, v)[:, 0]
+
+
+def _link_cases(rng):
+    yield "four links, one of them wrong", (
+        {(0, 0), (1, 1), (2, 2), (3, 0)},
+        {(0, 0), (1, 1), (4, 4)},
+        {(2, 2), (2, 3)},
+    )
+    yield "a perfect alignment", ({(0, 1), (1, 0)}, {(0, 1), (1, 0)}, set())
+    yield "nothing right", ({(0, 1)}, {(1, 0)}, {(1, 1), (2, 2)})
+    for size in (12, 25, 40):
+        links, sure, possible = (
+            set(map(tuple, rng.integers(0, 7, (count, 2)).tolist())) for count in (size, size // 2, size)
+        )
+        yield "random links", (links, sure, possible - sure if size == 12 else possible | sure)
+
+
+@exercise(
+    _link_cases,
+    hints=[
+        "Sets do the counting: `len(links & sure)` is |A and S|.",
+        "A sure link is possible too, whether or not `possible` names it: `links & (sure | possible)`.",
+    ],
+)
+def alignment_error_rate(links, sure, possible):
+    """AER = 1 - (|A and S| + |A and P|) / (|A| + |S|), with sure links S among the possible ones P.
+
+    links, sure, possible: sets of (target_index, source_index); a sure link counts as possible even where `possible`
+    leaves it out. links or sure holds something. Returns a float, 0 for a perfect alignment.
+    """
+    possible = possible | sure
+    return 1 - (len(links & sure) + len(links & possible)) / (len(links) + len(sure))
+
+
+@alignment_error_rate.wrong("A sure link is possible too: take P as sure | possible.")
+def sure_not_possible(links, sure, possible):
+    return 1 - (len(links & sure) + len(links & (possible - sure))) / (len(links) + len(sure))
+
+
+@alignment_error_rate.wrong("This is the share that is right. The error rate is 1 minus it.")
+def accuracy(links, sure, possible):
+    return 1 - alignment_error_rate.solve(links, sure, possible)
+
+
+@alignment_error_rate.wrong("You divide by |A| + |P|. It is |A| + |S|: nobody has to find the possible links.")
+def possible_in_the_denominator(links, sure, possible):
+    possible = possible | sure
+    return 1 - (len(links & sure) + len(links & possible)) / (len(links) + len(possible))
+
+
+@alignment_error_rate.wrong("You never use the possible links: a link that is possible but not sure is no error.")
+def possible_ignored(links, sure, possible):
+    return 1 - 2 * len(links & sure) / (len(links) + len(sure))
+
+
+@alignment_error_rate.wrong("You treat possible links as sure ones, so missing one is an error. It should not be.")
+def all_sure(links, sure, possible):
+    possible = possible | sure
+    return 1 - 2 * len(links & possible) / (len(links) + len(possible))
+
+
+@alignment_error_rate.wrong("This is 1 - precision: a sure link that was not found must cost something.")
+def precision_alone(links, sure, possible):
+    return 1 - len(links & (possible | sure)) / len(links)
+
+
+@alignment_error_rate.wrong("This is 1 - recall: a wrong link must cost something.")
+def recall_alone(links, sure, possible):
+    return 1 - len(links & sure) / len(sure)
+
+
+def _drawing_cases(rng):
+    from matplotlib.figure import Figure
+
+    weights = np.array([[0.1, 0.2, 0.7], [0.8, 0.15, 0.05]])
+    source, target = ["the", "black", "cat"], ["chat", "noir"]
+    yield "two target words, three source words", (Figure().subplots(), weights, source, target)
+    words = "a b a c d".split()
+    yield "a repeated word", (Figure().subplots(), rng.dirichlet(np.ones(5), size=4), words, ["e", "f", "e", "g"])
+    yield "twelve words", (
+        Figure().subplots(),
+        rng.dirichlet(np.ones(9), size=12),
+        [f"source{i}" for i in range(9)],
+        [f"target{i}" for i in range(12)],
+    )
+
+
+def _look_at(attempt, ax, weights, source, target):
+    """What a reader would see: the numbers of the picture from top left on, and the words beside its cells."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    before = pyplot.get_fignums() if pyplot else []
+    try:
+        returned = attempt(ax, weights, source, target)
+    finally:
+        for number in set(pyplot.get_fignums() if pyplot else []).difference(before):
+            pyplot.close(number)
+    xy, numbers = _cells(ax)
+    FigureCanvasAgg(ax.figure).draw()
+    places = ax.transData.transform(xy.reshape(-1, 2)).reshape(xy.shape)  # (rows, columns, 2), in dots
+    left_right, top_down = np.argsort(places[0, :, 0]), np.argsort(-places[:, 0, 1])
+    return {
+        "The picture": numbers[top_down][:, left_right],
+        "The words beside the rows, from the top": _words(ax.yaxis, places[top_down, 0, 1], 1),
+        "The words of the columns, from the left": _words(ax.xaxis, places[0, left_right, 0], 0),
+        "What is returned": "ax" if returned is ax else "None" if returned is None else f"a {type(returned).__name__}",
+    }
+
+
+def _cells(ax):
+    """Centres (rows, columns, 2) in data coordinates, and values, of the one image or mesh on `ax`."""
+    from matplotlib.collections import QuadMesh
+
+    meshes = [mesh for mesh in ax.collections if isinstance(mesh, QuadMesh)]
+    if not ax.images and not meshes:
+        raise Finding("There is no heatmap on ax. Draw with ax.imshow(...), not with plt.imshow(...).")
+    if ax.images:
+        numbers = np.asarray(ax.images[0].get_array(), float)
+        left, right, bottom, top = ax.images[0].get_extent()
+        if ax.images[0].origin == "lower":
+            bottom, top = top, bottom
+        rows, columns = numbers.shape[:2]
+        x = left + (np.arange(columns) + 0.5) * (right - left) / columns
+        y = top + (np.arange(rows) + 0.5) * (bottom - top) / rows
+        return np.stack(np.meshgrid(x, y), axis=-1), numbers
+    corners = meshes[0].get_coordinates()  # (rows + 1, columns + 1, 2)
+    numbers = np.asarray(meshes[0].get_array(), float).reshape(corners.shape[0] - 1, corners.shape[1] - 1)
+    return (corners[:-1, :-1] + corners[1:, 1:] + corners[:-1, 1:] + corners[1:, :-1]) / 4, numbers
+
+
+def _words(axis, places, coordinate):
+    """For each place along the axis (in dots), the tick label that stands there, or "" where there is none."""
+    words = [""] * len(places)
+    for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
+        spot = axis.axes.transData.transform((tick.get_loc(), tick.get_loc()))[coordinate]
+        nearest = int(np.argmin(np.abs(places - spot)))
+        if abs(places[nearest] - spot) < abs(places[1] - places[0]) / 4:
+            words[nearest] += "".join(label.get_text() for label in (tick.label1, tick.label2) if label.get_visible())
+    return words
+
+
+@exercise(
+    _drawing_cases,
+    hints=[
+        "`ax.imshow(weights)` puts row 0 at the top, as wanted here.",
+        "`ax.set_xticks(range(len(source)), source)` sets places and words together. `ax.set_xticklabels` alone puts "
+        "the words at whatever ticks there are.",
+    ],
+    observe=_look_at,
+)
+def draw_alignment(ax, weights, source, target):
+    """Draw weights as a heatmap: target words down the rows, the first at the top, source words along the columns.
+
+    ax: matplotlib Axes. weights: (target_len, source_len). source, target: lists of words, every one a tick label.
+    Returns ax.
+    """
+    ax.imshow(weights, cmap="Blues", vmin=0)
+    ax.set_xticks(range(len(source)), source, rotation=90)
+    ax.set_yticks(range(len(target)), target)
+    ax.set_xlabel("source")
+    ax.set_ylabel("target")
+    return ax
+
+
+@draw_alignment.wrong("The picture is transposed: target words are the rows, source words the columns.")
+def picture_transposed(ax, weights, source, target):
+    return draw_alignment.solve(ax, weights.T, target, source)
+
+
+@draw_alignment.wrong("The first target word is at the bottom. Leave imshow's origin alone, or turn the y axis round.")
+def upside_down(ax, weights, source, target):
+    draw_alignment.solve(ax, weights, source, target).invert_yaxis()
+    return ax
+
+
+@draw_alignment.wrong("The ticks carry numbers, not words.")
+def no_words(ax, weights, source, target):
+    ax.imshow(weights)
+    ax.set_xticks(range(len(source)))
+    ax.set_yticks(range(len(target)))
+    return ax
+
+
+@draw_alignment.wrong("The words stand on the wrong axes: source along the columns, target down the rows.")
+def words_swapped(ax, weights, source, target):
+    ax.imshow(weights)
+    ax.set_xticks(range(len(target)), target)
+    ax.set_yticks(range(len(source)), source)
+    ax.set_ylim(len(target) - 0.5, -0.5)
+    ax.set_xlim(-0.5, len(source) - 0.5)
+    return ax
+
+
+@draw_alignment.wrong("The words are shifted by one: tick 0 is the first column's centre.")
+def words_shifted(ax, weights, source, target):
+    ax.imshow(weights)
+    ax.set_xticks(np.arange(len(source)) + 1, source)
+    ax.set_yticks(np.arange(len(target)) + 1, target)
+    ax.set_ylim(len(target) - 0.5, -0.5)
+    ax.set_xlim(-0.5, len(source) - 0.5)
+    return ax
+
+
+@draw_alignment.wrong("You return nothing: return ax, so that a caller can go on drawing.")
+def ax_not_returned(ax, weights, source, target):
+    draw_alignment.solve(ax, weights, source, target)
+
+
+@draw_alignment.wrong("You drew on another picture. Draw on the ax that is given.")
+def drawn_elsewhere(ax, weights, source, target):
+    from matplotlib.figure import Figure
+
+    return draw_alignment.solve(Figure().subplots(), weights, source, target)

@@ -1,0 +1,265 @@
+"""Running a learner's function so that nothing it does can hurt the notebook.
+
+The call stays in the thread that asked for it: no subprocess, no signal, no pickling, so this works in a kernel, on
+Windows, and with functions defined in a cell. A second thread, the watchdog, raises `TimeUp` in the first when the
+time is over. Only plain values leave this module: what the learner's function returned is copied inside the guard.
+"""
+
+import contextlib
+import ctypes
+import functools
+import io
+import linecache
+import sys
+import threading
+import types
+
+import numpy as np
+
+KEPT_CHARACTERS = 10_000  # of what the code prints
+LARGEST = 100_000  # numbers or items in a result; the answers have a few dozen
+
+# Taken now: a learner may replace the functions of numpy, and we go on with these.
+_NDARRAY, _GENERIC, _ERRSTATE, _PRINTOPTIONS = np.ndarray, np.generic, np.errstate, np.printoptions
+_NUMPY = {
+    (module, name): value
+    for module in (np, np.linalg, np.random)
+    for name, value in vars(module).items()
+    if callable(value) and not name.startswith("_")
+}
+
+
+class Finding(Exception):
+    """A plain sentence about the learner's result, raised by an exercise's own `observe`."""
+
+
+class Strange:
+    """Stands for a returned object that no exercise wants; `what` describes it ("a generator")."""
+
+    def __init__(self, what):
+        self.what = what
+
+
+class Outcome:
+    """What one guarded call came to: a plain `value`, or a `problem` in words; and what was printed."""
+
+    def __init__(self, value=None, problem=None, attempted=True, timed_out=False):
+        self.value, self.problem, self.attempted, self.timed_out = value, problem, attempted, timed_out
+        self.printed = ""
+
+
+def run(call, blame, seconds):
+    """Call `call()` for at most `seconds` and return its Outcome.
+
+    Blame: the learner's function, whose file tells which line of a traceback is theirs.
+    Raises nothing, whatever the code does; standard output, numpy and the recursion limit are put back.
+    """
+    kept, limit, guard = _Kept(), sys.getrecursionlimit(), _Guard(lambda: _describe(call, blame), seconds, sys.stdout)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_no_kernel_exit())
+        stack.enter_context(contextlib.redirect_stdout(kept))
+        stack.enter_context(contextlib.redirect_stderr(kept))
+        stack.enter_context(_ERRSTATE(all="ignore"))
+        stack.enter_context(_PRINTOPTIONS())
+        outcome = guard.run()
+    sys.setrecursionlimit(limit)
+    replaced = replaced_numpy()
+    if replaced:
+        for (module, name), value in _NUMPY.items():
+            setattr(module, name, value)
+        outcome = Outcome(problem=f"Your code replaced {replaced}. It is put back now; restart the kernel to be sure.")
+    outcome.printed = kept.text()
+    return outcome
+
+
+@contextlib.contextmanager
+def _no_kernel_exit():
+    """In a kernel `exit()` raises nothing and ends the kernel a moment later: make it raise SystemExit instead."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is None:
+        yield
+        return
+    shell.ask_exit = sys.exit
+    try:
+        yield
+    finally:
+        del shell.ask_exit
+
+
+def replaced_numpy():
+    """The name of a numpy function that is no longer numpy's own, or None."""
+    for (module, name), value in _NUMPY.items():
+        if vars(module).get(name) is not value:
+            return f"{module.__name__}.{name}".replace("numpy", "np", 1)
+    return None
+
+
+class _Kept(io.TextIOBase):
+    """Standard output that keeps the first 10,000 characters and counts the rest."""
+
+    def __init__(self):
+        self.pieces, self.length = [], 0
+
+    def writable(self):
+        return True
+
+    def write(self, text):
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if self.length < KEPT_CHARACTERS:
+            self.pieces.append(text[: KEPT_CHARACTERS - self.length])
+        self.length += len(text)
+        return len(text)
+
+    def text(self):
+        cut = f"\n... and {self.length - KEPT_CHARACTERS:,} characters more" if self.length > KEPT_CHARACTERS else ""
+        return "".join(self.pieces).rstrip("\n") + cut
+
+
+# Both hold the interpreter's lock during the call, so neither can be torn apart by another thread.
+_raise_in = ctypes.PYFUNCTYPE(None, ctypes.c_ulong, ctypes.py_object)(("PyThreadState_SetAsyncExc", ctypes.pythonapi))
+_clear_in = ctypes.PYFUNCTYPE(None, ctypes.c_ulong, ctypes.c_void_p)(("PyThreadState_SetAsyncExc", ctypes.pythonapi))
+
+
+class _Guard:
+    """One call under a watchdog.
+
+    The interpreter raises a pending exception only at certain points: a call, a function's start, a jump back.
+    Code that swallows it (`except BaseException: pass` in a loop) would go on for ever if it came from the watchdog
+    alone. So creating the exception, which happens in the learner's thread at the moment it is caught, asks for the
+    next one: `TimeUp.__init__` is the C function that raises it. The handler meets it at its first call or jump, and
+    so does each handler further out.
+    """
+
+    def __init__(self, call, seconds, out):
+        self.call, self.seconds, self.out, self.done = call, seconds, out, False
+        thread = threading.get_ident()
+        self.time_up = type("TimeUp", (BaseException,), {})
+        self.interrupt = functools.partial(_raise_in, thread, self.time_up)
+        self.time_up.__init__ = staticmethod(self.interrupt)
+        self.clear = functools.partial(_clear_in, thread, None)
+        self.stop = threading.Event()
+
+    def run(self):
+        watchdog = threading.Thread(target=self.watch, daemon=True)
+        watchdog.start()
+        outcome = error = None
+        try:
+            outcome = self.call()
+            self.done = True
+        except BaseException as raised:
+            self.done = True
+            self.time_up.__init__ = BaseException.__init__
+            error = raised
+        self.clear()  # nothing between the call's end and this is a point at which a pending exception is raised
+        while True:
+            try:
+                self.stop.set()
+                watchdog.join()
+                self.clear()
+                break
+            except self.time_up:
+                pass
+        if error is None:
+            return outcome
+        if isinstance(error, self.time_up):
+            seconds = f"{self.seconds:g} seconds"
+            text = f"Your code was still running after {seconds}, and was stopped. Does a loop never end?"
+            return Outcome(problem=text, timed_out=True)
+        return Outcome(problem=f"Your code raised {type(error).__name__}.")
+
+    def watch(self):
+        if self.stop.wait(self.seconds):
+            return
+        for tick in range(sys.maxsize):
+            if self.done:
+                return
+            self.interrupt()
+            if tick == 100:  # two seconds later it still has not come back to Python
+                self.notice()
+            self.stop.wait(0.02)
+
+    def notice(self):
+        with contextlib.suppress(Exception):
+            self.out.write(
+                f"Still running after {self.seconds + 2:g} seconds, inside one call into compiled code that cannot be "
+                "stopped from here. Press Interrupt (the square); if that does not help, restart the kernel.\n"
+            )
+            self.out.flush()
+
+
+def _describe(call, blame):
+    """`call()`, with its value made plain and its exceptions in words. Runs under the guard."""
+    try:
+        return Outcome(plain(call()))
+    except Finding as finding:
+        return Outcome(problem=str(finding))
+    except NotImplementedError:
+        return Outcome(attempted=False)
+    except SystemExit:
+        return Outcome(problem="Your code asked Python to exit (sys.exit, exit or quit). Use return instead.")
+    except KeyboardInterrupt:
+        return Outcome(problem="Interrupted. Your code had not finished.")
+    except RecursionError as error:
+        return Outcome(problem="Your code calls itself without end (RecursionError)." + _line(error, blame))
+    except Exception as error:
+        try:
+            text = str(error)
+        except Exception:
+            text = "(its message cannot be read)"
+        text = text if len(text) <= 300 else text[:300] + " ..."
+        name = type(error).__name__
+        return Outcome(problem=f"Your code raised {name}: {text}" + _line(error, blame))
+
+
+def _line(error, blame):
+    """Where in the learner's code: ", in its line 3: `return query @ keys`"."""
+    code = getattr(blame, "__code__", None)
+    trace, number = error.__traceback__, None
+    while trace is not None and code is not None:
+        if trace.tb_frame.f_code.co_filename == code.co_filename:
+            number = trace.tb_lineno
+        trace = trace.tb_next
+    if number is None:
+        return ""
+    source = linecache.getline(code.co_filename, number).strip()
+    return f"\n  in line {number} of its cell" + (f": {source[:120]}" if source else "")
+
+
+def plain(value, depth=0):
+    """A copy of `value` made of numpy arrays, numbers, strings, and lists, tuples, sets or dicts of these.
+
+    Anything else comes back as Strange, so that no code of the learner's (an `__eq__`, a generator) runs later.
+    """
+    if value is None or value is Ellipsis or type(value) in (bool, int, float, complex, str):
+        return value
+    if isinstance(value, _GENERIC):
+        return plain(value.item()) if type(value.item()) in (bool, int, float, complex, str) else _strange(value)
+    if type(value) is _NDARRAY:
+        if value.dtype.kind not in "biufcU":
+            return Strange(f"an array of dtype {value.dtype}")
+        if value.size > LARGEST:
+            return Strange(f"an array of shape {value.shape}")
+        return value.copy() if value.ndim else value.item()
+    if type(value) in (list, tuple, set, frozenset, dict):
+        kind = type(value).__name__
+        if depth == 5 or len(value) > LARGEST:
+            return Strange(f"a {kind} {'nested too deep' if depth == 5 else f'of {len(value):,} items'}")
+        if type(value) is dict:
+            return {plain(key, depth + 1): plain(item, depth + 1) for key, item in value.items()}
+        return type(value)(plain(item, depth + 1) for item in value)
+    return _strange(value)
+
+
+def _strange(value):
+    if isinstance(value, types.GeneratorType):
+        return Strange("a generator (it uses yield where return is wanted)")
+    if isinstance(value, types.CoroutineType):
+        return Strange("a coroutine (it is defined with async def; def is wanted)")
+    if isinstance(value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)):
+        return Strange(f"the function {getattr(value, '__name__', '')}")
+    root = type(value).__module__.partition(".")[0]
+    name = type(value).__name__
+    if root in ("tensorflow", "torch", "jax", "jaxlib", "keras"):
+        return Strange(f"a {root} {name}")
+    return Strange(f"a {name}" if root in ("builtins", "__main__") else f"a {root} {name}")
