@@ -1,0 +1,102 @@
+"""Greedy decoding and beam search, compiled: one loop over the steps, which ends when every sentence has."""
+
+from attnlib.backend import tf
+from attnlib.vocabulary import Vocabulary
+
+
+def compiled(model):
+    """decode(source numbers, beam_width, limit) -> (tokens (batch, length), weights (batch, length, source_len) or
+    None), in NumPy. Traced once a beam width, whatever the lengths."""
+    signature = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((), tf.int32)]
+    graphs = {}
+
+    def decode(source, beam_width, limit):
+        if beam_width not in graphs:
+            search = (lambda s, n: greedy(model, s, n)) if beam_width == 1 else (
+                lambda s, n: beam(model, s, n, beam_width))  # fmt: skip
+            graphs[beam_width] = tf.function(search, input_signature=signature)
+        tokens, weights = graphs[beam_width](source, limit)
+        return tokens.numpy(), None if model.attention == "none" else weights.numpy()
+
+    return decode
+
+
+def _next(model, state, word, memory):
+    """One step for (batch,) words: the new state, log-probabilities (batch, vocabulary), weights (batch, source_len)."""
+    state, features, weights = model.decoder.step(state, model.target_embedding(word), memory)
+    if weights is None:
+        weights = tf.zeros((tf.shape(word)[0], 0))
+    return state, tf.nn.log_softmax(model.readout(features)), weights
+
+
+def greedy(model, source, limit):
+    """The likeliest word at every step. Returns tokens (batch, length) and weights (batch, length, source_len)."""
+    state, memory = model.encode(source)
+    batch = tf.shape(source)[0]
+    word = tf.fill((batch,), Vocabulary.start)
+    words = tf.TensorArray(tf.int32, 0, dynamic_size=True, element_shape=(None,))
+    looked = tf.TensorArray(tf.float32, 0, dynamic_size=True, element_shape=(None, None))
+
+    def body(t, word, state, ended, words, looked):
+        state, log_probability, weights = _next(model, state, word, memory)
+        word = tf.argmax(log_probability, -1, tf.int32)
+        word = tf.where(ended, Vocabulary.end, word)
+        return t + 1, word, state, ended | (word == Vocabulary.end), words.write(t, word), looked.write(t, weights)
+
+    *_, words, looked = tf.while_loop(
+        lambda t, word, state, ended, *_: (t < limit) & ~tf.reduce_all(ended),
+        body,
+        (0, word, state, tf.zeros((batch,), tf.bool), words, looked),
+    )
+    return tf.transpose(words.stack()), tf.transpose(looked.stack(), (1, 0, 2))
+
+
+def beam(model, source, limit, width):
+    """Beam search: at every step the `width` likeliest beginnings are kept, by their total log-probability.
+
+    A beginning that has ended stays as it is. Returns the likeliest at the end, as `greedy` does.
+    """
+    state, memory = model.encode(source)
+    batch, source_len, vocabulary = tf.shape(source)[0], tf.shape(source)[1], len(model.target_vocabulary)
+    # Beams of one sentence lie side by side: (batch, …) -> (batch * width, …).
+    state, memory = tf.nest.map_structure(lambda x: tf.repeat(x, width, axis=0), (state, memory))
+    source_len = 0 if model.attention == "none" else source_len
+    total = tf.tile([[0.0] + [-1e9] * (width - 1)], (batch, 1))  # all beams begin alike: count the first alone
+    stay = tf.where(tf.range(vocabulary) == Vocabulary.end, 0.0, -1e9)  # an ended beam can only end again
+    words = tf.fill((batch * width, 0), Vocabulary.end)
+    looked = tf.zeros((batch * width, 0, source_len))
+    word = tf.fill((batch * width,), Vocabulary.start)
+    first = tf.repeat(tf.range(batch) * width, width)  # number of each sentence's first beam
+
+    def body(t, word, state, ended, total, words, looked):
+        state, log_probability, weights = _next(model, state, word, memory)
+        log_probability = tf.where(ended[:, None], stay, log_probability)
+        candidates = tf.reshape(total, (-1, 1)) + log_probability  # (batch * width, vocabulary)
+        total, best = tf.math.top_k(tf.reshape(candidates, (batch, -1)), width)
+        best = tf.reshape(best, (-1,))
+        parent = first + best // vocabulary  # the beam that each new one continues
+        word = best % vocabulary
+        state, ended, words, looked, weights = tf.nest.map_structure(
+            lambda x: tf.gather(x, parent), (state, ended, words, looked, weights)
+        )
+        words = tf.concat([words, word[:, None]], 1)
+        looked = tf.concat([looked, weights[:, None]], 1)
+        return t + 1, word, state, ended | (word == Vocabulary.end), total, words, looked
+
+    *_, total, words, looked = tf.while_loop(
+        lambda t, word, state, ended, *_: (t < limit) & ~tf.reduce_all(ended),
+        body,
+        (0, word, state, tf.zeros((batch * width,), tf.bool), total, words, looked),
+        shape_invariants=(
+            tf.TensorShape(()), word.shape, tf.nest.map_structure(lambda x: x.shape, state), tf.TensorShape((None,)),
+            tf.TensorShape((None, None)), tf.TensorShape((None, None)), tf.TensorShape((None, None, None)),
+        ),  # fmt: skip
+    )
+    best = tf.range(batch) * width  # top_k sorts: the first beam is the likeliest
+    return tf.gather(words, best), tf.gather(looked, best)
+
+
+def forced_weights(model, source, before):
+    """Weights (batch, target_len, source_len) with the true words given, in NumPy."""
+    _, weights = model((tf.constant(source), tf.constant(before)), return_weights=True)
+    return weights.numpy()
