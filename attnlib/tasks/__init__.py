@@ -6,7 +6,8 @@ from operator import index
 def whole_number(value, name, minimum, maximum=None):
     """Return `value` as an int, or raise.
 
-    Raises TypeError when `value` is not a whole number (a bool is none), ValueError when it is below `minimum` or above `maximum`.
+    Raises TypeError when `value` is not a whole number (a bool is none), ValueError when it is below `minimum` or above
+    `maximum`.
     """
     try:
         number = None if isinstance(value, bool) else index(value)

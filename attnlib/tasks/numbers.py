@@ -1,7 +1,7 @@
 """Number words in two languages: "eighty-one thousand" → "quatre-vingt-un mille".
 
-A pair is (source_tokens, target_tokens). The words come from num2words and are split at spaces; commas are dropped, and a
-hyphen is a token of its own. Lengths are in tokens. Everything is drawn by `random.Random`: the same on every platform.
+A pair is (source_tokens, target_tokens). The words come from num2words and are split at spaces; commas are dropped,
+and a hyphen is a token of its own. Lengths are in tokens. `random.Random` draws the same numbers on every platform.
 
     train = numbers.pairs(8000)
     test = numbers.stratified(per_bin=100, exclude=train)
@@ -19,6 +19,7 @@ from num2words import CONVERTER_CLASSES
 from attnlib.tasks import whole_number
 
 MAX_DIGITS = 15  # up to the trillions
+EDGES = (0, 5, 10, 15, 20, 25, 30, 45)  # bins of source lengths; the longest English number has 34 tokens
 # Every language of num2words but those that stop short of 15 digits (en_IN, kn, te), never end (am), or say one number
 # in two ways (tet).
 LANGUAGES = tuple(sorted(set(CONVERTER_CLASSES) - {"am", "en_IN", "kn", "te", "tet"}))
@@ -31,6 +32,8 @@ def words(number, language="en"):
     Raises TypeError for a number that is not whole, ValueError for one out of range or an unknown language.
     """
     number = whole_number(number, "number", 0, 10**MAX_DIGITS - 1)
+    if not isinstance(language, str):
+        raise TypeError(f"language must be a string such as 'en', got {language!r}")
     return _converter(language).to_cardinal(number).replace(",", "").replace("-", " - ").split()
 
 
@@ -47,8 +50,7 @@ def pairs(n, max_digits=MAX_DIGITS, source="en", target="fr", seed=0, exclude=()
     return _fill(draw, (0, inf), n, max_digits, source, target, exclude)
 
 
-def stratified(per_bin=100, edges=(0, 5, 10, 15, 20, 25, 30, 45), max_digits=MAX_DIGITS, source="en", target="fr", seed=0,
-               exclude=()):
+def stratified(per_bin=100, edges=EDGES, max_digits=MAX_DIGITS, source="en", target="fr", seed=0, exclude=()):
     """Draw as `pairs` does, until each bin of *source* lengths, low ≤ length < high, holds `per_bin` numbers.
 
     edges: the bins' limits in tokens, increasing. The other arguments are those of `pairs`.
@@ -65,8 +67,8 @@ def stratified(per_bin=100, edges=(0, 5, 10, 15, 20, 25, 30, 45), max_digits=MAX
 def short(n, max_tokens, max_digits=MAX_DIGITS, source="en", target="fr", seed=0, exclude=()):
     """Draw `n` numbers whose source has at most `max_tokens` tokens, with the scale words balanced.
 
-    Numbers drawn as in `pairs` hardly ever say "billion" in few words. Here each group of three digits below the leading
-    one becomes 000 with probability 1/2, so that round numbers, "two trillion and six", are common.
+    Numbers drawn as in `pairs` hardly ever say "billion" in few words. Here each group of three digits below the
+    leading one becomes 000 with probability 1/2, so that round numbers, "two trillion and six", are common.
     The other arguments, what is returned and what is raised are those of `pairs`.
     """
     n = whole_number(n, "n", 1)
@@ -119,10 +121,12 @@ def _fill(draw, edges, per_bin, max_digits, source, target, exclude):
 
 
 def _refuse(bins, edges, per_bin, tried):
-    for found, low, high in zip(bins, edges, edges[1:]):
+    for found, (low, high) in zip(bins, pairwise(edges), strict=True):
         if len(found) < per_bin:
-            raise ValueError(f"found only {len(found)} of {per_bin} numbers of {low} ≤ length < {high} tokens among {tried}: "
-                             "ask for fewer, allow more lengths or digits, or exclude less")
+            raise ValueError(
+                f"found only {len(found)} of {per_bin} numbers of {low} ≤ length < {high} tokens among {tried} drawn: "
+                "ask for fewer, allow more lengths or digits, or exclude less"
+            )
 
 
 @cache
