@@ -1,0 +1,157 @@
+import io
+import os
+import subprocess
+import sys
+import warnings
+
+import matplotlib
+import matplotlib.figure
+import numpy as np
+import pytest
+from PIL import Image
+
+from attnlib import plots
+
+SOURCE, TARGET = "eighty - one thousand".split(), "quatre - vingt - un mille".split()
+
+
+@pytest.fixture
+def ax():
+    with matplotlib.rc_context():
+        plots.use_style()
+        figure = matplotlib.figure.Figure()
+        yield figure.add_subplot()
+
+
+def png(ax):
+    """The figure as PNG bytes, saved as a notebook saves it; a warning, such as for a missing letter, is an error."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ax.figure.savefig(buffer, bbox_inches="tight")
+    return buffer.getvalue()
+
+
+def test_plots_import_leaves_backend_and_tensorflow_alone():
+    code = (
+        "import sys, matplotlib; from attnlib import plots; plots.use_style(); "
+        "print('tensorflow' in sys.modules, 'keras' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert run.stdout.split() == ["False", "False", "False"]
+
+
+def test_alignment_has_a_row_a_target_token_and_a_column_a_source_token(ax):
+    weights = np.zeros((6, 4))
+    weights[5, 3] = 1
+    assert plots.alignment(ax, weights, SOURCE, TARGET) is ax
+    assert [label.get_text() for label in ax.get_xticklabels()] == SOURCE
+    assert [label.get_text() for label in ax.get_yticklabels()] == TARGET
+    assert ax.images[0].get_array().argmax() == 5 * 4 + 3
+    assert ax.images[0].get_clim() == (0, 1)
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first output word stands on top
+
+
+def test_alignment_outlines_gold_links_at_target_row_and_source_column(ax):
+    plots.alignment(ax, np.zeros((6, 4)), SOURCE, TARGET, gold={(5, 3)})
+    for patch in ax.patches:
+        x, y = patch.get_center()
+        assert (x, y) == pytest.approx((3, 5)) and not patch.get_fill()
+    assert len(ax.patches) == 2
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (6, 5), (6,), (1, 6, 4)])
+def test_alignment_refuses_weights_of_another_shape(ax, shape):
+    with pytest.raises(ValueError, match=r"weights should have shape \(6, 4\), got \(" + str(shape[0])):
+        plots.alignment(ax, np.zeros(shape), SOURCE, TARGET)
+
+
+def test_alignment_draws_tokens_that_look_like_mathematics(ax):
+    plots.alignment(ax, np.eye(4), ["$x^", "$", " ", r"\frac{"], ["_", "^", "{}", "a" * 40])
+    assert png(ax)
+    assert ax.get_xticklabels()[2].get_text() == "␣"
+    assert ax.get_yticklabels()[3].get_text() == "a" * 15 + "…"
+
+
+def test_alignment_thins_labels_that_would_overlap(ax):
+    plots.alignment(ax, np.eye(200), ["a"] * 200, ["b"] * 200)
+    assert len(ax.get_yticks()) <= 100
+    assert min(label.get_size() for label in ax.get_yticklabels()) >= 5
+
+
+def test_weight_colors_darken_without_a_break_in_grey():
+    red, green, blue, _ = plots.WEIGHT_COLORS(np.linspace(0, 1, 101)).T
+    grey = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    assert (np.diff(grey) < 0).all()
+
+
+def test_wilson_interval_hand_values():
+    # By hand, z = 2, 0 of 4: centre 4/8 = 1/2, half 2 sqrt(4/64) = 1/2, all over 1 + 4/4 = 2.
+    assert plots.wilson_interval(0, 4, z=2) == pytest.approx((0, 0.5))
+    # 2 of 4: centre 1/2 + 1/2, half 2 sqrt(1/16 + 1/16) = 1/sqrt(2), over 2.
+    assert plots.wilson_interval(0.5, 4, z=2) == pytest.approx((0.5 - 0.125**0.5, 0.5 + 0.125**0.5))
+
+
+def test_length_curve_draws_every_seed_and_their_mean(ax):
+    curves = {"without": [[1, 0.5, 0], [0.8, 0.3, np.nan]], "with": [[1, 1, 1], [1, 1, 0.9]]}
+    assert plots.length_curve(ax, [5, 15, 25], curves) is ax
+    thin = [line for line in ax.lines if line.get_linewidth() < 1]
+    without, with_ = (line for line in ax.lines if line.get_linewidth() > 1)
+    assert len(thin) == 4
+    assert without.get_ydata() == pytest.approx([0.9, 0.4, 0])
+    assert with_.get_ydata() == pytest.approx([1, 1, 0.95])
+    looks = [(line.get_color(), line.get_marker(), line.get_linestyle()) for line in (without, with_)]
+    assert all(one != other for one, other in zip(*looks, strict=True))  # marker and dash differ, not colour alone
+    assert png(ax)
+
+
+def test_length_curve_labels_stand_apart_at_their_lines_ends(ax):
+    curves = {name: [1, height] for name, height in [("a", 0.5), ("b", 0.5), ("c", 0.51), ("d", 0.0)]}
+    plots.length_curve(ax, [5, 15], curves)
+    heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
+    assert heights["d"] == 0 and heights["a"] == 0.5
+    assert min(np.diff(sorted(heights.values()))) >= 0.074
+    assert ax.get_legend() is None
+
+
+def test_length_curve_gives_a_single_run_wilsons_interval(ax):
+    plots.length_curve(ax, [5, 15, 25], {"run": [1, 0.5, np.nan]}, counts=[4, 4, 0])
+    (low, _), (_, high) = ax.collections[0].get_segments()[1], ax.collections[0].get_segments()[1]
+    # 2 of 4 at z = 1.96: 0.1500 and 0.8500 (any table of Wilson intervals)
+    assert (low[1], high[1]) == pytest.approx((0.15, 0.85), abs=1e-3)
+    assert len(ax.collections[0].get_segments()) == 2
+
+
+def test_length_curve_refuses_bins_that_do_not_match(ax):
+    with pytest.raises(ValueError, match=r"curves\['with'\] should have shape \(seeds, 3\), got \(1, 2\)"):
+        plots.length_curve(ax, [5, 15, 25], {"with": [1, 1]})
+
+
+def test_token_accuracy_map_puts_the_first_position_at_one_and_keeps_nan_empty(ax):
+    accuracy = [[1, np.nan, np.nan], [1, 0.5, 0.25]]
+    assert plots.token_accuracy_map(ax, accuracy, ["1–4", "5–9"]) is ax
+    assert ax.images[0].get_extent() == [0.5, 3.5, -0.5, 1.5] and ax.images[0].origin == "lower"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["1–4", "5–9"]
+    image = Image.open(io.BytesIO(png(ax))).convert("RGB")
+    assert matplotlib.colors.to_hex(np.array(image)[0, 0] / 255) == plots.CARD
+    with pytest.raises(ValueError, match=r"accuracy should have shape \(3, positions\), got \(2, 3\)"):
+        plots.token_accuracy_map(ax, accuracy, ["a", "b", "c"])
+
+
+def test_words_shade_and_underline_by_weight_and_wrap(ax):
+    plots.words(ax, ["not", "bad", "$at$", "all"], [0.5, 0.25, 0, 0.25], columns=12)
+    assert [line.get_linewidth() for line in ax.lines] == pytest.approx([4, 2, 0, 2])
+    shades = [sum(patch.get_facecolor()[:3]) for patch in ax.patches]
+    assert shades[0] < shades[1] == shades[3] < shades[2]
+    assert [tuple(text.get_position()) for text in ax.texts] == [(0, 0), (4, 0), (8, 0), (0, 1)]
+    assert png(ax)
+    with pytest.raises(ValueError, match=r"weights should have shape \(2,?\), got \(3,\)"):
+        plots.words(ax, ["a", "b"], [1, 2, 3])
+
+
+def test_length_curve_of_four_models_and_three_seeds_stays_small(ax):
+    noise = 0.03 * np.random.default_rng(0).standard_normal((4, 3, 7))
+    falls = 1 / (1 + np.exp(np.arange(7) - np.array([[2], [4], [20], [20]])))  # (models, bins)
+    plots.length_curve(ax, np.arange(7), dict(zip("abcd", falls[:, None] + noise, strict=True)))
+    assert len(png(ax)) <= 80_000
