@@ -44,7 +44,7 @@ def test_plots_import_leaves_backend_and_tensorflow_alone():
 
 def test_alignment_has_a_row_a_target_token_and_a_column_a_source_token(ax):
     weights = np.zeros((6, 4))
-    weights[5, 3] = 1
+    weights[5, 3] = 0.5
     assert plots.alignment(ax, weights, SOURCE, TARGET) is ax
     assert [label.get_text() for label in ax.get_xticklabels()] == SOURCE
     assert [label.get_text() for label in ax.get_yticklabels()] == TARGET
@@ -68,7 +68,7 @@ def test_alignment_refuses_weights_of_another_shape(ax, shape):
 
 
 def test_alignment_draws_tokens_that_look_like_mathematics(ax):
-    plots.alignment(ax, np.eye(4), ["$x^", "$", " ", r"\frac{"], ["_", "^", "{}", "a" * 40])
+    plots.alignment(ax, np.eye(4), ["$x^$", r"$\frac$", " ", "$"], ["_", "^", "{}", "a" * 40])
     assert png(ax)
     assert ax.get_xticklabels()[2].get_text() == "␣"
     assert ax.get_yticklabels()[3].get_text() == "a" * 15 + "…"
