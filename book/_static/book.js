@@ -21,3 +21,12 @@ addEventListener("load", unfold);
 let screen_theme;
 addEventListener("beforeprint", () => { screen_theme = root.dataset.theme; root.dataset.theme = "light"; });
 addEventListener("afterprint", () => { root.dataset.theme = screen_theme; });
+
+// What scrolls sideways can be reached, and so scrolled, with the keyboard.
+function reach() {
+  for (const box of document.querySelectorAll("mjx-container[display], .cell_output .output, .cell_output pre, dl.py > dt")) {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  }
+}
+addEventListener("load", () => (window.MathJax?.startup?.promise ?? Promise.resolve()).then(reach));
+addEventListener("resize", reach);
