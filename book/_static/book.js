@@ -24,7 +24,7 @@ addEventListener("afterprint", () => { root.dataset.theme = screen_theme; });
 
 // What scrolls sideways can be reached, and so scrolled, with the keyboard.
 function reach() {
-  for (const box of document.querySelectorAll("mjx-container[display], .cell_output .output, .cell_output pre, dl.py > dt")) {
+  for (const box of document.querySelectorAll("mjx-container[display], .cell_output .output, .cell_output pre")) {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
   }
 }
