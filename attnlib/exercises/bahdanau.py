@@ -1,26 +1,28 @@
 """Exercises of chapter 03, "Align and translate"."""
 
-import sys
-
 import numpy as np
 
 from attnlib import reference as ref
+from attnlib.exercises import judge, sandbox
 from attnlib.exercises.machine import exercise
-from attnlib.exercises.sandbox import Finding
 
 
 def _score_cases(rng):
     query, keys = np.array([[[0.5], [-1.0]]]), np.array([[[0.0], [1.0], [2.0]]])
     yield "two queries, three keys, all one wide", (query, keys, np.eye(1), np.eye(1), np.array([2.0]))
-    yield "two sentences", (
-        rng.normal(size=(2, 4, 3)),
-        rng.normal(size=(2, 5, 6)),
-        rng.normal(size=(3, 7)),
-        rng.normal(size=(6, 7)),
-        rng.normal(size=7),
+    yield (
+        "two sentences",
+        (
+            rng.normal(size=(2, 4, 3)),
+            rng.normal(size=(2, 5, 6)),
+            rng.normal(size=(3, 7)),
+            rng.normal(size=(6, 7)),
+            rng.normal(size=7),
+        ),
     )
-    yield "one query, large numbers", tuple(
-        30 * rng.normal(size=shape) for shape in [(3, 1, 2), (3, 4, 2), (2, 2), (2, 2), (2,)]
+    yield (
+        "one query, large numbers",
+        tuple(30 * rng.normal(size=shape) for shape in [(3, 1, 2), (3, 4, 2), (2, 2), (2, 2), (2,)]),
     )
 
 
@@ -244,8 +246,9 @@ def _step_arguments(rng, state, word, annotations, mask, attention_units):
 
 def _step_cases(rng):
     state, word, annotations = np.array([[1.0]]), np.array([[0.5]]), np.array([[[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]]])
-    yield "one sentence of two words and one padded", _step_arguments(
-        rng, state, word, annotations, np.array([[True, True, False]]), 1
+    yield (
+        "one sentence of two words and one padded",
+        _step_arguments(rng, state, word, annotations, np.array([[True, True, False]]), 1),
     )
     for lengths in ([5, 2, 4], [3, 3, 3]):
         state, word = rng.normal(size=(3, 4)), rng.normal(size=(3, 2))
@@ -339,10 +342,13 @@ def scores_for_weights(state, word, annotations, mask, w_query, w_keys, v, gru):
 
 
 def _link_cases(rng):
-    yield "four links, one of them wrong", (
-        {(0, 0), (1, 1), (2, 2), (3, 0)},
-        {(0, 0), (1, 1), (4, 4)},
-        {(2, 2), (2, 3)},
+    yield (
+        "four links, one of them wrong",
+        (
+            {(0, 0), (1, 1), (2, 2), (3, 0)},
+            {(0, 0), (1, 1), (4, 4)},
+            {(2, 2), (2, 3)},
+        ),
     )
     yield "a perfect alignment", ({(0, 1), (1, 0)}, {(0, 1), (1, 0)}, set())
     yield "nothing right", ({(0, 1)}, {(1, 0)}, {(1, 1), (2, 2)})
@@ -415,25 +421,21 @@ def _drawing_cases(rng):
     yield "two target words, three source words", (Figure().subplots(), weights, source, target)
     words = "a b a c d".split()
     yield "a repeated word", (Figure().subplots(), rng.dirichlet(np.ones(5), size=4), words, ["e", "f", "e", "g"])
-    yield "twelve words", (
-        Figure().subplots(),
-        rng.dirichlet(np.ones(9), size=12),
-        [f"source{i}" for i in range(9)],
-        [f"target{i}" for i in range(12)],
+    yield (
+        "twelve words",
+        (
+            Figure().subplots(),
+            rng.dirichlet(np.ones(9), size=12),
+            [f"source{i}" for i in range(9)],
+            [f"target{i}" for i in range(12)],
+        ),
     )
 
 
-def _look_at(attempt, ax, weights, source, target):
+def _look_at(returned, ax, weights, source, target):
     """What a reader would see: the numbers of the picture from top left on, and the words beside its cells."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    before = pyplot.get_fignums() if pyplot else []
-    try:
-        returned = attempt(ax, weights, source, target)
-    finally:
-        for number in set(pyplot.get_fignums() if pyplot else []).difference(before):
-            pyplot.close(number)
     xy, numbers = _cells(ax)
     FigureCanvasAgg(ax.figure).draw()
     places = ax.transData.transform(xy.reshape(-1, 2)).reshape(xy.shape)  # (rows, columns, 2), in dots
@@ -442,7 +444,7 @@ def _look_at(attempt, ax, weights, source, target):
         "The picture": numbers[top_down][:, left_right],
         "The words beside the rows, from the top": _words(ax.yaxis, places[top_down, 0, 1], 1),
         "The words of the columns, from the left": _words(ax.xaxis, places[0, left_right, 0], 0),
-        "What is returned": "ax" if returned is ax else "None" if returned is None else f"a {type(returned).__name__}",
+        "What is returned": "ax" if returned is ax else judge.kind(sandbox.plain(returned)),
     }
 
 
@@ -452,7 +454,7 @@ def _cells(ax):
 
     meshes = [mesh for mesh in ax.collections if isinstance(mesh, QuadMesh)]
     if not ax.images and not meshes:
-        raise Finding("There is no heatmap on ax. Draw with ax.imshow(...), not with plt.imshow(...).")
+        raise sandbox.Finding("There is no heatmap on ax. Draw with ax.imshow(...), not with plt.imshow(...).")
     if ax.images:
         numbers = np.asarray(ax.images[0].get_array(), float)
         left, right, bottom, top = ax.images[0].get_extent()

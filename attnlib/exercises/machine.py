@@ -36,8 +36,8 @@ def exercise(cases, hints, returns=(), observe=None):
     cases: function of a numpy Generator that yields (title, tuple of arguments).
     hints: one or more strings, the gentlest first; `backticks` become code.
     returns: names of the parts where the solution returns a tuple.
-    observe: function (attempt, *arguments) -> value, where the result to compare is not simply attempt(*arguments);
-        it may raise sandbox.Finding with a sentence for the learner.
+    observe: function (result, *arguments) -> value to compare, where that is not the result itself but, say, what it
+        drew; it may raise sandbox.Finding with a sentence for the learner.
     """
     return lambda solve: Exercise(solve, cases, hints, returns, observe)
 
@@ -52,8 +52,7 @@ class Exercise:
 
     def __init__(self, solve, cases, hints, returns=(), observe=None):
         self.name, self.solve, self.cases, self.hints, self.returns = solve.__name__, solve, cases, hints, returns
-        self.observe = observe or (lambda attempt, *arguments: attempt(*arguments))
-        self.wrongs = []
+        self.observe, self.wrongs = observe, []
         self.__doc__ = solve.__doc__
 
     def __repr__(self):
@@ -78,7 +77,8 @@ class Exercise:
             return self._not_yet(f"{replaced} is no longer numpy's own. Restart the kernel and run the cells again.")
         if _is_stub(attempt):
             return self._not_attempted()
-        outcome = sandbox.run(lambda: self._signature_problem(attempt), attempt, self.seconds)
+        counts = {len(arguments) for _, arguments in self._fresh_cases()}
+        outcome = sandbox.run(lambda: self._signature_problem(attempt, counts), attempt, self.seconds)
         if outcome.problem or outcome.value:
             return self._not_yet(outcome.problem or outcome.value)
         return self._judge(attempt)
@@ -102,21 +102,25 @@ class Exercise:
 
     @functools.cached_property
     def _expected(self):
-        return [sandbox.plain(self.observe(self.solve, *arguments)) for _, arguments in self._fresh_cases()]
+        return [sandbox.plain(self._result(self.solve, arguments)) for _, arguments in self._fresh_cases()]
 
     @functools.cached_property
     def _wrong_outcomes(self):
-        return [(message, self._outcomes(function)) for message, function in self.wrongs]
+        return [(message, self._outcomes(function, seconds=60)) for message, function in self.wrongs]
+
+    def _result(self, function, arguments):
+        result = function(*arguments)
+        return result if self.observe is None or result is Ellipsis else self.observe(result, *arguments)
 
     def _fresh_cases(self):
         return list(self.cases(np.random.default_rng(0)))
 
-    def _outcomes(self, function):
+    def _outcomes(self, function, seconds):
         """What `function` does on each case, up to the first that it does not finish in time."""
         outcomes = []
         for _, arguments in self._fresh_cases():
-            call = functools.partial(self.observe, function, *arguments)
-            outcome = sandbox.run(call, function, self.seconds)
+            call = functools.partial(self._result, function, arguments)
+            outcome = sandbox.run(call, function, seconds)
             outcome.arguments = [None if callable(a) else sandbox.plain(a) for a in arguments]
             outcomes.append(outcome)
             if outcome.timed_out:
@@ -124,7 +128,7 @@ class Exercise:
         return outcomes
 
     def _judge(self, attempt):
-        expected, outcomes = self._expected, self._outcomes(attempt)
+        expected, outcomes = self._expected, self._outcomes(attempt, self.seconds)
         for index, (outcome, (title, arguments)) in enumerate(zip(outcomes, self._fresh_cases(), strict=False)):
             if not outcome.attempted or outcome.value is Ellipsis:
                 return self._not_attempted()
@@ -167,7 +171,7 @@ class Exercise:
     def _parameters(self):
         return list(inspect.signature(self.solve).parameters)
 
-    def _signature_problem(self, attempt):
+    def _signature_problem(self, attempt, counts):
         wanted = inspect.signature(self.solve)
         try:
             own = inspect.signature(attempt)
@@ -177,7 +181,7 @@ class Exercise:
         problem = f"Your function should take {wanted}, it takes {own}."
         if sorted(names) == sorted(own_names) and names != own_names:
             return problem
-        for count in {len(arguments) for _, arguments in self._fresh_cases()}:
+        for count in counts:
             try:
                 own.bind(*range(count))
             except TypeError:

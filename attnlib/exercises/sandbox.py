@@ -52,16 +52,20 @@ def run(call, blame, seconds):
     """Call `call()` for at most `seconds` and return its Outcome.
 
     Blame: the learner's function, whose file tells which line of a traceback is theirs.
-    Raises nothing, whatever the code does; standard output, numpy and the recursion limit are put back.
+    Raises nothing, whatever the code does. Standard output, numpy and the recursion limit are put back, and figures
+    that the code opened are closed.
     """
     kept, limit, guard = _Kept(), sys.getrecursionlimit(), _Guard(lambda: _describe(call, blame), seconds, sys.stdout)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_no_kernel_exit())
+        stack.enter_context(_no_figures_left())
         stack.enter_context(contextlib.redirect_stdout(kept))
         stack.enter_context(contextlib.redirect_stderr(kept))
         stack.enter_context(_ERRSTATE(all="ignore"))
         stack.enter_context(_PRINTOPTIONS())
-        outcome = guard.run()
+        outcome, caught = guard.run()
+        # The frames that an exception holds may hold generators, whose last words run now: under a guard again.
+        _Guard(caught.clear, 1, sys.stdout).run()
     sys.setrecursionlimit(limit)
     replaced = replaced_numpy()
     if replaced:
@@ -84,6 +88,16 @@ def _no_kernel_exit():
         yield
     finally:
         del shell.ask_exit
+
+
+@contextlib.contextmanager
+def _no_figures_left():
+    before = sys.modules["matplotlib.pyplot"].get_fignums() if "matplotlib.pyplot" in sys.modules else []
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        pyplot = sys.modules["matplotlib.pyplot"]
+        for number in set(pyplot.get_fignums()).difference(before):
+            pyplot.close(number)
 
 
 def replaced_numpy():
@@ -133,24 +147,24 @@ class _Guard:
 
     def __init__(self, call, seconds, out):
         self.call, self.seconds, self.out, self.done = call, seconds, out, False
-        thread = threading.get_ident()
+        self.thread = threading.get_ident()
         self.time_up = type("TimeUp", (BaseException,), {})
-        self.interrupt = functools.partial(_raise_in, thread, self.time_up)
+        self.interrupt = functools.partial(_raise_in, self.thread, self.time_up)
         self.time_up.__init__ = staticmethod(self.interrupt)
-        self.clear = functools.partial(_clear_in, thread, None)
+        self.clear = functools.partial(_clear_in, self.thread, None)
         self.stop = threading.Event()
 
     def run(self):
         watchdog = threading.Thread(target=self.watch, daemon=True)
-        watchdog.start()
-        outcome = error = None
+        outcome, caught = None, []
         try:
+            watchdog.start()
             outcome = self.call()
             self.done = True
         except BaseException as raised:
             self.done = True
             self.time_up.__init__ = BaseException.__init__
-            error = raised
+            caught = [raised]
         self.clear()  # nothing between the call's end and this is a point at which a pending exception is raised
         while True:
             try:
@@ -160,13 +174,13 @@ class _Guard:
                 break
             except self.time_up:
                 pass
-        if error is None:
-            return outcome
-        if isinstance(error, self.time_up):
-            seconds = f"{self.seconds:g} seconds"
-            text = f"Your code was still running after {seconds}, and was stopped. Does a loop never end?"
-            return Outcome(problem=text, timed_out=True)
-        return Outcome(problem=f"Your code raised {type(error).__name__}.")
+        if caught and isinstance(caught[0], self.time_up):
+            after = f"after {self.seconds:g} seconds"
+            text = f"Your code was still running {after}, and was stopped. Does a loop never end?"
+            outcome = Outcome(problem=text, timed_out=True)
+        elif caught:
+            outcome = Outcome(problem=f"Your code raised {type(caught[0]).__name__}.")
+        return outcome, caught
 
     def watch(self):
         if self.stop.wait(self.seconds):
@@ -174,16 +188,27 @@ class _Guard:
         for tick in range(sys.maxsize):
             if self.done:
                 return
-            self.interrupt()
+            if not self.importing():
+                self.interrupt()
             if tick == 100:  # two seconds later it still has not come back to Python
                 self.notice()
             self.stop.wait(0.02)
 
+    def importing(self):
+        """Whether the call is in the middle of an import: a module half imported would break what comes later."""
+        frame = sys._current_frames().get(self.thread)
+        while frame is not None:
+            if frame.f_globals.get("__name__") == "importlib._bootstrap":
+                return True
+            frame = frame.f_back
+        return False
+
     def notice(self):
         with contextlib.suppress(Exception):
             self.out.write(
-                f"Still running after {self.seconds + 2:g} seconds, inside one call into compiled code that cannot be "
-                "stopped from here. Press Interrupt (the square); if that does not help, restart the kernel.\n"
+                f"Still running after {self.seconds + 2:g} seconds, in an import or in one call into compiled "
+                "code, which cannot be stopped from here. Press Interrupt (the square); if that does not help, restart "
+                "the kernel.\n"
             )
             self.out.flush()
 

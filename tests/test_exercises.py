@@ -1,0 +1,485 @@
+"""Every exercise of every chapter, found by discovery: a new one is covered by being written."""
+
+import importlib
+import inspect
+import itertools
+import pkgutil
+import re
+import subprocess
+import sys
+import threading
+import time
+import warnings
+
+import numpy as np
+import pytest
+
+import attnlib.exercises
+from attnlib import reference as ref
+from attnlib.exercises import bahdanau, bottleneck, judge, sandbox
+from attnlib.exercises.machine import Exercise
+
+MODULES = [
+    importlib.import_module(f"attnlib.exercises.{found.name}")
+    for found in pkgutil.iter_modules(attnlib.exercises.__path__)
+]
+EXERCISES = [
+    pytest.param(value, id=f"{module.__name__.split('.')[-1]}.{value.name}")
+    for module in MODULES
+    for value in vars(module).values()
+    if isinstance(value, Exercise)
+]
+every_exercise = pytest.mark.parametrize("exercise", EXERCISES)
+
+
+# ---------------------------------------------------------------- what every exercise owes
+
+
+def test_discovery_finds_the_exercises():
+    assert len(EXERCISES) >= 9
+
+
+@every_exercise
+def test_exercise_is_complete(exercise):
+    assert exercise.hints and len(exercise.wrongs) >= 3
+    assert inspect.getdoc(exercise.solve), "a solution's docstring is the task in short"
+    assert exercise.source.startswith(f"def {exercise.name}(")
+    messages = [message for message, _ in exercise.wrongs]
+    assert len(set(messages)) == len(messages)
+    for text in [*messages, *exercise.hints]:
+        assert text.isascii(), f"messages must print on any terminal: {text}"
+
+
+@every_exercise
+def test_exercise_solution_passes(exercise):
+    verdict = exercise.check(exercise.solve)
+    assert verdict.passed, verdict
+    assert repr(verdict).startswith(f"Passed: {exercise.name}, ")
+
+
+@every_exercise
+def test_exercise_solution_stands_alone(exercise):
+    """The text that solution() shows works in a notebook that has only np and ref."""
+    namespace = {"np": np, "ref": ref}
+    exec(exercise.source, namespace)
+    assert exercise.check(namespace[exercise.name]).passed
+
+
+@every_exercise
+def test_exercise_refuses_each_known_wrong_answer_with_its_own_message(exercise):
+    for message, wrong in exercise.wrongs:
+        verdict = exercise.check(wrong)
+        assert not verdict.passed and verdict.attempted
+        assert verdict.message.startswith(f"Not yet: {exercise.name}. {message}\n"), (wrong.__name__, verdict)
+
+
+@every_exercise
+def test_exercise_stub_is_not_attempted(exercise):
+    signature = inspect.signature(exercise.solve)
+    for body in ("...", "pass", '"""What to do."""\n    ...', "return ...", "raise NotImplementedError"):
+        namespace = {}
+        exec(f"def {exercise.name}{signature}:\n    {body}", namespace)
+        verdict = exercise.check(namespace[exercise.name])
+        assert repr(verdict) == f"Not attempted yet: {exercise.name}."
+        assert not verdict.passed and not verdict.attempted
+
+
+@every_exercise
+def test_exercise_cases_repeat_and_are_not_shared(exercise):
+    one, other = exercise._fresh_cases(), exercise._fresh_cases()
+    assert [title for title, _ in one] == [title for title, _ in other]
+    for (_, first), (_, second) in zip(one, other, strict=True):
+        for a, b in zip(first, second, strict=True):
+            assert callable(a) or judge.same(sandbox.plain(a), sandbox.plain(b))
+            assert not isinstance(a, np.ndarray) or a is not b
+
+
+# ---------------------------------------------------------------- learners' code that misbehaves
+
+
+def raises(*arguments):
+    raise KeyError("mine")
+
+
+def returns_none(*arguments):
+    arguments = list(arguments)
+
+
+def returns_list(*arguments):
+    return [[1.0], "x", None]
+
+
+def returns_nan(*arguments):
+    return np.full((2, 3, 4, 5), np.nan)
+
+
+def returns_objects(*arguments):
+    return np.array([None, 1], dtype=object)
+
+
+def returns_itself(*arguments):
+    return returns_itself
+
+
+def returns_a_huge_list(*arguments):
+    return list(range(10**6))
+
+
+def returns_a_list_in_itself(*arguments):
+    nest = []
+    nest.append(nest)
+    return nest
+
+
+def is_a_generator(*arguments):
+    yield arguments
+
+
+async def is_a_coroutine(*arguments):
+    return arguments
+
+
+class Tensor:
+    """Stands for another framework's array; nobody may call its methods after the check."""
+
+    def __eq__(self, other):
+        raise AssertionError
+
+    __repr__ = __array__ = __len__ = __iter__ = __eq__
+    __hash__ = None
+
+
+Tensor.__module__ = "torch"
+
+
+def returns_a_tensor(*arguments):
+    return Tensor()
+
+
+def loops(*arguments):
+    while True:
+        pass
+
+
+def loops_under_except(*arguments):
+    while True:
+        try:
+            time.sleep(0.001)
+        except Exception:
+            pass
+
+
+def loops_under_bare_except(*arguments):
+    while True:
+        try:
+            while True:
+                time.sleep(0.001)
+        except:  # noqa: E722
+            continue
+
+
+def loops_in_a_generator(*arguments):
+    def numbers():
+        while True:
+            try:
+                yield 1
+            except BaseException:
+                pass
+
+    return sum(number for number in numbers())
+
+
+def exits(*arguments):
+    sys.exit("bye")
+
+
+def interrupts(*arguments):
+    raise KeyboardInterrupt
+
+
+def raises_a_base_exception(*arguments):
+    raise GeneratorExit
+
+
+def recurses(*arguments):
+    return recurses(*arguments)
+
+
+def raises_a_bad_exception(*arguments):
+    class Bad(Exception):
+        def __str__(self):
+            raise ValueError
+
+    raise Bad
+
+
+def raises_a_long_message(*arguments):
+    raise ValueError("x" * 10**6)
+
+
+def floods(*arguments):
+    print("flood " * 500_000)
+    raise ValueError("after the flood")
+
+
+def floods_stderr(*arguments):
+    for _ in range(50_000):
+        sys.stderr.write("flood\n")
+    warnings.warn("look here", stacklevel=1)
+    raise ValueError("after the flood")
+
+
+def patches_numpy(*arguments):
+    np.exp = np.tanh
+    np.linalg.norm = None
+
+
+def closes_stdout(*arguments):
+    sys.stdout.close()
+    sys.stdout = None
+    raise ValueError("closed")
+
+
+def changes_settings(*arguments):
+    np.seterr(all="raise")
+    np.set_printoptions(precision=1)
+    sys.setrecursionlimit(5000)
+    raise ValueError("changed")
+
+
+def takes_nothing():
+    return 1
+
+
+def takes_too_much(a, b, c, d, e, f, g, h, i, j):
+    return 1
+
+
+MISBEHAVIOURS = [
+    (raises, r"Your code raised KeyError: 'mine'\n  in line \d+ of its cell: raise KeyError\(\"mine\"\)"),
+    (returns_none, r"got None|no heatmap"),
+    (returns_list, r"got a list|got \[\[1\], 'x', None\]|no heatmap"),
+    (
+        returns_nan,
+        r"got an array of shape \(2, 3, 4, 5\)|got a ndarray|should have shape .*, got \(2, 3, 4, 5\)|no heatmap",
+    ),
+    (returns_objects, r"got an array of dtype object|no heatmap"),
+    (returns_itself, r"got the function returns_itself|no heatmap"),
+    (returns_a_huge_list, r"got a list of 1,000,000 items|no heatmap"),
+    (returns_a_list_in_itself, r"got a list|got \[\[|no heatmap"),
+    (is_a_generator, r"got a generator \(it uses yield where return is wanted\)|no heatmap"),
+    (is_a_coroutine, r"got a coroutine \(it is defined with async def; def is wanted\)|no heatmap"),
+    (returns_a_tensor, r"got a torch Tensor|no heatmap"),
+    (loops, r"still running after 0.1 seconds, and was stopped. Does a loop never end\?"),
+    (loops_under_except, "still running after 0.1 seconds"),
+    (loops_under_bare_except, "still running after 0.1 seconds"),
+    (loops_in_a_generator, "still running after 0.1 seconds"),
+    (exits, r"asked Python to exit \(sys.exit, exit or quit\). Use return instead."),
+    (interrupts, "Interrupted. Your code had not finished."),
+    (raises_a_base_exception, "Your code raised GeneratorExit."),
+    (recurses, r"calls itself without end \(RecursionError\)"),
+    (raises_a_bad_exception, r"raised Bad: \(its message cannot be read\)"),
+    (raises_a_long_message, r"raised ValueError: x{300} \.\.\.\n"),
+    (floods, r"after the flood(?s:.*)It printed:\n(flood ){1666}floo\n\.\.\. and 2,990,001 characters more"),
+    (floods_stderr, r"after the flood(?s:.*)It printed:\n(flood\n){1000}"),
+    (patches_numpy, r"replaced np.exp. It is put back now; restart the kernel to be sure."),
+    (closes_stdout, "raised ValueError: closed"),
+    (changes_settings, "raised ValueError: changed"),
+    (takes_nothing, r"Your function should take \(.*\), it takes \(\)\."),
+    (takes_too_much, r"Your function should take \(.*\), it takes \(a, b, "),
+    (lambda *arguments: 1 / 0, "raised ZeroDivisionError: division by zero"),
+    (int, "check wants the thing itself"),
+    (3, r"check wants the thing itself: write check\("),
+    (None, "check wants the thing itself"),
+]
+
+
+def kernel_state():
+    return (
+        sys.stdout, sys.stderr, sys.getrecursionlimit(), np.exp, np.linalg.norm, np.geterr(), np.get_printoptions(),
+        threading.active_count(),
+    )  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@every_exercise
+def test_exercise_survives_misbehaving_code(exercise, monkeypatch, capsys):
+    monkeypatch.setattr(Exercise, "seconds", 0.1)
+    before = kernel_state()
+    for code, expected in MISBEHAVIOURS:
+        verdict = exercise.check(code)
+        assert not verdict.passed
+        message = repr(verdict)
+        assert message.startswith(f"Not yet: {exercise.name}. "), code
+        assert re.search(expected, message), f"{code}: {message[:500]}"
+        assert len(message) < 20_000
+        assert kernel_state() == before, code
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(Exercise, "seconds", 5)
+    assert exercise.check(exercise.solve).passed
+
+
+@every_exercise
+def test_exercise_notices_changed_arguments(exercise):
+    def changes(*arguments):
+        result = exercise.solve(*arguments)
+        for argument in arguments:
+            if isinstance(argument, np.ndarray) and argument.dtype.kind == "f":
+                argument += 1
+                return result
+            if isinstance(argument, list):
+                argument.append(argument)
+                return result
+            if isinstance(argument, set):
+                argument.add(object())
+                return result
+        return result
+
+    verdict = exercise.check(changes)
+    if any(isinstance(argument, (list, set, np.ndarray)) for _, case in exercise._fresh_cases() for argument in case):
+        assert "in place. Work on a copy." in verdict.message
+    else:
+        assert verdict.passed
+
+
+@every_exercise
+def test_exercise_refuses_parameters_in_another_order(exercise):
+    names = list(inspect.signature(exercise.solve).parameters)
+    swapped = ", ".join([names[1], names[0], *names[2:]])
+    verdict = exercise.check(eval(f"lambda {swapped}: 1"))
+    assert f"it takes ({swapped})." in verdict.message
+
+
+def test_exercise_without_numpy_of_its_own_asks_for_a_restart(monkeypatch):
+    monkeypatch.setattr(np, "exp", np.tanh)
+    verdict = bahdanau.attend.check(bahdanau.attend.solve)
+    assert repr(verdict) == (
+        "Not yet: attend. np.exp is no longer numpy's own. Restart the kernel and run the cells again."
+    )
+
+
+def test_importing_exercises_brings_no_tensorflow():
+    names = [f"attnlib.exercises.{found.name}" for found in pkgutil.iter_modules(attnlib.exercises.__path__)]
+    names = [name for name in names if not name.endswith("_keras")]
+    code = f"import sys, {', '.join(names)}; print(sorted({{'tensorflow', 'keras', 'matplotlib'}} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+# ---------------------------------------------------------------- solutions against something independent
+
+
+def test_sequence_loss_equals_hand_value_and_keras():
+    logits = np.log(np.array([[[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]], [[0.2, 0.2, 0.6], [1.0, 1.0, 1.0]]]))
+    targets, mask = np.array([[1, 1], [2, 0]]), np.array([[True, True], [True, False]])
+    expected = -(np.log(0.25) + np.log(0.8) + np.log(0.6)) / 3
+    assert bottleneck.sequence_loss.solve(logits, targets, mask) == pytest.approx(expected)
+    keras = pytest.importorskip("keras")
+    rng = np.random.default_rng(1)
+    logits, targets = rng.normal(size=(3, 5, 7)) * 5, rng.integers(0, 7, (3, 5))
+    mask = np.arange(5) < np.array([[4], [1], [5]])
+    losses = keras.ops.sparse_categorical_crossentropy(targets, logits.astype("float64"), from_logits=True)
+    expected = np.asarray(losses)[mask].mean()
+    assert bottleneck.sequence_loss.solve(logits, targets, mask) == pytest.approx(expected, rel=1e-6)
+
+
+def test_recurrent_parameters_equal_keras():
+    keras = pytest.importorskip("keras")
+    layers = {
+        "simple": keras.layers.SimpleRNN,
+        "gru": lambda units: keras.layers.GRU(units, reset_after=False),
+        "gru_reset_after": keras.layers.GRU,
+        "lstm": keras.layers.LSTM,
+    }
+    for (kind, layer), (input_dim, units) in itertools.product(layers.items(), [(3, 4), (7, 2)]):
+        built = layer(units)
+        built.build((None, None, input_dim))
+        assert bottleneck.recurrent_parameters.solve(kind, input_dim, units) == built.count_params()
+    assert bottleneck.recurrent_parameters.solve("gru", 3, 4) == 96
+    assert bottleneck.recurrent_parameters.solve("gru_reset_after", 3, 4) == 108
+
+
+def test_greedy_decode_equals_hand_value():
+    def step(token, state):  # spells the state
+        return np.eye(5)[state[0]], state[1:]
+
+    assert bottleneck.greedy_decode.solve(step, [3, 1, 4, 0, 2], 2, 0, 9) == [3, 1, 4]
+    assert bottleneck.greedy_decode.solve(step, [3, 1, 4, 0, 2], 2, 0, 2) == [3, 1]
+
+
+def test_exact_match_by_length_equals_hand_value():
+    sources, targets = [["a"], ["a", "b"], ["a", "b"], ["a"] * 9], [["x"], ["x"], ["y", "z"], ["x"]]
+    predictions = [["x"], ["y"], ["y", "z"], ["x"]]
+    fractions = bottleneck.exact_match_by_length.solve(sources, predictions, targets, [1, 2, 3, 5])
+    assert fractions[:2] == [1.0, 0.5] and np.isnan(fractions[2])
+
+
+def test_additive_scores_and_attend_equal_reference():
+    for _, arguments in bahdanau.additive_scores.cases(np.random.default_rng(7)):
+        assert np.allclose(bahdanau.additive_scores.solve(*arguments), ref.additive_scores(*arguments), atol=1e-12)
+    for _, arguments in bahdanau.attend.cases(np.random.default_rng(7)):
+        for ours, oracle in zip(bahdanau.attend.solve(*arguments), ref.attend(*arguments), strict=True):
+            assert np.allclose(ours, oracle, atol=1e-12)
+
+
+def test_bahdanau_step_equals_loops():
+    _, (state, word, annotations, mask, w_query, w_keys, v, gru) = list(
+        bahdanau.bahdanau_step.cases(np.random.default_rng(3))
+    )[1]
+    new_state, context, weights = bahdanau.bahdanau_step.solve(state, word, annotations, mask, w_query, w_keys, v, gru)
+    for b in range(len(state)):
+        real = np.flatnonzero(mask[b])
+        exponentials = np.array([np.exp(v @ np.tanh(state[b] @ w_query + annotations[b, j] @ w_keys)) for j in real])
+        alpha = exponentials / exponentials.sum()
+        expected = sum(a * annotations[b, j] for a, j in zip(alpha, real, strict=True))
+        assert np.allclose(weights[b, real], alpha) and np.allclose(weights[b].sum(), 1)
+        assert np.allclose(context[b], expected)
+        assert np.allclose(new_state[b], gru(np.concatenate([word[b], expected]), state[b]))
+
+
+def test_alignment_error_rate_equals_hand_value():
+    aer = bahdanau.alignment_error_rate.solve
+    # A = 3 links: one sure, one only possible, one wrong; S = 2: AER = 1 - (1 + 2) / (3 + 2)
+    assert aer({(0, 0), (1, 2), (2, 2)}, {(0, 0), (1, 1)}, {(1, 2)}) == pytest.approx(0.4)
+    assert aer({(0, 0)}, {(0, 0)}, set()) == 0
+    assert aer({(0, 1)}, {(0, 0)}, set()) == 1
+
+
+def test_draw_alignment_accepts_other_ways_to_draw():
+    def with_mesh(ax, weights, source, target):
+        ax.pcolormesh(weights)
+        ax.set_xticks(np.arange(len(source)) + 0.5, labels=source)
+        ax.set_yticks(np.arange(len(target)) + 0.5, labels=target)
+        ax.invert_yaxis()
+        return ax
+
+    def with_matshow(ax, weights, source, target):
+        ax.matshow(weights)
+        ax.set_xticks(np.arange(len(source)))
+        ax.set_xticklabels(source)
+        ax.set_yticks(np.arange(len(target)))
+        ax.set_yticklabels(target)
+        return ax
+
+    def reversed_by_hand(ax, weights, source, target):
+        ax.imshow(weights[::-1], origin="lower", aspect="auto", extent=(0, len(source), 0, len(target)))
+        ax.set_xticks(np.arange(len(source)) + 0.5, labels=source)
+        ax.set_yticks(np.arange(len(target))[::-1] + 0.5, labels=target)
+        return ax
+
+    for draw in (with_mesh, with_matshow, reversed_by_hand):
+        verdict = bahdanau.draw_alignment.check(draw)
+        assert verdict.passed, verdict
+
+
+def test_draw_alignment_closes_figures_it_caused():
+    from matplotlib import pyplot
+
+    def with_pyplot(ax, weights, source, target):
+        pyplot.imshow(weights)
+        return ax
+
+    before = pyplot.get_fignums()
+    verdict = bahdanau.draw_alignment.check(with_pyplot)
+    assert "Draw on the ax that is given." in verdict.message
+    assert pyplot.get_fignums() == before
