@@ -1,0 +1,354 @@
+"""The chapters: stored in normal form, and complete when every exercise is solved.
+
+That their stored outputs are still true is nbval's part, which `make test` runs after this.
+"""
+
+import ast
+import copy
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from attnlib.exercises.machine import Exercise
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import normal_form  # noqa: E402
+import refresh  # noqa: E402
+
+CHAPTERS = [pytest.param(path, id=path.stem) for path in sorted((ROOT / "book").glob("*.ipynb"))]
+every_chapter = pytest.mark.parametrize("path", CHAPTERS)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def exercise_module(notebook):
+    """(alias, module) of the notebook's `from attnlib.exercises import <module> as <alias>`, or (None, None)."""
+    for cell in code_cells(notebook):
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.ImportFrom) and node.module == "attnlib.exercises":
+                name = node.names[0]
+                return name.asname or name.name, importlib.import_module(f"attnlib.exercises.{name.name}")
+    return None, None
+
+
+def exercise_problems(notebook):
+    """What is wrong with the exercise cells: each defines one function of the module, and its check comes next."""
+    alias, module = exercise_module(notebook)
+    cells, problems = code_cells(notebook), []
+    for cell, following, last in zip(cells, [*cells[1:], None], [*cells[2:], None, None], strict=True):
+        if "exercise" not in tags(cell):
+            continue
+        definitions = ast.parse(cell.source).body
+        if len(definitions) != 1 or not isinstance(definitions[0], (ast.FunctionDef, ast.ClassDef)):
+            problems.append(f"an exercise cell holds one definition, not: {cell.source[:60]}")
+            continue
+        name = definitions[0].name
+        exercise = getattr(module, name, None)
+        if not isinstance(exercise, Exercise):
+            problems.append(f"{name} is no exercise of {module and module.__name__}")
+            continue
+        if following is None or following.source.strip() != f"{alias}.{name}.check({name})":
+            problems.append(f"the cell after {name}'s is not its check")
+        for call in (f"{alias}.{name}.hint()", f"{alias}.{name}.solution()"):
+            if last is None or call not in last.source:
+                problems.append(f"{call} is not in the second cell after {name}'s")
+        if isinstance(definitions[0], ast.FunctionDef):
+            stub = ast.unparse(definitions[0].args)
+            solution = ast.unparse(ast.parse(exercise.source).body[0].args)
+            if stub != solution:
+                problems.append(f"the stub is {name}({stub}), the solution {name}({solution})")
+    return problems
+
+
+def solved(notebook):
+    """A copy of the notebook with every exercise's stub replaced by its solution."""
+    _, module = exercise_module(notebook)
+    notebook = copy.deepcopy(notebook)
+    for cell in code_cells(notebook):
+        if "exercise" in tags(cell):
+            cell.source = getattr(module, ast.parse(cell.source).body[0].name).source
+    return notebook
+
+
+def checks_not_passed(notebook):
+    """The check cells of a notebook just run whose answer is not "Passed"."""
+    return [
+        (cell.source, cell.outputs)
+        for cell in code_cells(notebook)
+        if ".check(" in cell.source
+        and not any(output.get("data", {}).get("text/plain", "").startswith("Passed: ") for output in cell.outputs)
+    ]
+
+
+# ---------------------------------------------------------------- the chapters
+
+
+@every_chapter
+def test_chapter_is_in_normal_form(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    assert normal_form.breaches(notebook) == [], f"python tools/refresh.py {path.stem} mends most of these"
+
+
+@every_chapter
+def test_chapter_exercise_cells_are_whole(path):
+    assert exercise_problems(read(path)) == []
+
+
+@every_chapter
+def test_chapter_runs_with_solutions_filled_in(path):
+    notebook = solved(read(path))
+    refresh.execute(notebook)
+    assert checks_not_passed(notebook) == []
+
+
+def test_every_exercise_stands_in_one_chapter():
+    chapters = [read(param.values[0]) for param in CHAPTERS]
+    modules = {module for _, module in map(exercise_module, chapters) if module is not None}
+    exercises = sorted(
+        f"{module.__name__}.{value.name}"
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, Exercise)
+    )
+    standing = sorted(
+        f"{exercise_module(chapter)[1].__name__}.{ast.parse(cell.source).body[0].name}"
+        for chapter in chapters
+        for cell in code_cells(chapter)
+        if "exercise" in tags(cell)
+    )
+    assert standing == exercises
+
+
+# ---------------------------------------------------------------- the tools themselves
+
+
+def good_notebook():
+    cells = [
+        new_markdown_cell("# A title"),
+        new_code_cell("1 + 1", execution_count=1, outputs=[result("2", count=1)]),
+        new_code_cell("print('x')", execution_count=2, outputs=[new_output("stream", name="stdout", text="x\n")]),
+        new_code_cell(
+            "ax",
+            execution_count=3,
+            metadata={"tags": ["hide-input"], "mystnb": {"image": {"alt": "A line that rises"}}},
+            outputs=[new_output("display_data", data={"image/png": "A" * 1000, "text/plain": "<Figure>"})],
+        ),
+    ]
+    metadata = {"kernelspec": normal_form.KERNEL, "language_info": normal_form.LANGUAGE}
+    return nbformat.from_dict(new_notebook(cells=cells, metadata=metadata))
+
+
+def result(text, count=1, mime="text/plain"):
+    return new_output("execute_result", data={mime: text}, execution_count=count)
+
+
+def stream(text, name="stdout"):
+    return new_output("stream", name=name, text=text)
+
+
+def set_outputs(*outputs):
+    return lambda notebook: notebook.cells[1].update(outputs=list(outputs))
+
+
+BREACHES = {
+    "an old format": (lambda n: n.update(nbformat_minor=4), "format 4.4, 4.5 is wanted"),
+    "a kernel of its own": (lambda n: n.metadata.kernelspec.update(name="mine"), "kernelspec and language_info"),
+    "a version of Python": (
+        lambda n: n.metadata.language_info.update(version="3.11.7"),
+        "kernelspec and language_info",
+    ),
+    "widgets' state": (lambda n: n.metadata.update(widgets={}), "metadata: widgets"),
+    "timings": (
+        lambda n: n.cells[1].metadata.update(execution={"iopub.execute_input": "x"}),
+        "cell 2: metadata execution",
+    ),
+    "cells run out of order": (
+        lambda n: n.cells[2].update(execution_count=7),
+        "cell 3: execution count 7, 2 is wanted",
+    ),
+    "a cell never run": (
+        lambda n: n.cells[1].update(execution_count=None),
+        "cell 2: execution count None, 1 is wanted",
+    ),
+    "a result of another run": (set_outputs(result("2", count=5)), "cell 2: a result counted 5 in a cell counted 1"),
+    "an empty cell": (lambda n: n.cells[1].update(source=" "), "cell 2: an empty code cell"),
+    "a line magic": (lambda n: n.cells[1].update(source="%matplotlib inline"), "cell 2: a line magic or shell command"),
+    "a shell command": (lambda n: n.cells[1].update(source="!pip install x"), "cell 2: a line magic or shell command"),
+    "standard error": (set_outputs(stream("careful", "stderr")), "cell 2: standard error: careful"),
+    "a progress bar": (set_outputs(stream("1/2\r2/2\n")), "cell 2: a line overwritten by a carriage return"),
+    "an address": (
+        set_outputs(result("<object at 0x7f00c0ffee>")),
+        "cell 2: an object's address: <object at 0x7f00c0ffee>",
+    ),
+    "an address in HTML": (set_outputs(result("<p>0x7f00c0ffee", mime="text/html")), "cell 2: an object's address"),
+    "a home folder": (
+        set_outputs(stream("saved to /home/someone/x")),
+        "cell 2: a path of one machine: saved to /home/",
+    ),
+    "a Windows path": (set_outputs(stream("C:\\Users\\x")), "cell 2: a path of one machine"),
+    "a path in a source": (
+        lambda n: n.cells[0].update(source="see /tmp/x"),
+        "cell 1: a path of one machine: see /tmp/x",
+    ),
+    "an error": (
+        set_outputs(new_output("error", ename="ValueError", evalue="", traceback=[])),
+        "cell 2: an error: ValueError",
+    ),
+    "a widget": (set_outputs(result({}, mime="application/vnd.jupyter.widget-view+json")), "cell 2: a widget"),
+    "a figure without words": (lambda n: n.cells[3].metadata.pop("mystnb"), "cell 4: a figure without alt text"),
+    "an image without words": (
+        set_outputs(result("<img src='x'>", mime="text/html")),
+        "cell 2: an <img> without alt text",
+    ),
+    "a large figure": (
+        lambda n: n.cells[3].outputs[0].data.update({"image/png": "A" * 4 * 1024 * 30}),
+        "cell 4: a figure of 90 KB, 80 at most",
+    ),
+}
+
+
+def test_breaches_finds_nothing_in_normal_form():
+    assert normal_form.breaches(good_notebook()) == []
+
+
+@pytest.mark.parametrize("name", BREACHES)
+def test_breaches_names_each_breach(name):
+    spoil, expected = BREACHES[name]
+    notebook = good_notebook()
+    spoil(notebook)
+    found = normal_form.breaches(notebook)
+    assert any(expected in breach for breach in found), found
+
+
+def test_breaches_accepts_an_error_that_is_meant():
+    notebook = good_notebook()
+    set_outputs(new_output("error", ename="ValueError", evalue="", traceback=[]))(notebook)
+    notebook.cells[1].metadata["tags"] = ["raises-exception"]
+    assert normal_form.breaches(notebook) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain\n", "plain\n"),
+        ("1/3\r2/3\r3/3\ndone\n", "3/3\ndone\n"),
+        ("\r1/2\r2/2\r\n", "2/2\n"),
+        ("10%\x08\x08\x08\r20%\n\nend", "20%\n\nend"),
+        ("a\r\nb\r\n", "a\nb\n"),
+    ],
+)
+def test_settle_leaves_the_last_of_each_line(text, expected):
+    assert normal_form.settle(text) == expected
+
+
+def test_normalise_brings_a_run_into_normal_form():
+    notebook = good_notebook()
+    notebook.metadata.update(widgets={"state": {}}, kernelspec={"name": "mine"}, language_info={"version": "3"})
+    notebook.cells[1].metadata["execution"] = {"iopub.status.busy": "now"}
+    notebook.cells[1].execution_count = 12
+    set_outputs(stream("1/2\r"), stream("careful", "stderr"), stream("2/2\n"), result("2", count=12))(notebook)
+    notes = normal_form.normalise(notebook)
+    assert notes == [
+        "cell 2: standard error dropped: careful",
+        "cell 2: shows progress, so it needs the tag nbval-ignore-output",
+    ]
+    assert normal_form.breaches(notebook) == []
+    assert [output.get("text") for output in notebook.cells[1].outputs] == ["2/2\n", None]
+    assert normal_form.normalise(notebook) == [], "twice changes nothing"
+
+
+SMALL_CHAPTER = [
+    ("import numpy as np\nfrom attnlib import reference as ref\nfrom attnlib.exercises import bahdanau as ex", []),
+    ("def alignment_error_rate(links, sure, possible):\n    ...", ["exercise"]),
+    ("ex.alignment_error_rate.check(alignment_error_rate)", []),
+    ("display(ex.alignment_error_rate.hint(), ex.alignment_error_rate.solution())", []),
+    ("import time\nfor i in range(3):\n    print(f'\\r{i}', end='', flush=True)\nprint()", ["nbval-ignore-output"]),
+]
+
+
+def small_chapter(cells=SMALL_CHAPTER):
+    return nbformat.from_dict(
+        new_notebook(cells=[new_code_cell(source, metadata={"tags": t} if t else {}) for source, t in cells])
+    )
+
+
+def test_refresh_stores_a_chapter_in_normal_form(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(refresh, "BOOK", tmp_path)
+    monkeypatch.setattr(refresh, "RUN_TIMES", tmp_path / "_data" / "run_times.json")
+    nbformat.write(small_chapter(), tmp_path / "01_small.ipynb")
+    assert refresh.main([]) == 0, capsys.readouterr().out
+    notebook = read(tmp_path / "01_small.ipynb")
+    assert normal_form.breaches(notebook) == []
+    assert notebook.cells[2].outputs[0].data == {"text/plain": "Not attempted yet: alignment_error_rate."}
+    hint, solution = notebook.cells[3].outputs
+    assert hint.data["text/html"].startswith("<details><summary>Hint 1</summary>")
+    assert "1 -" not in solution.data["text/plain"] and "<details>" in solution.data["text/html"]
+    assert notebook.cells[4].outputs[0].text == "2\n"
+    times = json.loads((tmp_path / "_data" / "run_times.json").read_text())
+    assert 0 < times["01_small"]["seconds"] < 60 and 20 < times["01_small"]["megabytes"] < 1000
+    before = (tmp_path / "01_small.ipynb").read_bytes()
+    assert refresh.main(["01_small"]) == 0
+    assert (tmp_path / "01_small.ipynb").read_bytes() == before, "a second run changes no byte"
+    nbval = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
+    run = subprocess.run([*nbval, "01_small.ipynb"], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout
+
+
+def test_refresh_leaves_a_chapter_that_fails_as_it_was(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(refresh, "BOOK", tmp_path)
+    monkeypatch.setattr(refresh, "RUN_TIMES", tmp_path / "run_times.json")
+    nbformat.write(small_chapter([("1 / 0", [])]), tmp_path / "01_bad.ipynb")
+    before = (tmp_path / "01_bad.ipynb").read_bytes()
+    assert refresh.main([]) == 1
+    assert "ZeroDivisionError" in capsys.readouterr().out
+    assert (tmp_path / "01_bad.ipynb").read_bytes() == before
+    assert refresh.main(["02_none"]) == 1
+    assert "No such chapter: 02_none.ipynb. There are 01_bad." in capsys.readouterr().out
+
+
+def test_solved_run_passes_and_notices_what_does_not():
+    notebook = solved(small_chapter())
+    refresh.execute(notebook, folder=ROOT)
+    assert checks_not_passed(notebook) == []
+    broken = small_chapter()
+    refresh.execute(broken, folder=ROOT)
+    assert [source for source, _ in checks_not_passed(broken)] == [SMALL_CHAPTER[2][0]]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ((1, "x = 1"), "an exercise cell holds one definition"),
+        ((1, "def other(): ..."), "other is no exercise of attnlib.exercises.bahdanau"),
+        (
+            (1, "def alignment_error_rate(links, possible, sure): ..."),
+            "the stub is alignment_error_rate(links, possible, ",
+        ),
+        ((2, "ex.attend.check(attend)"), "the cell after alignment_error_rate's is not its check"),
+        ((3, "ex.alignment_error_rate.hint()"), "ex.alignment_error_rate.solution() is not in the second cell"),
+    ],
+)
+def test_exercise_problems_are_found(change, expected):
+    cells = list(SMALL_CHAPTER)
+    assert exercise_problems(small_chapter(cells)) == []
+    cells[change[0]] = (change[1], cells[change[0]][1])
+    problems = exercise_problems(small_chapter(cells))
+    assert problems and problems[0].startswith(expected), problems
