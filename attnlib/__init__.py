@@ -7,7 +7,10 @@ Modules load on first use, so that ``import attnlib`` costs next to nothing and 
 import importlib
 
 __version__ = "0.1.0"
-_MODULES = ("exercises", "explorer", "layers", "metrics", "plots", "quiz", "reference", "scores", "seq2seq", "tasks")
+_MODULES = (
+    "exercises", "explorer", "layers", "metrics", "plots", "quiz", "reference", "results", "scores", "seq2seq", "tasks",
+    "vocabulary",
+)  # fmt: skip
 
 
 def __getattr__(name):

@@ -34,18 +34,19 @@ class EpochProgress(keras.callbacks.Callback):
     """The same for a training: epoch and batch with the loss so far, one line at the end."""
 
     def on_train_begin(self, logs=None):
-        self.done, self.progress = 0, Progress(self.params["epochs"], "epochs")
+        self.epoch, self.logs = 0, None
+        self.progress = Progress(self.params["epochs"], "epochs")
 
     def on_train_batch_end(self, batch, logs=None):
         steps = self.params.get("steps") or "?"
-        self.progress.to(self.done, f", batch {batch + 1} of {steps}{self.told(logs)}")
+        self.progress.to(self.epoch, f", batch {batch + 1} of {steps}{self.told(logs)}")
 
     def on_epoch_end(self, epoch, logs=None):
-        self.done, self.logs = epoch + 1, logs
-        self.progress.total = self.done
+        self.epoch, self.logs = epoch + 1, logs
 
     def on_train_end(self, logs=None):
-        self.progress.end(self.told(logs))
+        self.progress.total = self.epoch  # fewer than planned where a callback ended it
+        self.progress.end(self.told(self.logs))
 
     @staticmethod
     def told(logs):
