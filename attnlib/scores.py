@@ -3,7 +3,7 @@
 The same formulas as ``attnlib.reference``, without its loops. Shapes as there.
 """
 
-from attnlib.backend import keras
+from attnlib.backend import keras, tf
 
 ops = keras.ops
 
@@ -30,15 +30,14 @@ def softmax(scores, mask=None):
     scores: (..., source_len). mask: boolean, broadcastable to scores, True = takes part.
     Masked scores are replaced before the row's maximum is taken, so they cannot take part in it.
     """
-    dtype = keras.backend.standardize_dtype(scores.dtype)
-    if dtype in ("float16", "bfloat16"):
+    scores = ops.convert_to_tensor(scores)
+    if scores.dtype in (tf.float16, tf.bfloat16):
         scores = ops.cast(scores, "float32")
-        dtype = "float32"
+    # TensorFlow's own: that of keras.ops warns when the last axis is 1 long, as it is for a source of one word.
     if mask is None:
-        return ops.softmax(scores)
-    lowest = -1.7e308 if dtype == "float64" else -3.4e38
-    weights = ops.softmax(ops.where(mask, scores, ops.cast(lowest, dtype)))
-    return ops.where(mask, weights, ops.zeros_like(weights))
+        return tf.nn.softmax(scores)
+    weights = tf.nn.softmax(tf.where(mask, scores, scores.dtype.min))
+    return tf.where(mask, weights, tf.zeros_like(weights))
 
 
 def attend(scores, values, mask=None):
