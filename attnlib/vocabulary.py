@@ -34,9 +34,9 @@ class Vocabulary:
     def of(cls, sentences):
         """The special tokens and, sorted, every token that occurs in `sentences`, a list of token lists."""
         found = set()
-        for sentence in sentences:
-            found.update(check_tokens(sentence))
-        return cls([*SPECIAL, *sorted(found - set(SPECIAL))])
+        for place, sentence in enumerate(sentences):
+            found.update(check_tokens(sentence, place))
+        return cls([*SPECIAL, *sorted(found)])
 
     def __len__(self):
         return len(self.tokens)
@@ -45,8 +45,8 @@ class Vocabulary:
         """Token lists as one array of numbers (batch, longest), padded at the end with 0.
 
         start, end: put <start> before, <end> behind each sentence.
-        Raises ValueError for an empty sentence or a token outside the vocabulary, TypeError for text in place
-        of tokens.
+        Raises ValueError for an empty sentence, a token outside the vocabulary or a special token, TypeError for
+        text in place of tokens.
         """
         rows = []
         for place, sentence in enumerate(sentences):
@@ -58,7 +58,7 @@ class Vocabulary:
                 )
             rows.append([self.start] * start + [self.index[token] for token in sentence] + [self.end] * end)
         numbers = np.zeros((len(rows), max(map(len, rows), default=0)), np.int32)
-        for row, values in zip(numbers, rows):
+        for row, values in zip(numbers, rows, strict=True):
             row[: len(values)] = values
         return numbers
 
@@ -74,14 +74,17 @@ class Vocabulary:
 
 
 def check_tokens(sentence, place=0):
-    """`sentence` itself, if it is a non-empty sequence of strings."""
+    """`sentence` itself, if it is a non-empty sequence of strings without special tokens."""
     if isinstance(sentence, str):
         raise TypeError(
             f"sentence {place} should be a list of tokens such as ['two', 'words'], got the text {sentence!r}; "
-            "split it first"
+            "split it, and put a single sentence into a list"
         )
     if not isinstance(sentence, (list, tuple)) or not all(isinstance(token, str) for token in sentence):
         raise TypeError(f"sentence {place} should be a list of strings, got {sentence!r}")
     if not sentence:
         raise ValueError(f"sentence {place} is empty, expected at least one token")
+    special = [token for token in sentence if token in SPECIAL]
+    if special:
+        raise ValueError(f"sentence {place} holds {special[0]!r}, expected words alone: special tokens are added later")
     return sentence
