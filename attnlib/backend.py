@@ -53,7 +53,7 @@ def scan(step, state, inputs):
     steps = tf.TensorArray(inputs.dtype, time, element_shape=inputs.shape[1:]).unstack(inputs)
     # One abstract call tells what step returns, without computing anything.
     spec = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), (state, inputs[0]))
-    _, output_spec = tf.function(step).get_concrete_function(*spec).structured_outputs
+    _, output_spec = tf.function(step, autograph=False).get_concrete_function(*spec).structured_outputs
     arrays = tf.nest.map_structure(lambda s: tf.TensorArray(s.dtype, time, element_shape=s.shape), output_spec)
 
     def body(t, state, arrays):

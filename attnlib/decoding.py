@@ -3,33 +3,41 @@
 from attnlib.backend import tf
 from attnlib.vocabulary import Vocabulary
 
+NEVER = -1e9  # log-probability of what must not happen
+
 
 def compiled(model):
-    """decode(source numbers, beam_width, limit) -> (tokens (batch, length), weights (batch, length, source_len) or
-    None), in NumPy. Traced once a beam width, whatever the lengths."""
-    signature = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((), tf.int32)]
+    """decode(source numbers, beam_width, limits) -> (tokens (batch, length), weights (batch, length, source_len) or
+    None), in NumPy. limits: (batch,), how many tokens each sentence may have; it ends there or at <end>, and what
+    follows is <end>. Traced once a beam width, whatever the lengths."""
+    signature = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)]
     graphs = {}
 
-    def decode(source, beam_width, limit):
+    def decode(source, beam_width, limits):
         if beam_width not in graphs:
             search = (lambda s, n: greedy(model, s, n)) if beam_width == 1 else (
                 lambda s, n: beam(model, s, n, beam_width))  # fmt: skip
-            graphs[beam_width] = tf.function(search, input_signature=signature)
-        tokens, weights = graphs[beam_width](source, limit)
+            graphs[beam_width] = tf.function(search, input_signature=signature, autograph=False)
+        tokens, weights = graphs[beam_width](source, limits)
         return tokens.numpy(), None if model.attention == "none" else weights.numpy()
 
     return decode
 
 
 def _next(model, state, word, memory):
-    """One step for (batch,) words: the new state, log-probabilities (batch, vocabulary), weights (batch, source_len)."""
+    """One step for (batch,) words: the new state, log-probabilities (batch, vocabulary), weights (batch, source_len).
+
+    <pad> and <start> are never written, however likely an untrained model finds them.
+    """
     state, features, weights = model.decoder.step(state, model.target_embedding(word), memory)
     if weights is None:
-        weights = tf.zeros((tf.shape(word)[0], 0))
-    return state, tf.nn.log_softmax(model.readout(features)), weights
+        weights = tf.zeros((tf.shape(word)[0], 0))  # nothing looked at
+    log_probability = tf.nn.log_softmax(tf.cast(model.readout(features), tf.float32))
+    writable = tf.range(tf.shape(log_probability)[1]) >= Vocabulary.end
+    return state, tf.where(writable, log_probability, NEVER), tf.cast(weights, tf.float32)
 
 
-def greedy(model, source, limit):
+def greedy(model, source, limits):
     """The likeliest word at every step. Returns tokens (batch, length) and weights (batch, length, source_len)."""
     state, memory = model.encode(source)
     batch = tf.shape(source)[0]
@@ -41,17 +49,18 @@ def greedy(model, source, limit):
         state, log_probability, weights = _next(model, state, word, memory)
         word = tf.argmax(log_probability, -1, tf.int32)
         word = tf.where(ended, Vocabulary.end, word)
-        return t + 1, word, state, ended | (word == Vocabulary.end), words.write(t, word), looked.write(t, weights)
+        ended |= (word == Vocabulary.end) | (t + 1 >= limits)
+        return t + 1, word, state, ended, words.write(t, word), looked.write(t, weights)
 
     *_, words, looked = tf.while_loop(
-        lambda t, word, state, ended, *_: (t < limit) & ~tf.reduce_all(ended),
+        lambda t, word, state, ended, *_: ~tf.reduce_all(ended),
         body,
         (0, word, state, tf.zeros((batch,), tf.bool), words, looked),
     )
     return tf.transpose(words.stack()), tf.transpose(looked.stack(), (1, 0, 2))
 
 
-def beam(model, source, limit, width):
+def beam(model, source, limits, width):
     """Beam search: at every step the `width` likeliest beginnings are kept, by their total log-probability.
 
     A beginning that has ended stays as it is. Returns the likeliest at the end, as `greedy` does.
@@ -60,9 +69,10 @@ def beam(model, source, limit, width):
     batch, source_len, vocabulary = tf.shape(source)[0], tf.shape(source)[1], len(model.target_vocabulary)
     # Beams of one sentence lie side by side: (batch, …) -> (batch * width, …).
     state, memory = tf.nest.map_structure(lambda x: tf.repeat(x, width, axis=0), (state, memory))
+    limits = tf.repeat(limits, width)
     source_len = 0 if model.attention == "none" else source_len
-    total = tf.tile([[0.0] + [-1e9] * (width - 1)], (batch, 1))  # all beams begin alike: count the first alone
-    stay = tf.where(tf.range(vocabulary) == Vocabulary.end, 0.0, -1e9)  # an ended beam can only end again
+    total = tf.tile([[0.0] + [NEVER] * (width - 1)], (batch, 1))  # all beams begin alike: count the first alone
+    stay = tf.where(tf.range(vocabulary) == Vocabulary.end, 0.0, NEVER)  # an ended beam can only end again
     words = tf.fill((batch * width, 0), Vocabulary.end)
     looked = tf.zeros((batch * width, 0, source_len))
     word = tf.fill((batch * width,), Vocabulary.start)
@@ -81,10 +91,11 @@ def beam(model, source, limit, width):
         )
         words = tf.concat([words, word[:, None]], 1)
         looked = tf.concat([looked, weights[:, None]], 1)
-        return t + 1, word, state, ended | (word == Vocabulary.end), total, words, looked
+        ended |= (word == Vocabulary.end) | (t + 1 >= limits)
+        return t + 1, word, state, ended, total, words, looked
 
     *_, total, words, looked = tf.while_loop(
-        lambda t, word, state, ended, *_: (t < limit) & ~tf.reduce_all(ended),
+        lambda t, word, state, ended, *_: ~tf.reduce_all(ended),
         body,
         (0, word, state, tf.zeros((batch * width,), tf.bool), total, words, looked),
         shape_invariants=(

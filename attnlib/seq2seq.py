@@ -7,6 +7,7 @@ import numpy as np
 from attnlib import decoding
 from attnlib.backend import keras, tf
 from attnlib.decoders import BahdanauDecoder
+from attnlib.layers import whole_number
 from attnlib.progress import EpochProgress, Progress
 from attnlib.vocabulary import Vocabulary
 
@@ -43,7 +44,7 @@ class Batches(keras.utils.PyDataset):
         self.source = source_vocabulary.encode([source for source, _ in pairs])
         self.target = target_vocabulary.encode([target for _, target in pairs], start=True, end=True)
         self.lengths = (self.source != 0).sum(1), (self.target != 0).sum(1)
-        self.batch_size, self.shuffle = batch_size, shuffle
+        self.batch_size, self.shuffle = whole_number("batch_size", batch_size), shuffle
         self.random = np.random.default_rng(seed)
         self.on_epoch_end()
 
@@ -85,7 +86,7 @@ def check_pairs(pairs):
     if not pairs:
         raise ValueError("expected at least one (source_tokens, target_tokens) pair, got none")
     for place, pair in enumerate(pairs):
-        if isinstance(pair, str) or len(pair) != 2:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
             raise ValueError(f"pair {place} should be (source_tokens, target_tokens), got {pair!r}")
     return pairs
 
@@ -106,12 +107,14 @@ class Seq2Seq(keras.Model):
         super().__init__(**kwargs)
         if attention not in ATTENTIONS:
             raise ValueError(f"attention should be one of {', '.join(ATTENTIONS)}, got {attention!r}")
+        units, embedding_dim = whole_number("units", units), whole_number("embedding_dim", embedding_dim)
         if bidirectional and units % 2:
             raise ValueError(f"units should be even, half for each direction of the encoder, got {units}")
         as_vocabulary = lambda v: v if isinstance(v, Vocabulary) else Vocabulary(v)  # noqa: E731
         self.source_vocabulary = as_vocabulary(source_vocabulary)
         self.target_vocabulary = as_vocabulary(target_vocabulary)
-        self.attention, self.units, self.embedding_dim, self.bidirectional = attention, units, embedding_dim, bidirectional
+        self.attention, self.bidirectional = attention, bidirectional
+        self.units, self.embedding_dim = units, embedding_dim
 
         self.source_embedding = keras.layers.Embedding(len(self.source_vocabulary), embedding_dim)
         self.target_embedding = keras.layers.Embedding(len(self.target_vocabulary), embedding_dim)
@@ -204,11 +207,13 @@ class Seq2Seq(keras.Model):
         if verbose == "auto":
             verbose = 0
             callbacks.append(EpochProgress())
-        return super().fit(data, epochs=epochs, validation_data=validation_data, callbacks=callbacks, verbose=verbose, shuffle=False,
-                           **options)  # fmt: skip
+        return super().fit(data, epochs=epochs, validation_data=validation_data, callbacks=callbacks, verbose=verbose,
+                           shuffle=False, **options)  # fmt: skip
 
-    def evaluate(self, pairs, batch_size=128, verbose=0, **options):
+    def evaluate(self, pairs=None, batch_size=128, verbose=0, **options):
         """Keras' evaluate, on pairs or a PyDataset: [loss in nats a real token, accuracy over real tokens]."""
+        if pairs is None:  # called by Keras' fit, for its validation data
+            return super().evaluate(batch_size=batch_size, verbose=verbose, **options)
         return super().evaluate(self._dataset(pairs, batch_size, False), verbose=verbose, **options)
 
     # Decoding
@@ -220,21 +225,23 @@ class Seq2Seq(keras.Model):
         max_length: tokens a translation may have at most, 2 * source_len + 10 if not given.
         Returns a list of `Translation`, in the order of `sentences`.
         """
-        if not isinstance(beam_width, int) or beam_width < 1:
-            raise ValueError(f"beam_width should be a whole number of 1 or more, got {beam_width!r}")
+        beam_width, batch_size = whole_number("beam_width", beam_width), whole_number("batch_size", batch_size)
         numbers = self.source_vocabulary.encode(sentences)
         lengths = (numbers != 0).sum(1)
+        if max_length is None:
+            limits = 2 * lengths + 10
+        else:
+            limits = np.full_like(lengths, whole_number("max_length", max_length))
         order = np.argsort(lengths, kind="stable")
         found = [None] * len(order)
         progress = Progress(len(order), "sentences translated", verbose)
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             longest = int(lengths[rows].max())
-            limit = max_length or 2 * longest + 10
-            tokens, weights = self.decode(numbers[rows, :longest], beam_width, limit)
+            tokens, weights = self.decode(numbers[rows, :longest], beam_width, limits[rows])
             for place, row in enumerate(rows):
                 words = self.target_vocabulary.decode(tokens[place])
-                steps = min(len(words) + 1, tokens.shape[1])
+                steps = min(len(words) + 1, limits[row])  # one for <end>, if it was reached
                 kept = None if weights is None else weights[place, :steps, : lengths[row]]
                 found[row] = Translation(words, kept)
             progress.to(start + len(rows))
@@ -247,9 +254,9 @@ class Seq2Seq(keras.Model):
         if self.attention == "none":
             return None
         data, found = self.batches(pairs, batch_size, False), {}
-        for rows, (inputs, _) in zip(data.rows, data):
+        for rows, (inputs, _) in zip(data.rows, data, strict=True):
             weights = decoding.forced_weights(self, *inputs)
-            for row, alpha in zip(rows, weights):
+            for row, alpha in zip(rows, weights, strict=True):
                 found[row] = alpha[: data.lengths[1][row] - 1, : data.lengths[0][row]]
         return [found[row] for row in range(len(found))]
 
