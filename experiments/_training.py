@@ -55,14 +55,14 @@ def save(path, content):
     partial.replace(path)
 
 
-def run(name, output, train):
-    """The result of `train()`, from results/runs/<name>.json if it is there."""
+def run(name, output, train, *details):
+    """The result of `train(*details)`, from results/runs/<name>.json if it is there."""
     path = output / "runs" / f"{name}.json"
     if path.exists():
         return json.loads(path.read_text(encoding="utf-8"))
     print(f"training {name}", flush=True)
     started = time.perf_counter()
-    result = train()
+    result = train(*details)
     result |= {
         "seconds": round(time.perf_counter() - started),
         "peak_memory_mb": peak_memory_mb(),
@@ -97,8 +97,8 @@ def teacher_forced(model, pairs):
     """For each pair, whether each next token is right when the true ones before it are given: boolean arrays
     (target_len + 1,), the last entry for <end>."""
     data, right = model.batches(pairs, 256, False), {}
-    for rows, (inputs, target) in zip(data.rows, data):
+    for rows, (inputs, target) in zip(data.rows, data, strict=True):
         guess = np.argmax(model.predict_on_batch(inputs), -1)
-        for row, hit, length in zip(rows, guess == target, data.lengths[1][rows] - 1):
+        for row, hit, length in zip(rows, guess == target, data.lengths[1][rows] - 1, strict=True):
             right[row] = hit[:length]
     return [right[row] for row in range(len(pairs))]

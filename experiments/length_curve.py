@@ -5,12 +5,12 @@ might explain the fall without attention: a wider state, a one-directional encod
 """
 
 import numpy as np
-from _training import arguments, save, run, teacher_forced, train_to_best
+from _training import arguments, run, save, teacher_forced, train_to_best
 
 from attnlib import metrics
 from attnlib.tasks import numbers
 
-EDGES = (0, 5, 10, 15, 20, 25, 30, 45)  # source length in tokens: low <= length < high
+EDGES = numbers.EDGES  # source length in tokens: low <= length < high
 SHORT = 15  # longest source in the short training set
 SEEDS = (0, 1, 2)
 MODELS = {  # name: (training set, model's options, source reversed)
@@ -85,7 +85,7 @@ def train(name, seed, sizes):
 
     lengths = [len(source) for source, _ in test]
     found = [t.tokens for t in model.translate([source for source, _ in test], verbose=0)]
-    exact = [guess == target for guess, (_, target) in zip(found, test)]
+    exact = [guess == target for guess, (_, target) in zip(found, test, strict=True)]
     right = teacher_forced(model, test)
     result["by_length"] = [[b.low, b.high, b.count, round(b.mean, 4)] for b in metrics.by_length(exact, lengths, EDGES)]
     tokens = [float(np.mean(hits)) for hits in right]
@@ -96,7 +96,7 @@ def train(name, seed, sizes):
     # Hits and tries for each source length bin and target position.
     positions = max(map(len, right))
     hits, tries = np.zeros((2, len(EDGES) - 1, positions), int)
-    for length, row in zip(lengths, right):
+    for length, row in zip(lengths, right, strict=True):
         place = np.searchsorted(EDGES, length, "right") - 1
         hits[place, : len(row)] += row
         tries[place, : len(row)] += 1
@@ -112,7 +112,7 @@ def main():
     sizes, seeds = (QUICK, (0,)) if options.quick else (FULL, SEEDS)
     names = ("additive_short", "none_forward") if options.quick else MODELS
     results = [
-        run(f"length_curve-{name}-{seed}", options.output, lambda: train(name, seed, sizes))
+        run(f"length_curve-{name}-{seed}", options.output, train, name, seed, sizes)
         for name in names
         for seed in seeds
     ]
