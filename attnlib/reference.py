@@ -21,7 +21,7 @@ def _tensor(name, array, *shape):
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} should hold numbers, got {array.dtype}")
     fits = array.ndim == len(shape) and all(
-        isinstance(want, str) or want == got for want, got in zip(shape, array.shape)
+        isinstance(want, str) or want == got for want, got in zip(shape, array.shape, strict=True)
     )
     if not fits:
         raise ValueError(f"{name} should have shape ({', '.join(map(str, shape))}), got {array.shape}")
