@@ -37,6 +37,9 @@ tf = _import_quietly()
 
 import keras  # noqa: E402  (after TensorFlow, so that its import is quiet too)
 
+if keras.config.backend() != "tensorflow":  # loaded before, as another file or ~/.keras/keras.json had it
+    raise ImportError(f"attnlib runs on Keras' tensorflow backend, Keras is loaded with {keras.config.backend()!r}")
+
 __all__ = ["keras", "scan", "tf"]
 
 
