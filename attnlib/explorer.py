@@ -89,10 +89,11 @@ class AttentionMap:
             rows.append(f"<tr><th scope=row>{_shown(token)}{''.join(map(_cell, row))}")
         return (
             '<details class="am-still" open><summary>The weights as a table</summary>'
-            '<p class="am-note">Run this cell to touch the map.</p><div style="overflow-x:auto">'
-            '<table style="background:#fbfaf6;color:#000">'
-            f"<caption>{escape(self.title or 'Attention weights')}: a row for each output word, a column for each "
-            f"input word</caption>{''.join(rows)}</table></div></details>"
+            '<p class="am-note">Run this cell to touch the map.</p>'
+            '<div style="overflow-x:auto" role="group" aria-label="The weights as a table" tabindex="0">'
+            f'<table style="--columns:{len(self.source)}">'
+            f"<caption>{escape(self.title or 'Attention weights')}<br>A row for each output word, a column for each "
+            f"input word; weights below 0.01 are left out.</caption>{''.join(rows)}</table></div></details>"
         )
 
 
@@ -101,18 +102,19 @@ def _shown(token):
 
 
 def _cell(weight):
-    """A table cell, between the card's colour and the green of attention; below 0.01 it stays empty."""
-    if weight < 0.01:
-        return "<td>"
+    """A table cell, shaded towards the green of attention; below 0.05 without shade, below 0.01 empty."""
+    if weight < 0.05:
+        return f"<td>{weight:.2f}" if weight >= 0.01 else "<td>"
     shade = "".join(f"{round(card + (green - card) * weight):02x}" for card, green in ((251, 8), (250, 115), (246, 90)))
-    ink = ";color:#fff" if weight > 0.87 else ""  # the better of black and white has a contrast of 4.5 or more
-    return f'<td style="background:#{shade}{ink}">{weight:.2f}'
+    ink = "fff" if weight > 0.87 else "000"  # the better of the two has a contrast of 4.5 or more
+    return f"<td style=background:#{shade};color:#{ink}>{weight:.2f}"
 
 
 STYLE = """
 .attention-map{color-scheme:light dark;--card:light-dark(#fbfaf6,#1c2128);--ink:light-dark(#1f2937,#e8eaed);
 --soft:light-dark(#4b5563,#b3bac4);--edge:light-dark(#d9d5c8,#444c56);--source:light-dark(#1b62a5,#7db7ee);
---source-fill:light-dark(#dbe9f6,#1b344f);--target:light-dark(#b3500c,#f0a060);--target-fill:light-dark(#fde8d7,#48290f);
+--source-fill:light-dark(#dbe9f6,#1b344f);--target:light-dark(#b3500c,#f0a060);
+--target-fill:light-dark(#fde8d7,#48290f);
 --green:light-dark(#08735a,#45c9a4);container-type:inline-size;background:var(--card);color:var(--ink);
 border:1px solid var(--edge);border-radius:.9rem;padding:1rem;margin:.5rem 0;line-height:1.4}
 [data-theme=light] .attention-map,[data-jp-theme-light=true] .attention-map{color-scheme:light}
@@ -121,7 +123,7 @@ border:1px solid var(--edge);border-radius:.9rem;padding:1rem;margin:.5rem 0;lin
 .attention-map .am-note{display:none}
 .am-foot{display:flex;gap:1rem;align-items:start;justify-content:space-between;margin-bottom:.5rem}
 .am-title{font-weight:600;font-size:1.1rem}
-.am-play{font:inherit;color:var(--ink);background:none;border:1.5px solid var(--soft);border-radius:2rem;
+.attention-map .am-play{font:inherit;color:var(--ink);background:none;border:1.5px solid var(--soft);border-radius:2rem;
 padding:.15rem .9rem;cursor:pointer;min-height:2rem;white-space:nowrap}
 .am-play::before{content:"";display:inline-block;margin-right:.5em;border:.38em solid transparent;
 border-left:.6em solid var(--green);border-right:0}
@@ -154,13 +156,17 @@ opacity:calc(.12 + .7*var(--w));transition:opacity .25s}
 .am-some path.am-lit{opacity:calc(.35 + .6*var(--w))}
 .am-say{min-height:2.8em;margin:.15rem 0 0!important;color:var(--ink)}
 .am-say b{font-weight:600}
-.am-still summary{cursor:pointer;color:var(--soft);width:max-content;max-width:100%}
+.attention-map .am-still summary{display:list-item;list-style:inside disclosure-closed;cursor:pointer;
+color:var(--soft);width:max-content;max-width:100%}
+.attention-map .am-still[open] summary{list-style-type:disclosure-open}
 .am-still table{border-collapse:collapse;font-size:.85rem;margin:.5rem 0}
-.am-still th,.am-still td{padding:.15rem .4rem;text-align:center;min-width:2.2rem;border:1px solid #d9d5c8}
-.am-still caption{caption-side:bottom;background:var(--card);color:var(--soft);text-align:left;font-size:.85rem}
+.am-still th,.am-still td{padding:.15rem .4rem;text-align:center;min-width:2.2rem;border:1px solid var(--edge)}
+.am-still caption{caption-side:top;min-width:min(32rem,85cqw);background:var(--card);color:var(--soft);
+text-align:left;font-size:.85rem}
 @media(prefers-reduced-motion:reduce){.attention-map *{transition:none!important}}
 @media print{.attention-map{color-scheme:light!important;print-color-adjust:exact;border:0;padding:0}
-.am-live,.am-still summary{display:none}}
+.am-live,.am-still summary{display:none}.am-still th[scope=col]{writing-mode:vertical-rl}
+.am-still th,.am-still td{min-width:0;padding:.1em}.am-still table{font-size:min(.8rem,37cqw/(var(--columns) + 3))}}
 """
 
 SCRIPT = """
@@ -342,3 +348,4 @@ SCRIPT = """
   }
 })();
 """
+SCRIPT = "\n".join(line.strip() for line in SCRIPT.splitlines())  # a kilobyte less in each map

@@ -280,6 +280,13 @@ def test_map_is_a_table_without_scripts(page_of, example):
     assert not page.get_by_text("Run this cell").is_visible()
 
 
+def test_map_table_fits_on_paper(page_of):
+    page = page_of(attention_map(["hundred"] * 36, ["cent"] * 36, np.eye(36)), viewport={"width": 700, "height": 900})
+    page.emulate_media(media="print")
+    page.get_by_role("table").wait_for()
+    assert page.get_by_role("table").bounding_box()["width"] <= 700
+
+
 def test_map_is_a_table_on_paper(page_of, example):
     page = page_of(example, color_scheme="dark")
     assert not page.get_by_role("table").is_visible()
@@ -317,7 +324,8 @@ def test_map_follows_the_pages_theme_and_else_the_systems(page_of, example, root
 def test_map_has_no_accessibility_violation(page_of, example, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     dates = attention_map(list("5 May, 2024"), list("2024-05-05"), np.linspace(0, 1, 110).reshape(10, 11))  # all shades
-    page = page_of(example, dates, color_scheme=scheme, reduced_motion="reduce")
+    narrow = {"width": 360, "height": 640}  # so that the table scrolls
+    page = page_of(example, dates, color_scheme=scheme, reduced_motion="reduce", viewport=narrow)
     for step in ("at rest", "chosen", "with its table"):
         if step == "chosen":
             page.get_by_role("button", name="mille").click()
