@@ -151,6 +151,15 @@ def test_links_within_the_book_lead_somewhere(html):
     assert lost == []
 
 
+@pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / "book").glob("*.ipynb"))])
+def test_launch_buttons_open_this_chapter(html, name):
+    address = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]["url"]
+    slug = address.removeprefix("https://github.com/")
+    links = Links(html / f"{name}.html").addresses
+    assert f"https://mybinder.org/v2/gh/{slug}/main?urlpath=lab/tree/book/{name}.ipynb" in links
+    assert f"https://colab.research.google.com/github/{slug}/blob/main/book/{name}.ipynb" in links
+
+
 def test_search_finds_without_a_server_of_its_own(browser, site):
     page = browser.new_page()
     page.goto(f"{site}search.html?q=attention", wait_until="networkidle")
