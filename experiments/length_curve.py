@@ -1,7 +1,7 @@
 """Exact match and token accuracy against source length: Bahdanau et al. (2015), Figure 2, in miniature.
 
 With and without attention, trained on numbers of every length and on short ones alone, three seeds each. And what else
-might explain the fall without attention: a wider state, a one-directional encoder, the source reversed.
+might explain the fall without attention: the width of the state, a one-directional encoder, the source reversed.
 """
 
 import numpy as np
@@ -18,8 +18,8 @@ MODELS = {  # name: (training set, model's options, source reversed)
     "none_all": ("all", {"attention": "none", "units": 128}, False),
     "additive_short": ("short", {"attention": "additive", "units": 128}, False),
     "none_short": ("short", {"attention": "none", "units": 128}, False),
+    "none_all_32": ("all", {"attention": "none", "units": 32}, False),
     "none_all_64": ("all", {"attention": "none", "units": 64}, False),
-    "none_all_256": ("all", {"attention": "none", "units": 256}, False),
     "none_forward": ("all", {"attention": "none", "units": 128, "bidirectional": False}, False),
     "none_reversed": ("all", {"attention": "none", "units": 128, "bidirectional": False}, True),
 }
