@@ -100,6 +100,13 @@ def test_continuous_integration_runs_the_command_of_the_readme():
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111 or sys.platform == "win32"
 
 
+def test_page_of_attnlib_shows_every_module_that_chapters_use():
+    inner = {"backend", "decoders", "decoding", "progress"}
+    modules = [path for folder in ("attnlib", "attnlib/tasks") for path in (ROOT / folder).glob("[a-z]*.py")]
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in modules if path.stem not in inner}
+    assert set(re.findall(r"automodule:: (\S+)", read("book/api.md"))) == names
+
+
 LIGHT = ["attnlib", "attnlib.reference", "attnlib.metrics", "attnlib.plots", "attnlib.quiz", "attnlib.tasks.numbers"]
 
 
