@@ -156,8 +156,9 @@ opacity:calc(.12 + .7*var(--w));transition:opacity .25s}
 .am-some path.am-lit{opacity:calc(.35 + .6*var(--w))}
 .am-say{min-height:2.8em;margin:.15rem 0 0!important;color:var(--ink)}
 .am-say b{font-weight:600}
+.attention-map .am-still{border:0!important;background:none!important;padding:0!important;margin:0!important}
 .attention-map .am-still summary{display:list-item;list-style:inside disclosure-closed;cursor:pointer;
-color:var(--soft);width:max-content;max-width:100%}
+color:var(--soft)!important;font-weight:400!important;width:max-content;max-width:100%}
 .attention-map .am-still[open] summary{list-style-type:disclosure-open}
 .am-still table{border-collapse:collapse;font-size:.85rem;margin:.5rem 0}
 .am-still th,.am-still td{padding:.15rem .4rem;text-align:center;min-width:2.2rem;border:1px solid var(--edge)}

@@ -238,10 +238,11 @@ def test_map_shows_hostile_tokens_as_they_are(page_of):
     assert page.locator(".am-source .am-token").evaluate_all("all => all.map(b => b.textContent)") == shown
     assert page.locator(".am-target .am-token").evaluate_all("all => all.map(b => b.textContent)") == shown[::-1]
     assert page.locator(".am-still th").evaluate_all("all => all.map(b => b.textContent)") == shown + shown[::-1]
-    for _ in range(size):
-        page.keyboard.press("Tab" if _ == 0 else "ArrowRight")
+    for step in range(size):
+        page.keyboard.press("ArrowRight" if step else "Tab")
         assert said(page)
     assert page.evaluate("window.hacked") is None
+    assert page.locator(".am-token[aria-label]").count() == 0  # "constructor" is no name that we gave
     assert page.locator("img").count() == 0 and page.locator("script").count() == 2
     assert page.locator(".am-title").text_content() == page.title() == HOSTILE[1]
     assert page.evaluate("document.documentElement.scrollWidth") <= 760
