@@ -83,13 +83,15 @@ def length_curve(ax, centers, curves, counts=None, ylabel="exact match"):
 
     centers: (bins,), lengths in tokens. curves: {label: shares (seeds, bins) or (bins,)}, NaN where a bin is empty.
     counts: (bins,), sentences in each bin; where given, a single run gets Wilson's 95 % interval.
-    The label stands at its line's end. ValueError names a curve whose bins do not match.
+    The label stands at its line's end. ValueError names a curve whose bins do not match, or are all empty.
     """
     centers = _tensor("centers", centers, "bins")
     ends = []
     for (label, shares), look in zip(curves.items(), LINES(), strict=False):
         shares = _tensor(f"curves[{label!r}]", np.atleast_2d(shares), "seeds", len(centers))
         filled = ~np.isnan(shares).all(axis=0)
+        if not filled.any():
+            raise ValueError(f"curves[{label!r}] should hold a number in at least one bin, got only NaN")
         mean = np.nanmean(shares[:, filled], axis=0)
         if len(shares) > 1:
             ax.plot(centers, shares.T, color=look["color"], linewidth=0.8, alpha=0.6, marker="", linestyle="-")

@@ -126,6 +126,8 @@ def test_length_curve_gives_a_single_run_wilsons_interval(ax):
 def test_length_curve_refuses_bins_that_do_not_match(ax):
     with pytest.raises(ValueError, match=r"curves\['with'\] should have shape \(seeds, 3\), got \(1, 2\)"):
         plots.length_curve(ax, [5, 15, 25], {"with": [1, 1]})
+    with pytest.raises(ValueError, match=r"curves\['with'\] should hold a number in at least one bin, got only NaN"):
+        plots.length_curve(ax, [5, 15], {"with": [np.nan, np.nan]})
 
 
 def test_token_accuracy_map_puts_the_first_position_at_one_and_keeps_nan_empty(ax):
