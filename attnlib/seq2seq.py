@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from attnlib import decoding
+from attnlib.attention import whole_number
 from attnlib.backend import keras, tf
 from attnlib.decoders import BahdanauDecoder
-from attnlib.layers import whole_number
 from attnlib.progress import EpochProgress, Progress
 from attnlib.vocabulary import Vocabulary
 
