@@ -86,6 +86,7 @@ def transferred(response):
 
 
 every_page = pytest.mark.parametrize("name", PAGES)
+every_chapter = pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / "book").glob("*.ipynb"))])
 every_view = pytest.mark.parametrize("view", VIEWS)
 
 
@@ -151,7 +152,14 @@ def test_links_within_the_book_lead_somewhere(html):
     assert lost == []
 
 
-@pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / "book").glob("*.ipynb"))])
+@every_chapter
+def test_exercises_are_numbered_by_chapter(html, name):
+    found = re.findall(r"Exercise (\d+)\.(\d+)\s*</span>", (html / f"{name}.html").read_text("utf-8"))
+    chapter = str(int(name[:2]))
+    assert found == [(chapter, str(place)) for place in range(1, len(found) + 1)] and found
+
+
+@every_chapter
 def test_launch_buttons_open_this_chapter(html, name):
     address = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]["url"]
     slug = address.removeprefix("https://github.com/")

@@ -15,6 +15,8 @@ def _loss_cases(rng):
     yield "a padded first position", (logits, rng.integers(0, 4, (3, 5)), mask[:, ::-1])
     logits = np.array([[[1000.0, 0.0, -1000.0], [0.0, 999.0, 1000.0]]])
     yield "logits of 1000", (logits, np.array([[1, 1]]), np.array([[True, True]]))
+    logits = np.array([[[1.0, 0.0], [-1000.0, -1001.0]]])
+    yield "small and large logits together", (logits, np.array([[0, 1]]), np.array([[True, True]]))
 
 
 @exercise(
@@ -89,6 +91,15 @@ def softmax_over_positions(logits, targets, mask):
 def overflows(logits, targets, mask):
     weights = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
     return -np.log(np.take_along_axis(weights, targets[..., None], axis=-1)[..., 0])[mask].mean()
+
+
+@sequence_loss.wrong(
+    "You subtract the largest of all logits, and a far smaller position underflows. Take each its own."
+)
+def one_maximum_for_all(logits, targets, mask):
+    shifted = logits - logits.max()
+    log_total = np.log(np.exp(shifted).sum(axis=-1))
+    return (log_total - np.take_along_axis(shifted, targets[..., None], axis=-1)[..., 0])[mask].mean()
 
 
 @sequence_loss.wrong("A probability that rounds to zero has an infinite logarithm. Work with log probabilities.")

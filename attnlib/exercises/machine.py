@@ -77,7 +77,7 @@ class Exercise:
             return self._not_yet(f"{replaced} is no longer numpy's own. Restart the kernel and run the cells again.")
         if _is_stub(attempt):
             return self._not_attempted()
-        counts = {len(arguments) for _, arguments in self._fresh_cases()}
+        counts = self._argument_counts
         outcome = sandbox.run(lambda: self._signature_problem(attempt, counts), attempt, self.seconds)
         if outcome.problem or outcome.value:
             return self._not_yet(outcome.problem or outcome.value)
@@ -103,6 +103,10 @@ class Exercise:
     @functools.cached_property
     def _expected(self):
         return [sandbox.plain(self._result(self.solve, arguments)) for _, arguments in self._fresh_cases()]
+
+    @functools.cached_property
+    def _argument_counts(self):
+        return {len(arguments) for _, arguments in self._fresh_cases()}
 
     @functools.cached_property
     def _wrong_outcomes(self):

@@ -130,9 +130,8 @@ class _Kept(io.TextIOBase):
         return "".join(self.pieces).rstrip("\n") + cut
 
 
-# Both hold the interpreter's lock during the call, so neither can be torn apart by another thread.
+# Holds the interpreter's lock during the call, so no other thread can come between.
 _raise_in = ctypes.PYFUNCTYPE(None, ctypes.c_ulong, ctypes.py_object)(("PyThreadState_SetAsyncExc", ctypes.pythonapi))
-_clear_in = ctypes.PYFUNCTYPE(None, ctypes.c_ulong, ctypes.c_void_p)(("PyThreadState_SetAsyncExc", ctypes.pythonapi))
 
 
 class _Guard:
@@ -151,7 +150,6 @@ class _Guard:
         self.time_up = type("TimeUp", (BaseException,), {})
         self.interrupt = functools.partial(_raise_in, self.thread, self.time_up)
         self.time_up.__init__ = staticmethod(self.interrupt)
-        self.clear = functools.partial(_clear_in, self.thread, None)
         self.stop = threading.Event()
 
     def run(self):
@@ -163,14 +161,15 @@ class _Guard:
             self.done = True
         except BaseException as raised:
             self.done = True
-            self.time_up.__init__ = BaseException.__init__
             caught = [raised]
-        self.clear()  # nothing between the call's end and this is a point at which a pending exception is raised
+        self.time_up.__init__ = BaseException.__init__
+        # A last TimeUp may be pending. Nothing since the call's end is a point at which it would be raised; it is
+        # caught here, at the latest when the watchdog has ended. (Taking it back by SetAsyncExc(thread, NULL) would
+        # leave the interpreter's flag up for good.)
         while True:
             try:
                 self.stop.set()
                 watchdog.join()
-                self.clear()
                 break
             except self.time_up:
                 pass
@@ -186,9 +185,10 @@ class _Guard:
         if self.stop.wait(self.seconds):
             return
         for tick in range(sys.maxsize):
+            importing = self.importing()
             if self.done:
                 return
-            if not self.importing():
+            if not importing:
                 self.interrupt()
             if tick == 100:  # two seconds later it still has not come back to Python
                 self.notice()
@@ -219,8 +219,6 @@ def _describe(call, blame):
         return Outcome(plain(call()))
     except Finding as finding:
         return Outcome(problem=str(finding))
-    except NotImplementedError:
-        return Outcome(attempted=False)
     except SystemExit:
         return Outcome(problem="Your code asked Python to exit (sys.exit, exit or quit). Use return instead.")
     except KeyboardInterrupt:
@@ -228,6 +226,8 @@ def _describe(call, blame):
     except RecursionError as error:
         return Outcome(problem="Your code calls itself without end (RecursionError)." + _line(error, blame))
     except Exception as error:
+        if type(error) is NotImplementedError:  # a stub's other way to say "not yet"
+            return Outcome(attempted=False)
         try:
             text = str(error)
         except Exception:
