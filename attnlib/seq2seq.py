@@ -120,6 +120,7 @@ class Seq2Seq(keras.Model):
             options.setdefault("max_source_len", max(len(source) for source, _ in pairs))
         model = cls(*vocabularies, **options)
         model.compile(keras.optimizers.Adam(learning_rate, clipnorm=1.0), jit_compile=False)
+        model.optimizer.build(model.trainable_variables)  # else the first batch is traced twice
         return model
 
     def build(self, input_shape=None):
