@@ -125,7 +125,7 @@ class Seq2Seq(keras.Model):
         self.readout = keras.layers.Dense(len(self.target_vocabulary))
         self.loss_tracker = keras.metrics.Mean("loss")
         self.accuracy_tracker = keras.metrics.Mean("token_accuracy")
-        self.decode = decoding.compiled(self)
+        self.decode, self.forced_weights = decoding.compiled(self), decoding.forced(self)
         self.build()
 
     @classmethod
@@ -255,7 +255,7 @@ class Seq2Seq(keras.Model):
             return None
         data, found = self.batches(pairs, batch_size, False), {}
         for rows, (inputs, _) in zip(data.rows, data, strict=True):
-            weights = decoding.forced_weights(self, *inputs)
+            weights = self.forced_weights(*inputs)
             for row, alpha in zip(rows, weights, strict=True):
                 found[row] = alpha[: data.lengths[1][row] - 1, : data.lengths[0][row]]
         return [found[row] for row in range(len(found))]
