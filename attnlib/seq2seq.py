@@ -185,6 +185,8 @@ class Seq2Seq(keras.Model):
         real = ops.cast(ops.not_equal(y, Vocabulary.pad), y_pred.dtype)
         nats = keras.losses.sparse_categorical_crossentropy(y, y_pred, from_logits=True)
         right = ops.equal(ops.cast(ops.argmax(y_pred, -1), y.dtype), y)
+        # Flat: given two axes, Keras would take the mean over each batch's length, and so weigh long batches less.
+        nats, right, real = (ops.reshape(x, (-1,)) for x in (nats, right, real))
         self.loss_tracker.update_state(nats, sample_weight=real)
         self.accuracy_tracker.update_state(right, sample_weight=real)
         return {"loss": self.loss_tracker.result(), "token_accuracy": self.accuracy_tracker.result()}
