@@ -104,7 +104,8 @@ def checks_not_passed(notebook):
 def test_chapter_is_in_normal_form(path):
     notebook = read(path)
     nbformat.validate(notebook)
-    assert normal_form.breaches(notebook) == [], f"python tools/refresh.py {path.stem} mends most of these"
+    found = normal_form.breaches(notebook)
+    assert not found, "\n".join([f"python tools/refresh.py {path.stem} mends most of these:", *found])
 
 
 @every_chapter

@@ -141,9 +141,9 @@ class Exercise:
             if found:
                 found = self._diagnosis(index, outcomes) + found
                 inputs = dict(zip(self._parameters, arguments, strict=False))
-                shown = ", ".join(f"{name} = {judge.show(sandbox.plain(value))}" for name, value in inputs.items())
+                shown = "".join(f"\n  {name} = {judge.show(sandbox.plain(value))}" for name, value in inputs.items())
                 printed = f"\nIt printed:\n{outcome.printed}" if outcome.printed else ""
-                message = f"{found}\nInput ({title}): {shown}{printed}"
+                message = f"{found}\nInput: {title}{shown}{printed}"
                 return self._not_yet(message, inputs=inputs, expected=expected[index], got=outcome.value)
         return Verdict(f"Passed: {self.name}, {len(expected)} cases.", passed=True)
 
@@ -163,7 +163,7 @@ class Exercise:
             for message, wrong in self._wrong_outcomes
             if _alike(outcomes[index], wrong[index])
         ]
-        return max(alike, key=lambda pair: pair[0])[1] + "\n" if alike else ""
+        return textwrap.fill(max(alike, key=lambda pair: pair[0])[1], 88) + "\n" if alike else ""
 
     def _changed(self, outcome, arguments):
         for name, now, before in zip(self._parameters, outcome.arguments, arguments, strict=False):
@@ -196,7 +196,7 @@ class Exercise:
         return Verdict(f"Not attempted yet: {self.name}.", attempted=False)
 
     def _not_yet(self, message, **details):
-        return Verdict(f"Not yet: {self.name}. {message}", **details)
+        return Verdict(f"Not yet: {self.name}.\n{message}", **details)
 
 
 class Verdict:
