@@ -152,9 +152,10 @@ def test_difference_says_what_differs(expected, got, message):
 
 def test_hint_is_folded_and_escaped():
     hint = scale.hint()
+    summary = '<details><summary style="list-style: revert; cursor: pointer">'
     assert hint._repr_html_() == (
-        "<details><summary>Hint 1</summary>\n<p>Use <code>numbers + 1</code>.</p>\n</details>\n"
-        "<details><summary>Hint 2</summary>\n<p>a &lt; b &amp; c</p>\n</details>"
+        f"{summary}Show hint 1</summary>\n<p>Use <code>numbers + 1</code>.</p>\n</details>\n"
+        f"{summary}Show hint 2</summary>\n<p>a &lt; b &amp; c</p>\n</details>"
     )
     assert repr(hint) == "Hint for scale (folded; print it to read it here)"
     assert str(hint) == "Use `numbers + 1`.\na < b & c"
@@ -162,7 +163,10 @@ def test_hint_is_folded_and_escaped():
 
 def test_solution_is_folded_and_shows_its_source_without_decorator():
     solution = scale.solution()
-    assert solution._repr_html_().startswith('<details><summary>Solution: scale</summary>\n<div class="highlight">')
+    html = solution._repr_html_()
+    assert (
+        html.startswith("<details><summary ") and 'Show a solution of scale</summary>\n<div class="highlight">' in html
+    )
     assert "numbers" not in repr(solution)
     assert str(solution) == textwrap.dedent('''\
         def scale(numbers, factor=1):

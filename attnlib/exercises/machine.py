@@ -88,12 +88,14 @@ class Exercise:
         parts = []
         for number, text in enumerate(self.hints, start=1):
             body = re.sub(r"`(.+?)`", r"<code>\1</code>", html.escape(text, quote=False))
-            parts.append((f"Hint {number}" if len(self.hints) > 1 else "Hint", f"<p>{body}</p>"))
+            parts.append((f"Show hint {number}" if len(self.hints) > 1 else "Show a hint", f"<p>{body}</p>"))
         return Hidden(f"Hint for {self.name}", parts, "\n".join(self.hints))
 
     def solution(self):
         """One solution, collapsed; print() shows it in a terminal."""
-        return Hidden(f"Solution of {self.name}", [(f"Solution: {self.name}", _highlighted(self.source))], self.source)
+        return Hidden(
+            f"Solution of {self.name}", [(f"Show a solution of {self.name}", _highlighted(self.source))], self.source
+        )
 
     @functools.cached_property
     def source(self):
@@ -217,7 +219,10 @@ class Hidden:
         self.title, self.parts, self.text = title, parts, text
 
     def _repr_html_(self):
-        return "\n".join(f"<details><summary>{summary}</summary>\n{body}\n</details>" for summary, body in self.parts)
+        style = "list-style: revert; cursor: pointer"  # else JupyterLab takes the triangle away
+        return "\n".join(
+            f'<details><summary style="{style}">{summary}</summary>\n{body}\n</details>' for summary, body in self.parts
+        )
 
     def __repr__(self):
         return f"{self.title} (folded; print it to read it here)"
