@@ -135,6 +135,7 @@ class Seq2Seq(keras.Model):
         vocabularies = Vocabulary.of(source for source, _ in pairs), Vocabulary.of(target for _, target in pairs)
         model = cls(*vocabularies, **options)
         model.compile(keras.optimizers.Adam(learning_rate, clipnorm=1.0), jit_compile=False)
+        model.optimizer.build(model.trainable_variables)  # else made in the first step, which is then traced twice
         return model
 
     def build(self, input_shape=None):
