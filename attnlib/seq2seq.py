@@ -93,7 +93,7 @@ class Seq2Seq(keras.Model):
         self.drop = keras.layers.Dropout(dropout)
         self.loss_tracker = keras.metrics.Mean("loss")
         self.accuracy_tracker = keras.metrics.Mean("token_accuracy")
-        self.decode = decoding.compiled(self)
+        self.decode, self.forced_weights = decoding.compiled(self), decoding.forced(self)
         self.build()
 
     def _decoder(self):
@@ -120,7 +120,7 @@ class Seq2Seq(keras.Model):
             options.setdefault("max_source_len", max(len(source) for source, _ in pairs))
         model = cls(*vocabularies, **options)
         model.compile(keras.optimizers.Adam(learning_rate, clipnorm=1.0), jit_compile=False)
-        model.optimizer.build(model.trainable_variables)  # else the first batch is traced twice
+        model.optimizer.build(model.trainable_variables)  # else made in the first step, which is then traced twice
         return model
 
     def build(self, input_shape=None):
@@ -179,6 +179,8 @@ class Seq2Seq(keras.Model):
         real = ops.cast(ops.not_equal(y, Vocabulary.pad), y_pred.dtype)
         nats = keras.losses.sparse_categorical_crossentropy(y, y_pred, from_logits=True)
         right = ops.equal(ops.cast(ops.argmax(y_pred, -1), y.dtype), y)
+        # Flat: given two axes, Keras would take the mean over each batch's length, and so weigh long batches less.
+        nats, right, real = (ops.reshape(x, (-1,)) for x in (nats, right, real))
         self.loss_tracker.update_state(nats, sample_weight=real)
         self.accuracy_tracker.update_state(right, sample_weight=real)
         return {"loss": self.loss_tracker.result(), "token_accuracy": self.accuracy_tracker.result()}
@@ -261,7 +263,7 @@ class Seq2Seq(keras.Model):
             return None
         data, found = self.batches(pairs, batch_size, False), {}
         for rows, (inputs, _) in zip(data.rows, data, strict=True):
-            weights = decoding.forced_weights(self, *inputs)
+            weights = self.forced_weights(*inputs)
             for row, alpha in zip(rows, weights, strict=True):
                 found[row] = alpha[: data.lengths[1][row] - 1, : data.lengths[0][row]]
         return [found[row] for row in range(len(found))]

@@ -43,20 +43,20 @@ def gradient_norms(model, pairs, longest=60):
 
     total, count = np.zeros(longest), np.zeros(longest, int)
     for source, target in pairs:
-        numbers_in = tf.constant(model.source_vocabulary.encode([source]))
-        words = tf.constant(model.target_vocabulary.encode([target], start=True))
-        with tf.GradientTape(persistent=True) as tape:
-            embedded = model.source_embedding(numbers_in)
+        # One copy of the sentence for each output: copy t asks for the gradient of the t-th logit alone.
+        steps = tf.range(len(target))
+        copies = tf.repeat(model.source_vocabulary.encode([source]), len(target), axis=0)
+        words = tf.repeat(model.target_vocabulary.encode([target], start=True), len(target), axis=0)
+        with tf.GradientTape() as tape:
+            embedded = model.source_embedding(copies)  # (target_len, source_len, embedding_dim)
             tape.watch(embedded)
             annotations, *finals = model.encoder(embedded)
             final = tf.concat(finals, -1)
-            state = model.decoder.first_state(final)
-            features, _ = model.decoder.run(
-                state, model.target_embedding(words[:, :-1]), model.decoder.memory(annotations, final, None)
-            )
-            logits = tf.gather(model.readout(features), words[:, 1:, None], batch_dims=2)[0, :, 0]
-        jacobian = tape.jacobian(logits, embedded, experimental_use_pfor=False)  # (target_len, 1, source_len, dim)
-        norms = np.linalg.norm(jacobian.numpy()[:, 0], axis=-1)
+            state, memory = model.decoder.first_state(final), model.decoder.memory(annotations, final, None)
+            features, _ = model.decoder.run(state, model.target_embedding(words[:, :-1]), memory)
+            logits = tf.gather(model.readout(features), words[:, 1:], batch_dims=2)  # (target_len, target_len)
+            chosen = tf.gather(logits, steps, batch_dims=1)
+        norms = np.linalg.norm(tape.gradient(chosen, embedded).numpy(), axis=-1)  # (target_len, source_len)
         for t, row in enumerate(norms):
             for s, norm in enumerate(row):
                 distance = len(source) - s + t

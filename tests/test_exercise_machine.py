@@ -42,7 +42,7 @@ def divides_both(numbers, factor=1):
 def test_check_names_the_case_the_input_and_both_values():
     verdict = scale.check(lambda numbers, factor: (numbers * factor, 7.0))
     assert repr(verdict) == (
-        "Not yet: scale. total: expected 4, got 7.\nInput (two numbers): numbers = [1, 3], factor = 2"
+        "Not yet: scale.\ntotal:\n  expected  4\n  got       7\nInput: two numbers\n  numbers = [1, 3]\n  factor = 2"
     )
     assert verdict.inputs["factor"] == 2 and verdict.expected[1] == 4 and verdict.got[1] == 7
 
@@ -55,15 +55,15 @@ def test_check_shows_large_arrays_by_their_first_difference():
         return scaled, float(numbers.sum())
 
     message = repr(scale.check(wrong_later))
-    assert "scaled: 2 of 30 numbers differ, the first at [7]: expected " in message
-    assert message.endswith(", got 0.5.\nInput (random numbers): numbers = an array of shape (30,), factor = 5")
+    assert "scaled: 2 of 30 numbers differ, the first at [7]:\n  expected  " in message
+    assert message.endswith(
+        "\n  got       0.5\nInput: random numbers\n  numbers = an array of shape (30,)\n  factor = 5"
+    )
 
 
 def test_check_takes_the_wrong_answer_that_agrees_most():
-    assert repr(scale.check(divides)).startswith(
-        "Not yet: scale. You divide.\nscaled: expected [2, 6], got [0.5, 1.5]."
-    )
-    assert repr(scale.check(divides_both)).startswith("Not yet: scale. You divide, and the total")
+    assert repr(scale.check(divides)).startswith("Not yet: scale.\nYou divide.\nscaled:\n  expected  [2, 6]\n")
+    assert repr(scale.check(divides_both)).startswith("Not yet: scale.\nYou divide, and the total")
 
 
 @pytest.mark.parametrize(
@@ -76,16 +76,19 @@ def test_check_takes_the_wrong_answer_that_agrees_most():
         (lambda n, f: ((n * f)[None], n.sum()), "scaled should have shape (2,), got (1, 2)."),
         (lambda n, f: ((n * f).astype(int), n.sum()), "scaled should have dtype float64, got int64."),
         (lambda n, f: ((n * f).astype("float16"), n.sum()), "scaled should have dtype float64, got float16."),
-        (lambda n, f: (n * np.nan, n.sum()), "scaled: expected [2, 6], got [nan, nan] (your result holds NaN)."),
+        (
+            lambda n, f: (n * np.nan, n.sum()),
+            "scaled (your result holds NaN):\n  expected  [2, 6]\n  got       [nan, nan]",
+        ),
         (lambda n, f: (n * f, str(n.sum())), "total should be one number (float), got a str."),
         (lambda n, f: (n * f, True), "total should be one number (float), got a bool."),
         (lambda n, f: (n * f, n), "total should be one number (float), got an array of shape (2,)."),
-        (lambda n, f: (n * f, 4.0001), "total: expected 4, got 4.0001."),
-        (lambda n, f: (n * f, 4.00005), "total: expected 4.0, got 4.00005."),
+        (lambda n, f: (n * f, 4.0001), "total:\n  expected  4\n  got       4.0001"),
+        (lambda n, f: (n * f, 4.00005), "total:\n  expected  4.0\n  got       4.00005"),
     ],
 )
 def test_check_says_what_kind_of_result_is_wanted(attempt, expected):
-    assert repr(scale.check(attempt)).split("\n")[0] == f"Not yet: scale. {expected}"
+    assert repr(scale.check(attempt)).startswith(f"Not yet: scale.\n{expected}\nInput: ")
 
 
 def test_check_accepts_other_precisions_and_scalars():
@@ -96,7 +99,7 @@ def test_check_accepts_other_precisions_and_scalars():
 
 def test_check_says_which_signature_is_wanted():
     assert repr(scale.check(lambda numbers: 1)) == (
-        "Not yet: scale. Your function should take (numbers, factor=1), it takes (numbers)."
+        "Not yet: scale.\nYour function should take (numbers, factor=1), it takes (numbers)."
     )
     assert "it takes (factor, numbers)." in repr(scale.check(lambda factor, numbers: 1))
     assert "check wants the thing itself: write check(scale), with nothing after the name." in repr(scale.check())
@@ -121,19 +124,23 @@ def test_check_shows_what_was_printed_only_when_it_fails():
     [
         (3, 3.0, "The result should be a whole number (int), got a float."),
         (3, np.int32(3), None),
-        (3, 4, "The result: expected 3, got 4."),
+        (3, 4, "The result:\n  expected  3\n  got       4"),
         (float("nan"), float("nan"), None),
-        (float("nan"), 0.0, "The result: expected nan, got 0."),
-        (1.0, float("inf"), "The result: expected 1, got inf."),
-        ([1, 2], [1], "The result should have 2 items, got 1: expected [1, 2], got [1]."),
+        (float("nan"), 0.0, "The result:\n  expected  nan\n  got       0"),
+        (1.0, float("inf"), "The result:\n  expected  1\n  got       inf"),
+        ([1, 2], [1], "The result should have 2 items, got 1:\n  expected  [1, 2]\n  got       [1]"),
         ([1, 2], (1, 2), "The result should be a list, got a tuple."),
-        ([1, 2], [1, "2"], "The result: expected [1, 2], got [1, '2']."),
-        ("a", "b", "The result: expected 'a', got 'b'."),
-        ({(0, 1)}, {(1, 0)}, "The result: expected {(0, 1)}, got {(1, 0)}."),
-        ({"A": 1}, {"A": 2}, "A: expected 1, got 2."),
-        (np.array([True, False]), np.array([True, True]), "The result: expected [True, False], got [True, True]."),
+        ([1, 2], [1, "2"], "The result:\n  expected  [1, 2]\n  got       [1, '2']"),
+        ("a", "b", "The result:\n  expected  'a'\n  got       'b'"),
+        ({(0, 1)}, {(1, 0)}, "The result:\n  expected  {(0, 1)}\n  got       {(1, 0)}"),
+        ({"A": 1}, {"A": 2}, "A:\n  expected  1\n  got       2"),
+        (
+            np.array([True, False]),
+            np.array([True, True]),
+            "The result:\n  expected  [True, False]\n  got       [True, True]",
+        ),
         (np.array([1, 2]), np.array([1.0, 2.0]), "The result should have dtype int64, got float64."),
-        (np.array([1.0, 2e6]), np.array([1.0, 1e-5]), "The result: expected [1, 2e+06], got [1, 1e-05]."),
+        (np.array([1.0, 2e6]), np.array([1.0, 1e-5]), "The result:\n  expected  [1, 2e+06]\n  got       [1, 1e-05]"),
     ],
 )
 def test_difference_says_what_differs(expected, got, message):
@@ -145,9 +152,10 @@ def test_difference_says_what_differs(expected, got, message):
 
 def test_hint_is_folded_and_escaped():
     hint = scale.hint()
+    summary = '<details><summary style="list-style: revert; cursor: pointer">'
     assert hint._repr_html_() == (
-        "<details><summary>Hint 1</summary>\n<p>Use <code>numbers + 1</code>.</p>\n</details>\n"
-        "<details><summary>Hint 2</summary>\n<p>a &lt; b &amp; c</p>\n</details>"
+        f"{summary}Show hint 1</summary>\n<p>Use <code>numbers + 1</code>.</p>\n</details>\n"
+        f"{summary}Show hint 2</summary>\n<p>a &lt; b &amp; c</p>\n</details>"
     )
     assert repr(hint) == "Hint for scale (folded; print it to read it here)"
     assert str(hint) == "Use `numbers + 1`.\na < b & c"
@@ -155,7 +163,10 @@ def test_hint_is_folded_and_escaped():
 
 def test_solution_is_folded_and_shows_its_source_without_decorator():
     solution = scale.solution()
-    assert solution._repr_html_().startswith('<details><summary>Solution: scale</summary>\n<div class="highlight">')
+    html = solution._repr_html_()
+    assert (
+        html.startswith("<details><summary ") and 'Show a solution of scale</summary>\n<div class="highlight">' in html
+    )
     assert "numbers" not in repr(solution)
     assert str(solution) == textwrap.dedent('''\
         def scale(numbers, factor=1):

@@ -48,6 +48,7 @@ def test_exercise_is_complete(exercise):
     assert len(set(messages)) == len(messages)
     for text in [*messages, *exercise.hints]:
         assert text.isascii(), f"messages must print on any terminal: {text}"
+    assert max(map(len, exercise.source.splitlines())) <= 88, "wider lines scroll in the page"
 
 
 @every_exercise
@@ -70,7 +71,8 @@ def test_exercise_refuses_each_known_wrong_answer_with_its_own_message(exercise)
     for message, wrong in exercise.wrongs:
         verdict = exercise.check(wrong)
         assert not verdict.passed and verdict.attempted
-        assert verdict.message.startswith(f"Not yet: {exercise.name}. {message}\n"), (wrong.__name__, verdict)
+        said = verdict.message.removeprefix(f"Not yet: {exercise.name}.\n").replace("\n", " ")
+        assert said.startswith(message), (wrong.__name__, verdict)
 
 
 @every_exercise
@@ -258,7 +260,7 @@ def takes_too_much(a, b, c, d, e, f, g, h, i, j):
 MISBEHAVIOURS = [
     (raises, r"Your code raised KeyError: 'mine'\n  in line \d+ of its cell: raise KeyError\(\"mine\"\)"),
     (returns_none, r"got None|no heatmap"),
-    (returns_list, r"got a list|got \[\[1\], 'x', None\]|no heatmap"),
+    (returns_list, r"got a list|got +\[\[1\], 'x', None\]|no heatmap"),
     (
         returns_nan,
         r"got an array of shape \(2, 3, 4, 5\)|got a ndarray|should have shape .*, got \(2, 3, 4, 5\)|no heatmap",
@@ -266,7 +268,7 @@ MISBEHAVIOURS = [
     (returns_objects, r"got an array of dtype object|no heatmap"),
     (returns_itself, r"got the function returns_itself|no heatmap"),
     (returns_a_huge_list, r"got a list of 1,000,000 items|no heatmap"),
-    (returns_a_list_in_itself, r"got a list|got \[\[|no heatmap"),
+    (returns_a_list_in_itself, r"got a list|got +\[\[|no heatmap"),
     (is_a_generator, r"got a generator \(it uses yield where return is wanted\)|no heatmap"),
     (is_a_coroutine, r"got a coroutine \(it is defined with async def; def is wanted\)|no heatmap"),
     (returns_a_tensor, r"got a torch Tensor|no heatmap"),
@@ -310,7 +312,7 @@ def test_exercise_survives_misbehaving_code(exercise, monkeypatch, capsys):
         verdict = exercise.check(code)
         assert not verdict.passed
         message = repr(verdict)
-        assert message.startswith(f"Not yet: {exercise.name}. "), code
+        assert message.startswith(f"Not yet: {exercise.name}.\n"), code
         assert re.search(expected, message), f"{code}: {message[:500]}"
         assert len(message) < 20_000
         assert kernel_state() == before, code
@@ -353,7 +355,7 @@ def test_exercise_without_numpy_of_its_own_asks_for_a_restart(monkeypatch):
     monkeypatch.setattr(np, "exp", np.tanh)
     verdict = bahdanau.attend.check(bahdanau.attend.solve)
     assert repr(verdict) == (
-        "Not yet: attend. np.exp is no longer numpy's own. Restart the kernel and run the cells again."
+        "Not yet: attend.\nnp.exp is no longer numpy's own. Restart the kernel and run the cells again."
     )
 
 

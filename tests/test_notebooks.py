@@ -104,7 +104,8 @@ def checks_not_passed(notebook):
 def test_chapter_is_in_normal_form(path):
     notebook = read(path)
     nbformat.validate(notebook)
-    assert normal_form.breaches(notebook) == [], f"python tools/refresh.py {path.stem} mends most of these"
+    found = normal_form.breaches(notebook)
+    assert not found, "\n".join([f"python tools/refresh.py {path.stem} mends most of these:", *found])
 
 
 @every_chapter
@@ -299,7 +300,7 @@ def test_refresh_stores_a_chapter_in_normal_form(tmp_path, monkeypatch, capsys):
     assert normal_form.breaches(notebook) == []
     assert notebook.cells[2].outputs[0].data == {"text/plain": "Not attempted yet: alignment_error_rate."}
     hint, solution = notebook.cells[3].outputs
-    assert hint.data["text/html"].startswith("<details><summary>Hint 1</summary>")
+    assert hint.data["text/html"].startswith("<details><summary ")
     assert "1 -" not in solution.data["text/plain"] and "<details>" in solution.data["text/html"]
     assert notebook.cells[4].outputs[0].text == "2\n"
     times = json.loads((tmp_path / "_data" / "run_times.json").read_text())

@@ -10,6 +10,7 @@ chapter that fails, or that is not in normal form afterwards, is named at the en
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ import normal_form  # noqa: E402
 BOOK = Path(__file__).resolve().parent.parent / "book"
 RUN_TIMES = BOOK / "_data" / "run_times.json"
 CELL_TIMEOUT = 300  # seconds
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a traceback
 
 PEAK_MEMORY = """\
 import sys
@@ -97,7 +99,7 @@ def main(arguments=None):
         try:
             seconds, megabytes, notes = refresh(path)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            print(f"failed, and is left as it was\n{error}")
+            print(f"failed, and is left as it was\n{COLOURS.sub('', str(error))}")
             failed.append(path.stem)
             continue
         record(path.stem, seconds, megabytes)

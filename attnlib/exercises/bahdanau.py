@@ -36,7 +36,7 @@ def _score_cases(rng):
     ],
 )
 def additive_scores(query, keys, w_query, w_keys, v):
-    """e_ij = v . tanh(query_i w_query + key_j w_keys), for every query i and key j of each sentence.
+    """e_ij = v . tanh(query_i w_query + key_j w_keys) for each query i and key j.
 
     query: (batch, target_len, query_dim). keys: (batch, source_len, key_dim).
     w_query: (query_dim, units). w_keys: (key_dim, units). v: (units,).
@@ -44,7 +44,8 @@ def additive_scores(query, keys, w_query, w_keys, v):
     """
     projected_query = (query @ w_query)[:, :, None, :]  # (batch, target_len, 1, units)
     projected_keys = (keys @ w_keys)[:, None, :, :]  # (batch, 1, source_len, units)
-    return np.tanh(projected_query + projected_keys) @ v  # (batch, target_len, source_len)
+    hidden = np.tanh(projected_query + projected_keys)
+    return hidden @ v  # (batch, target_len, source_len)
 
 
 def _pairs(query, keys, w_query, w_keys):
@@ -128,11 +129,13 @@ def attend(scores, values, mask=None):
 
     scores: (batch, target_len, source_len). values: (batch, source_len, value_dim).
     mask: (batch, source_len), True = may be attended; None means all may.
-    Returns context (batch, target_len, value_dim) and weights (batch, target_len, source_len). Padding gets weight 0;
-    a sentence with nothing to attend to gets zero weights and a zero context.
+    Returns context (batch, target_len, value_dim) and weights (batch, target_len,
+    source_len). Padding gets weight 0; a sentence with nothing to attend to gets zero
+    weights and a zero context.
     """
     if mask is not None:
-        scores = np.where(mask[:, None, :], scores, -np.inf)  # (batch, target_len, source_len)
+        mask = mask[:, None, :]  # (batch, 1, source_len)
+        scores = np.where(mask, scores, -np.inf)
     highest = scores.max(axis=-1, keepdims=True)  # (batch, target_len, 1)
     exponentials = np.exp(scores - np.where(highest == -np.inf, 0, highest))
     total = exponentials.sum(axis=-1, keepdims=True)
@@ -267,13 +270,15 @@ def _step_cases(rng):
     returns=("new_state", "context", "weights"),
 )
 def bahdanau_step(state, word, annotations, mask, w_query, w_keys, v, gru):
-    """One step of the decoder: s_{i-1} -> weights -> context c_i -> s_i = gru([y_{i-1} ; c_i], s_{i-1}).
+    """One step: s_{i-1} -> weights -> c_i -> s_i = gru([y_{i-1} ; c_i], s_{i-1}).
 
-    state: (batch, units), s_{i-1}. word: (batch, embedding_dim), the embedding of y_{i-1}.
-    annotations: (batch, source_len, dim). mask: (batch, source_len). gru: function (inputs, state) -> new state.
+    state: (batch, units), s_{i-1}. word: (batch, embedding_dim), y_{i-1} embedded.
+    annotations: (batch, source_len, dim). mask: (batch, source_len).
+    gru: function (inputs, state) -> new state.
     Returns new_state (batch, units), context (batch, dim), weights (batch, source_len).
     """
-    scores = ref.additive_scores(state[:, None, :], annotations, w_query, w_keys, v)  # (batch, 1, source_len)
+    query = state[:, None, :]  # (batch, 1, units)
+    scores = ref.additive_scores(query, annotations, w_query, w_keys, v)
     context, weights = ref.attend(scores, annotations, mask)
     context, weights = context[:, 0], weights[:, 0]  # (batch, dim), (batch, source_len)
     new_state = gru(np.concatenate([word, context], axis=-1), state)
@@ -367,10 +372,11 @@ def _link_cases(rng):
     ],
 )
 def alignment_error_rate(links, sure, possible):
-    """AER = 1 - (|A and S| + |A and P|) / (|A| + |S|), with sure links S among the possible ones P.
+    """AER = 1 - (|A and S| + |A and P|) / (|A| + |S|), with S among P.
 
-    links, sure, possible: sets of (target_index, source_index); a sure link counts as possible even where `possible`
-    leaves it out. links or sure holds something. Returns a float, 0 for a perfect alignment.
+    links (A), sure (S), possible (P): sets of (target_index, source_index). A sure link
+    counts as possible even where `possible` leaves it out.
+    Returns a float, 0 for a perfect alignment.
     """
     possible = possible | sure
     return 1 - (len(links & sure) + len(links & possible)) / (len(links) + len(sure))
@@ -481,10 +487,10 @@ def _words(axis, places, coordinate):
     observe=_look_at,
 )
 def draw_alignment(ax, weights, source, target):
-    """Draw weights as a heatmap: target words down the rows, the first at the top, source words along the columns.
+    """Draw weights as a heatmap: target words down the rows, source words along.
 
-    ax: matplotlib Axes. weights: (target_len, source_len). source, target: lists of words, every one a tick label.
-    Returns ax.
+    ax: matplotlib Axes. weights: (target_len, source_len). source, target: lists of
+    words, every one a tick label; the first target word is at the top. Returns ax.
     """
     ax.imshow(weights, cmap="Blues", vmin=0)
     ax.set_xticks(range(len(source)), source, rotation=90)

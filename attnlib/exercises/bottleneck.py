@@ -30,15 +30,16 @@ def _loss_cases(rng):
     ],
 )
 def sequence_loss(logits, targets, mask):
-    """Mean cross-entropy in nats a real token: -log softmax(logits)[target], averaged where mask is True.
+    """Mean of -log softmax(logits)[target], in nats, over the real tokens.
 
-    logits: (batch, target_len, vocabulary). targets: (batch, target_len), whole numbers.
+    logits: (batch, target_len, vocabulary). targets: (batch, target_len), ints.
     mask: (batch, target_len), True = a real token. Returns a float.
     """
     shifted = logits - logits.max(axis=-1, keepdims=True)
     log_total = np.log(np.exp(shifted).sum(axis=-1))  # (batch, target_len)
-    picked = np.take_along_axis(shifted, targets[..., None], axis=-1)[..., 0]  # (batch, target_len)
-    return (log_total - picked)[mask].mean()
+    picked = np.take_along_axis(shifted, targets[..., None], axis=-1)
+    losses = log_total - picked[..., 0]  # (batch, target_len)
+    return losses[mask].mean()
 
 
 def _token_losses(logits, targets, axis=-1):
@@ -151,10 +152,11 @@ def _decode_cases(rng):
     ],
 )
 def greedy_decode(step, state, start, end, max_length):
-    """Take the likeliest token at every step until `end`, or until there are `max_length` tokens.
+    """Take the likeliest token at every step, until `end` or `max_length` tokens.
 
-    step: function (token, state) -> (logits, new_state), logits (vocabulary,). state: whatever step takes first.
-    start, end: the tokens before the first and after the last. Returns a list of ints without start and end.
+    step: function (token, state) -> (logits, new_state), with logits (vocabulary,).
+    state: what step takes first. start, end: the tokens before the first word and after
+    the last. Returns a list of ints without start and end.
     """
     tokens, token = [], start
     for _ in range(max_length):
@@ -235,15 +237,17 @@ def _length_cases(rng):
     ],
 )
 def exact_match_by_length(sources, predictions, targets, edges):
-    """The fraction of sentences that are right in every token, by the length of the source in tokens.
+    """The fraction of sentences right in every token, by the source's length in tokens.
 
-    sources, predictions, targets: lists of lists of tokens. edges: bin i holds edges[i] <= length < edges[i + 1].
+    sources, predictions, targets: lists of lists of tokens.
+    edges: bin i holds the sentences with edges[i] <= length < edges[i + 1].
     Returns a list of len(edges) - 1 floats, float("nan") for a bin without a sentence.
     """
     fractions = []
     for low, high in zip(edges[:-1], edges[1:], strict=True):
         hits = []
-        for source, prediction, target in zip(sources, predictions, targets, strict=True):
+        triples = zip(sources, predictions, targets, strict=True)
+        for source, prediction, target in triples:
             if low <= len(source) < high:
                 hits.append(prediction == target)
         fractions.append(sum(hits) / len(hits) if hits else float("nan"))
@@ -331,7 +335,8 @@ def _parameter_cases(rng):
 def recurrent_parameters(kind, input_dim, units):
     """How many numbers a recurrent layer learns, as Keras counts them.
 
-    kind: "simple", "gru" (the paper's; Keras' reset_after=False), "gru_reset_after" (Keras' default) or "lstm".
+    kind: "simple", "gru" (the paper's; Keras' reset_after=False), "gru_reset_after"
+        (Keras' default) or "lstm".
     input_dim: width of one input. units: width of the state. Returns an int.
     """
     blocks = {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}[kind]

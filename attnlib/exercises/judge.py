@@ -12,25 +12,25 @@ SHOWN = 24  # numbers of an array that a message shows in full
 
 
 def difference(expected, got, name="The result"):
-    """None where `got` is what was expected, else one sentence that says what differs, named `name`."""
+    """None where `got` is what was expected, else what differs, in words; `name` names it."""
     if isinstance(expected, np.ndarray):
         return _array_difference(expected, got, name)
     if isinstance(expected, (bool, str)) or expected is None:
         same = type(got) is type(expected) and got == expected
-        return None if same else f"{name}: {_pair(expected, got)}."
+        return None if same else f"{name}:{_pair(expected, got)}"
     if isinstance(expected, numbers.Real):
         return _number_difference(expected, got, name)
     if type(got) is not type(expected):
         return f"{name} should be a {type(expected).__name__}, got {kind(got)}."
     if len(got) != len(expected):
-        return f"{name} should have {len(expected)} items, got {len(got)}: {_pair(expected, got)}."
+        return f"{name} should have {len(expected)} items, got {len(got)}:{_pair(expected, got)}"
     if isinstance(expected, dict):
         found = (difference(expected[key], got.get(key), key) for key in expected)
     elif isinstance(expected, (list, tuple)):
         wrong = any(difference(e, g) for e, g in zip(expected, got, strict=True))
-        return f"{name}: {_pair(expected, got)}." if wrong else None
+        return f"{name}:{_pair(expected, got)}" if wrong else None
     else:
-        found = [None if got == expected else f"{name}: {_pair(expected, got)}."]
+        found = [None if got == expected else f"{name}:{_pair(expected, got)}"]
     return next(filter(None, found), None)
 
 
@@ -44,7 +44,7 @@ def _number_difference(expected, got, name):
         same = math.isnan(expected) and math.isnan(got)
     else:
         same = math.isclose(expected, got, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
-    return None if same else f"{name}: {_pair(expected, got)}."
+    return None if same else f"{name}:{_pair(expected, got)}"
 
 
 def _array_difference(expected, got, name):
@@ -62,11 +62,11 @@ def _array_difference(expected, got, name):
         return None
     nan = " (your result holds NaN)" if got.dtype.kind == "f" and np.isnan(got[wrong]).any() else ""
     if expected.size <= SHOWN:
-        return f"{name}: {_pair(expected, got)}{nan}."
+        return f"{name}{nan}:{_pair(expected, got)}"
     first = tuple(map(int, np.argwhere(wrong)[0]))
     return (
-        f"{name}: {int(wrong.sum())} of {wrong.size} numbers differ{nan}, the first at {list(first)}: "
-        f"{_pair(expected[first], got[first])}."
+        f"{name}: {int(wrong.sum())} of {wrong.size} numbers differ{nan}, the first at {list(first)}:"
+        f"{_pair(expected[first], got[first])}"
     )
 
 
@@ -92,7 +92,7 @@ def _pair(expected, got):
     texts = show(expected), show(got)
     if texts[0] == texts[1]:  # they differ further behind the point
         texts = str(expected), str(got)
-    return f"expected {texts[0]}, got {texts[1]}"
+    return f"\n  expected  {texts[0]}\n  got       {texts[1]}"
 
 
 def show(value):

@@ -88,12 +88,14 @@ class Exercise:
         parts = []
         for number, text in enumerate(self.hints, start=1):
             body = re.sub(r"`(.+?)`", r"<code>\1</code>", html.escape(text, quote=False))
-            parts.append((f"Hint {number}" if len(self.hints) > 1 else "Hint", f"<p>{body}</p>"))
+            parts.append((f"Show hint {number}" if len(self.hints) > 1 else "Show a hint", f"<p>{body}</p>"))
         return Hidden(f"Hint for {self.name}", parts, "\n".join(self.hints))
 
     def solution(self):
         """One solution, collapsed; print() shows it in a terminal."""
-        return Hidden(f"Solution of {self.name}", [(f"Solution: {self.name}", _highlighted(self.source))], self.source)
+        return Hidden(
+            f"Solution of {self.name}", [(f"Show a solution of {self.name}", _highlighted(self.source))], self.source
+        )
 
     @functools.cached_property
     def source(self):
@@ -141,9 +143,9 @@ class Exercise:
             if found:
                 found = self._diagnosis(index, outcomes) + found
                 inputs = dict(zip(self._parameters, arguments, strict=False))
-                shown = ", ".join(f"{name} = {judge.show(sandbox.plain(value))}" for name, value in inputs.items())
+                shown = "".join(f"\n  {name} = {judge.show(sandbox.plain(value))}" for name, value in inputs.items())
                 printed = f"\nIt printed:\n{outcome.printed}" if outcome.printed else ""
-                message = f"{found}\nInput ({title}): {shown}{printed}"
+                message = f"{found}\nInput: {title}{shown}{printed}"
                 return self._not_yet(message, inputs=inputs, expected=expected[index], got=outcome.value)
         return Verdict(f"Passed: {self.name}, {len(expected)} cases.", passed=True)
 
@@ -163,7 +165,7 @@ class Exercise:
             for message, wrong in self._wrong_outcomes
             if _alike(outcomes[index], wrong[index])
         ]
-        return max(alike, key=lambda pair: pair[0])[1] + "\n" if alike else ""
+        return textwrap.fill(max(alike, key=lambda pair: pair[0])[1], 88) + "\n" if alike else ""
 
     def _changed(self, outcome, arguments):
         for name, now, before in zip(self._parameters, outcome.arguments, arguments, strict=False):
@@ -196,7 +198,7 @@ class Exercise:
         return Verdict(f"Not attempted yet: {self.name}.", attempted=False)
 
     def _not_yet(self, message, **details):
-        return Verdict(f"Not yet: {self.name}. {message}", **details)
+        return Verdict(f"Not yet: {self.name}.\n{message}", **details)
 
 
 class Verdict:
@@ -217,7 +219,10 @@ class Hidden:
         self.title, self.parts, self.text = title, parts, text
 
     def _repr_html_(self):
-        return "\n".join(f"<details><summary>{summary}</summary>\n{body}\n</details>" for summary, body in self.parts)
+        style = "list-style: revert; cursor: pointer"  # else JupyterLab takes the triangle away
+        return "\n".join(
+            f'<details><summary style="{style}">{summary}</summary>\n{body}\n</details>' for summary, body in self.parts
+        )
 
     def __repr__(self):
         return f"{self.title} (folded; print it to read it here)"
