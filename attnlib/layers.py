@@ -215,9 +215,8 @@ class LocalAttention(LuongAttention):
         dtype = keras.backend.result_type(query.dtype, "float32")
         lengths = ops.cast(lengths, dtype)[:, None]  # (batch, 1)
         if self.center == "monotonic":
-            times = ops.reshape(ops.cast(start, "int32"), (-1, 1)) + ops.arange(
-                ops.shape(query)[1]
-            )  # (1 or batch, target_len)
+            start = ops.reshape(ops.cast(start, "int32"), (-1, 1))
+            times = start + ops.arange(ops.shape(query)[1])  # (1 or batch, target_len)
             return ops.minimum(ops.cast(times, dtype), ops.maximum(lengths - 1, 0))
         hidden = ops.tanh(ops.matmul(query, self.w_p))  # (batch, target_len, query_dim)
         return lengths * ops.sigmoid(ops.cast(ops.tensordot(hidden, self.v_p, axes=1), dtype))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import toy_task
 from numpy.testing import assert_allclose, assert_array_equal
 
 from attnlib import reference
@@ -10,16 +11,7 @@ from attnlib.seq2seq import ATTENTIONS, Seq2Seq
 
 LUONG = ATTENTIONS[2:]
 BOTH = [(attention, feeding) for attention in LUONG for feeding in (False, True)]
-
-
-def pairs(n, seed=0, longest=6):
-    """Letters to copy in capitals."""
-    rng = np.random.default_rng(seed)
-    sources = [list(rng.choice([*"abcd"], rng.integers(2, longest + 1))) for _ in range(n)]
-    return [([*map(str, source)], [str(letter).upper() for letter in source]) for source in sources]
-
-
-PAIRS = pairs(40)
+PAIRS = toy_task.pairs(40, shortest=2, longest=6)
 
 
 def small(attention, seed=0, **options):
@@ -123,28 +115,26 @@ def test_dropout_is_for_training_alone():
         small("general", dropout=1.5)
 
 
-@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("attention", LUONG)
 def test_model_learns_translates_aligns_and_comes_back(attention, tmp_path):
     keras.utils.set_random_seed(0)
     feeding = attention in ("dot", "location", "local-m")
     options = {"units": 16, "embedding_dim": 8, "half_width": 2, "bidirectional": False, "input_feeding": feeding}
-    train, test = pairs(300), pairs(12, seed=1)
+    train, test = toy_task.pairs(300), toy_task.pairs(12, seed=1)
     model = Seq2Seq.for_pairs(train, attention=attention, learning_rate=2e-2, **options)
-    losses = model.fit(train, epochs=5, batch_size=32, verbose=0).history["loss"]
-    assert losses[-1] < 0.6 * losses[0]
+    losses = model.fit(train, epochs=8, batch_size=32, verbose=0).history["loss"]
+    assert losses[-1] < losses[0] / 2
     found = model.translate([source for source, _ in test], verbose=0)
     aligned = model.align([(source, t.tokens or ["A"]) for (source, _), t in zip(test, found, strict=True)])
-    if attention == "none":
-        assert aligned is None and found[0].weights is None
-    else:
-        for (source, _), translation, weights in zip(test, found, aligned, strict=True):
-            assert translation.weights.shape[1] == len(source)
-            if translation.tokens:  # the decoder wrote what it is now given
-                assert_allclose(weights[: len(translation.weights)], translation.weights, atol=1e-5)
+    for (source, _), translation, weights in zip(test, found, aligned, strict=True):
+        assert translation.weights.shape[1] == len(source)
+        if translation.tokens:  # the decoder wrote what it is now given
+            assert_allclose(weights[: len(translation.weights)], translation.weights, atol=1e-5)
     model.save(tmp_path / "model.keras")
     again = Seq2Seq.load(tmp_path / "model.keras")
     assert again.get_config() == model.get_config()
-    assert_array_equal(again(batch(model)), model(batch(model)))
+    numbers = [np.array([[3, 4, 0]]), np.array([[1, 4, 3]])]
+    assert_array_equal(again(numbers), model(numbers))
 
 
 @pytest.mark.parametrize("attention, feeding", [("local-m", True), ("local-p", False)])
