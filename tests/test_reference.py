@@ -53,6 +53,7 @@ def test_softmax_fully_masked_row_is_zero():
     mask = np.array([[True, True], [False, False]])
     assert_array_equal(ref.softmax([[3.0, 3.0], [3.0, 4.0]], mask), [[1 / 2, 1 / 2], [0, 0]])
     assert_array_equal(ref.softmax([1e300, -1e300], np.array([False, False])), [0, 0])
+    assert_array_equal(ref.softmax([-np.inf, -np.inf]), [0, 0])
 
 
 def test_softmax_mask_broadcasts():

@@ -1,6 +1,6 @@
 """How much of the reader's time a chapter takes: a line below its title, and the role {effort}`03_bahdanau`.
 
-Minutes to read are counted from the notebook (200 words a minute, and two seconds a line of code), the time to run is what
+Minutes to read are counted from the notebook (200 words a minute, two seconds a line of code), the time to run is what
 `make refresh` measured (_data/run_times.json), and exercises are the cells tagged so.
 """
 
