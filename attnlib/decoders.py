@@ -1,7 +1,7 @@
 """One step of a decoder, and all of them at once when the target is known."""
 
-from attnlib.backend import keras, scan
-from attnlib.layers import AdditiveAttention
+from attnlib.backend import keras, scan, tf
+from attnlib.layers import AdditiveAttention, LocalAttention
 
 ops = keras.ops
 
@@ -14,18 +14,23 @@ class BahdanauDecoder(keras.layers.Layer):
 
     attention: "additive", where c_i = sum_j alpha_ij h_j, or "none", where c is the encoder's final state at
     every step, as in the paper's RNNencdec.
+    initial_state: "encoder", s_0 = tanh(W_s h_1), or "zeros", s_0 = 0.
     """
 
-    def __init__(self, units, attention="additive", **kwargs):
+    def __init__(self, units, attention="additive", initial_state="encoder", **kwargs):
         super().__init__(**kwargs)
         self.units = units
         self.cell = keras.layers.GRUCell(units, name="cell")
-        self.first_state = keras.layers.Dense(units, activation="tanh", name="first_state")
+        if initial_state == "encoder":
+            self.first_state = keras.layers.Dense(units, activation="tanh", name="first_state")
+        else:
+            self.first_state = lambda final: ops.zeros((ops.shape(final)[0], units), final.dtype)
         self.attention = AdditiveAttention(units, name="attention") if attention == "additive" else None
 
     def build(self, word_dim, value_dim, final_dim):
         """word_dim: width of the embedded words. value_dim: of h_j. final_dim: of what s_0 is made from."""
-        self.first_state.build((None, final_dim))
+        if isinstance(self.first_state, keras.layers.Dense):
+            self.first_state.build((None, final_dim))
         self.cell.build((None, word_dim + value_dim))
         if self.attention is not None:
             self.attention.build((None, None, self.units), (None, None, value_dim))
@@ -66,5 +71,91 @@ class BahdanauDecoder(keras.layers.Layer):
             return state, (features, weights) if return_weights else (features,)
 
         return_weights = return_weights and self.attention is not None
+        _, outputs = scan(step, state, words)
+        return outputs if return_weights else (outputs[0], None)
+
+
+def over_source(weights, positions, source_len):
+    """Local weights put where they belong: (batch, target_len, window) -> (batch, target_len, source_len).
+
+    weights, positions: as ``LocalAttention`` returns them.
+    """
+    batch, target_len = ops.shape(weights)[0], ops.shape(weights)[1]
+    rows = ops.reshape(ops.arange(batch * target_len), (batch, target_len, 1))
+    inside = (positions >= 0) & (positions < source_len)
+    places = ops.where(inside, rows * source_len + positions, -1)  # what is numbered -1 is left out
+    flat = tf.math.unsorted_segment_sum(weights, places, batch * target_len * source_len)
+    return ops.reshape(flat, (batch, target_len, source_len))
+
+
+class LuongDecoder(keras.layers.Layer):
+    """h_t -> a_t -> c_t -> h~_t -> y_t: Luong, Pham and Manning (2015), eq. 5 to 7 and section 3.3.
+
+    h_t = GRU([y_{t-1}; h~_{t-1}], h_{t-1}) with input feeding, GRU(y_{t-1}, h_{t-1}) without; the query is the current
+    h_t; h~_t = tanh(W_c [c_t; h_t]) (eq. 5), and the next word is read from h~_t alone (eq. 6). One GRU in place of the
+    paper's four LSTM layers. h_0 is the encoder's final state itself, or zeros; h~_0 is zeros.
+
+    attention: a `LuongAttention` or `LocalAttention`. initial_state: "encoder" or "zeros".
+    """
+
+    def __init__(self, units, attention, input_feeding=False, initial_state="encoder", **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.input_feeding, self.initial_state = units, input_feeding, initial_state
+        self.cell = keras.layers.GRUCell(units, name="cell")
+        self.attention = attention
+        self.combine = keras.layers.Dense(units, activation="tanh", use_bias=False, name="combine")  # W_c
+
+    def build(self, word_dim, value_dim, final_dim):
+        """word_dim: width of the embedded words. value_dim: of h_s. final_dim: of h_0, so it is `units` too."""
+        self.cell.build((None, word_dim + self.units if self.input_feeding else word_dim))
+        self.attention.build((None, None, self.units), (None, None, value_dim))
+        self.combine.build((None, None, value_dim + self.units))
+        self.built = True
+
+    def first_state(self, final):
+        """final: (batch, units). A state is h_t, h~_t for input feeding, and t for local-m's centre."""
+        h = final if self.initial_state == "encoder" else ops.zeros_like(final)
+        state = {"h": h, "t": ops.zeros_like(final[:, 0], "int32")}
+        return {**state, "fed": ops.zeros_like(final)} if self.input_feeding else state
+
+    def memory(self, annotations, final, mask):
+        """All that depends on the source alone, computed once a sentence. Shapes as for `BahdanauDecoder`."""
+        return {"values": annotations, "keys": self.attention.project(annotations), "mask": mask}
+
+    def look(self, states, memory, start=0):
+        """h~_t (batch, target_len, units) and weights (batch, target_len, source_len), for states h_t like h~_t."""
+        source = {"mask": memory["mask"], "keys": memory["keys"]}
+        if isinstance(self.attention, LocalAttention):
+            context, weights, positions = self.attention(states, memory["values"], start=start, **source)
+            weights = over_source(weights, positions, ops.shape(memory["values"])[1])
+        else:
+            context, weights = self.attention(states, memory["values"], **source)
+        return self.combine(ops.concatenate([context, states], -1)), weights
+
+    def step(self, state, word, memory):
+        """One step, with arguments and returns as for `BahdanauDecoder`."""
+        if self.input_feeding:
+            word = ops.concatenate([word, state["fed"]], -1)
+        h, _ = self.cell(word, [state["h"]])
+        features, weights = self.look(h[:, None, :], memory, state["t"])
+        features, weights = features[:, 0], weights[:, 0]  # (batch, units), (batch, source_len)
+        following = {"h": h, "t": state["t"] + 1, "fed": features}
+        return {name: following[name] for name in state}, features, weights
+
+    def run(self, state, words, memory, return_weights=False):
+        """All steps, with arguments and returns as for `BahdanauDecoder`.
+
+        Without input feeding no step needs the attention of the one before: the GRU runs through, and the attention of
+        all steps is one product.
+        """
+        if not self.input_feeding:
+            _, states = scan(lambda h, word: (self.cell(word, [h])[0],) * 2, state["h"], words)
+            features, weights = self.look(states, memory, state["t"])
+            return features, weights if return_weights else None
+
+        def step(state, word):
+            state, features, weights = self.step(state, word, memory)
+            return state, (features, weights) if return_weights else (features,)
+
         _, outputs = scan(step, state, words)
         return outputs if return_weights else (outputs[0], None)

@@ -4,75 +4,19 @@ Every layer: ``call(query, values, mask=None, query_mask=None, values_mask=None)
 it is given, else the one that Keras carries along with `values`. The context keeps the query's mask.
 """
 
-from numbers import Integral
-
-from attnlib.backend import keras
-from attnlib.scores import additive_scores, attend
+from attnlib.attention import Attention, check_keys, check_width, whole_number
+from attnlib.backend import keras, tf
+from attnlib.scores import (
+    additive_scores,
+    attend,
+    concat_scores,
+    dot_scores,
+    general_scores,
+    location_scores,
+    windowed_attend,
+)  # fmt: skip
 
 ops = keras.ops
-
-
-def _known_equal(a, b):
-    return a is None or b is None or a == b
-
-
-def whole_number(name, value):
-    """`value` as an int of 1 or more, or ValueError."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} should be a whole number of 1 or more, got {value!r}")
-    return int(value)
-
-
-def check_width(name, tensor, width):
-    """ValueError where the last axis is not as long as the layer's weights expect."""
-    if tensor.shape[-1] != width:
-        raise ValueError(f"{name} should be {width} wide, as the layer was built, got shape {tuple(tensor.shape)}")
-
-
-def check_shapes(query, values, mask):
-    """ValueError or TypeError where the three cannot belong together; a length unknown as yet fits any."""
-    for name, tensor, axes in (("query", query, "target_len, query_dim"), ("values", values, "source_len, value_dim")):
-        if not hasattr(tensor, "shape"):
-            raise TypeError(f"{name} should be a tensor or an array, got a {type(tensor).__name__}")
-        if len(tensor.shape) != 3:
-            raise ValueError(f"{name} should have shape (batch, {axes}), got {tuple(tensor.shape)}")
-        if not keras.backend.is_float_dtype(tensor.dtype):
-            raise TypeError(f"{name} should hold floats, got {keras.backend.standardize_dtype(tensor.dtype)}")
-    if not _known_equal(query.shape[0], values.shape[0]):
-        raise ValueError(
-            f"query and values should hold the same number of sentences, got shapes {tuple(query.shape)} "
-            f"and {tuple(values.shape)}"
-        )
-    if mask is None:
-        return
-    dtype = keras.backend.standardize_dtype(mask.dtype)
-    if dtype != "bool":
-        raise TypeError(f"mask should be boolean, True = may be attended, got {dtype}")
-    if len(mask.shape) != 2 or not all(map(_known_equal, mask.shape, values.shape)):
-        raise ValueError(
-            f"mask should have shape (batch, source_len) = {tuple(values.shape[:2])}, got {tuple(mask.shape)}"
-        )
-
-
-class Attention(keras.layers.Layer):
-    """What all attention layers share: which mask counts, and which mask goes on. Not used by itself."""
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.supports_masking = True
-
-    def __call__(self, query, values, mask=None, query_mask=None, values_mask=None, **kwargs):
-        # Keras takes an argument called `mask` for the first input's own; ours is the source's. So it goes on as
-        # `values_mask`, and what Keras hands to compute_mask is the query's mask, as it should be.
-        if mask is not None:
-            values_mask = ops.convert_to_tensor(mask) if not hasattr(mask, "dtype") else mask
-        check_shapes(query, values, values_mask)  # here, before the weights are made from wrong shapes
-        given = {"query_mask": query_mask, "values_mask": values_mask}
-        return super().__call__(query, values, **{k: v for k, v in given.items() if v is not None}, **kwargs)
-
-    def compute_mask(self, inputs, previous_mask=None):
-        """The query's mask for the context, None for the weights."""
-        return previous_mask, None
 
 
 @keras.saving.register_keras_serializable("attnlib")
@@ -117,12 +61,199 @@ class AdditiveAttention(Attention):
         check_width("query", query, self.w_query.shape[0])
         if keys is None:
             keys = self.project(values)
-        elif len(keys.shape) != 3 or not all(map(_known_equal, keys.shape, (*values.shape[:2], self.units))):
-            raise ValueError(
-                f"keys should be project(values), (batch, source_len, units) = {(*values.shape[:2], self.units)}, "
-                f"got shape {tuple(keys.shape)}"
-            )
+        else:
+            check_keys(keys, values, self.units)
         return attend(additive_scores(query, keys, self.w_query, None, self.v), values, mask)
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable("attnlib")
+class LuongAttention(Attention):
+    """Global attention: a_t(s) = softmax_s(score(h_t, h_s)), Luong, Pham and Manning (2015), section 3.1, eq. 7 and 8.
+
+    ``context, weights = LuongAttention("general")(query, values, mask=mask)``
+
+    score: "dot" h_t^T h_s; "general" h_t^T W_a h_s; "concat" v_a^T tanh(W_a [h_t; h_s]); "location" W_a h_t, which
+    looks at no source word, and alone has a longest source.
+    units: of concat, its hidden layer; as wide as `values` if not given. max_source_len: of location, which needs it.
+    concat_identity: of concat, as in the paper's experiments (footnote 15): the half of W_a that acts on h_s is fixed
+    to the identity. `units` is then the width of `values`.
+
+    query: (batch, target_len, query_dim), the decoder's *current* states h_t. values: (batch, source_len, value_dim).
+    mask: (batch, source_len), boolean, True = may be attended. A row with nothing to attend to gets zeros.
+    keys: ``project(values)`` computed before, for a decoder that goes step by step.
+    Returns context (batch, target_len, value_dim) and weights (batch, target_len, source_len).
+    Raises ValueError or TypeError, naming both shapes or types, where the arguments do not fit.
+
+    Keras' ``Attention`` is dot; behind one bias-free ``Dense`` on the query it is general. Its concat is another score.
+    """
+
+    SCORES = ("dot", "general", "concat", "location")
+
+    def __init__(self, score="general", units=None, max_source_len=None, concat_identity=False, **kwargs):
+        super().__init__(**kwargs)
+        if score not in self.SCORES:
+            raise ValueError(f"score should be one of {', '.join(self.SCORES)}, got {score!r}")
+        self.score, self.concat_identity = score, bool(concat_identity)
+        self.units = None if units is None else whole_number("units", units)
+        self.max_source_len = max_source_len
+        if score == "location":
+            self.max_source_len = whole_number("max_source_len, which score='location' needs,", max_source_len)
+
+    def build(self, query_shape, values_shape):
+        self.query_dim, self.value_dim = query_shape[-1], values_shape[-1]
+        self.key_dim = self.value_dim  # of keys as they are scored
+        if self.score == "dot" and self.query_dim != self.value_dim:
+            raise ValueError(
+                f"score='dot' needs query and values of one width, got {self.query_dim} and {self.value_dim}; "
+                "score='general' takes any"
+            )
+        if self.score == "general":
+            self.w = self.add_weight(shape=(self.query_dim, self.value_dim), name="w")
+        elif self.score == "location":
+            self.w = self.add_weight(shape=(self.query_dim, self.max_source_len), name="w")
+        elif self.score == "concat":
+            self.key_dim = self.units or self.value_dim
+            if self.concat_identity and self.key_dim != self.value_dim:
+                raise ValueError(
+                    f"with concat_identity units should be the width of values, {self.value_dim}, got {self.units}"
+                )
+            rows = self.query_dim if self.concat_identity else self.query_dim + self.value_dim
+            self.w = self.add_weight(shape=(rows, self.key_dim), name="w")
+            self.v = self.add_weight(shape=(self.key_dim,), name="v")
+        self.built = True
+
+    def project(self, values):
+        """What of the score depends on the source alone, (batch, source_len, units): values @ W_a's lower half for
+        concat, else `values` themselves.
+
+        Raises ValueError before the layer has its weights, or where values are not as wide as they were then.
+        """
+        if not self.built:
+            raise ValueError("project needs the layer's weights: call the layer once, or build it, before")
+        check_width("values", values, self.value_dim)
+        if self.score == "concat" and not self.concat_identity:
+            return ops.matmul(values, self.w[self.query_dim :])
+        return values
+
+    def compare(self, query, keys):
+        """Scores (batch, target_len, source_len) of projected keys, or of a window of them for each query."""
+        if self.score == "dot":
+            return dot_scores(query, keys)
+        if self.score == "general":
+            return general_scores(query, keys, self.w)
+        if self.score == "concat":
+            return concat_scores(query, keys, self.w[: self.query_dim], self.v)
+        longest, source_len = self.max_source_len, keys.shape[1]
+        message = f"score='location' was built for sources of {longest} positions at most, got "
+        if source_len is None:  # known only when run
+            source_len = ops.shape(keys)[1]
+            tf.debugging.assert_less_equal(source_len, longest, message + "a longer one")
+        elif source_len > longest:
+            raise ValueError(f"{message}{source_len}; give a larger max_source_len")
+        return location_scores(query, self.w[:, :source_len])
+
+    def call(self, query, values, mask=None, query_mask=None, values_mask=None, keys=None):
+        mask = mask if mask is not None else values_mask
+        check_width("query", query, self.query_dim)
+        if keys is None:
+            keys = self.project(values)
+        else:
+            check_keys(keys, values, self.key_dim)
+        return attend(self.compare(query, keys), values, mask)
+
+    def get_config(self):
+        names = ("score", "units", "max_source_len", "concat_identity")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+@keras.saving.register_keras_serializable("attnlib")
+class LocalAttention(LuongAttention):
+    """Local attention: a window of 2D + 1 positions around p_t. Luong, Pham and Manning (2015), section 3.2.
+
+    ``context, weights, positions = LocalAttention("general", center="predictive", half_width=10)(query, values)``
+
+    a_t(s) = softmax over the window of score(h_t, h_s), times exp(-(s - p_t)^2 / (2 sigma^2)), sigma = D / 2 (eq. 10).
+    The window is floor(p_t) - D … floor(p_t) + D, and the Gaussian is taken from p_t itself. It comes after the
+    softmax and is not normalised again, so a row sums to 1 or less. Only the window is gathered and scored.
+
+    center: "monotonic" (local-m), p_t = t, held at the last word; "predictive" (local-p),
+    p_t = S sigmoid(v_p^T tanh(W_p h_t)) (eq. 9). Positions count from 0, and S is the sentence's length: one past the
+    last True of its mask. (The authors count from 1 and have S - 1 words and an end token: the same places.)
+    half_width: D. score, units, concat_identity: as for `LuongAttention`, but "location", which has no window.
+    gaussian: whether eq. 10's Gaussian counts; if not given, for "predictive" alone, as in the paper. Without it
+    W_p and v_p get no gradient.
+
+    query, values, mask, keys: as for `LuongAttention`. start: t of the first query, from 0, a number or one a sentence
+    (batch,), for local-m in a decoder that goes step by step.
+    Returns context (batch, target_len, value_dim), weights and positions (batch, target_len, 2D + 1): positions may
+    lie outside the sentence, and weigh 0 there.
+    Raises ValueError or TypeError, naming both shapes or types, where the arguments do not fit.
+    """
+
+    SCORES = ("dot", "general", "concat")
+    CENTERS = ("monotonic", "predictive")
+
+    def __init__(self, score="general", center="predictive", half_width=10, gaussian=None, units=None,
+                 concat_identity=False, **kwargs):  # fmt: skip
+        super().__init__(score, units=units, concat_identity=concat_identity, **kwargs)
+        if center not in self.CENTERS:
+            raise ValueError(f"center should be one of {', '.join(self.CENTERS)}, got {center!r}")
+        self.center, self.half_width = center, whole_number("half_width", half_width)
+        self.gaussian = center == "predictive" if gaussian is None else bool(gaussian)
+
+    def build(self, query_shape, values_shape):
+        super().build(query_shape, values_shape)
+        if self.center == "predictive":
+            self.w_p = self.add_weight(shape=(self.query_dim, self.query_dim), name="w_p")
+            self.v_p = self.add_weight(shape=(self.query_dim,), name="v_p")
+
+    def centers(self, query, lengths, start=0):
+        """p_t, (batch, target_len), in float32 at least. lengths: S, (batch,)."""
+        dtype = keras.backend.result_type(query.dtype, "float32")
+        lengths = ops.cast(lengths, dtype)[:, None]  # (batch, 1)
+        if self.center == "monotonic":
+            start = ops.reshape(ops.cast(start, "int32"), (-1, 1))
+            times = start + ops.arange(ops.shape(query)[1])  # (1 or batch, target_len)
+            return ops.minimum(ops.cast(times, dtype), ops.maximum(lengths - 1, 0))
+        hidden = ops.tanh(ops.matmul(query, self.w_p))  # (batch, target_len, query_dim)
+        return lengths * ops.sigmoid(ops.cast(ops.tensordot(hidden, self.v_p, axes=1), dtype))
+
+    def call(self, query, values, mask=None, query_mask=None, values_mask=None, keys=None, start=0):
+        mask = mask if mask is not None else values_mask
+        check_width("query", query, self.query_dim)
+        check_width("values", values, self.value_dim)
+        if keys is not None:
+            check_keys(keys, values, self.key_dim)
+        if values.shape[1] == 0:  # an empty source: one position, masked
+            values, keys = ops.pad(values, ((0, 0), (0, 1), (0, 0))), None
+            mask = ops.zeros_like(values[:, :, 0], "bool")
+        source_len = ops.shape(values)[1]
+        if mask is None:
+            lengths = ops.full(ops.shape(values)[:1], source_len)
+        else:
+            lengths = ops.max(ops.where(mask, ops.arange(1, source_len + 1), 0), axis=1, initial=0)
+        centers = self.centers(query, lengths, start)[:, :, None]  # (batch, target_len, 1)
+        slots = ops.arange(-self.half_width, self.half_width + 1)
+        positions = ops.cast(ops.floor(centers), "int32") + slots  # (batch, target_len, 2D + 1)
+        there = ops.clip(positions, 0, source_len - 1)
+        inside = ops.equal(positions, there)
+        if mask is not None:
+            inside = inside & tf.gather(mask, there, batch_dims=1)
+        window = tf.gather(values, there, batch_dims=1)  # (batch, target_len, 2D + 1, value_dim)
+        keys = self.project(window) if keys is None else tf.gather(keys, there, batch_dims=1)
+        distance = ops.cast(positions, centers.dtype) - centers if self.gaussian else None
+        context, weights = windowed_attend(self.compare(query, keys), window, inside, distance, self.half_width)
+        return context, weights, positions
+
+    def compute_mask(self, inputs, previous_mask=None):
+        """The query's mask for the context, None for weights and positions."""
+        return previous_mask, None, None
+
+    def get_config(self):
+        config = {name: getattr(self, name) for name in ("center", "half_width", "gaussian")}
+        config = {**super().get_config(), **config}
+        del config["max_source_len"]  # of location alone
+        return config

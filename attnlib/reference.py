@@ -12,6 +12,8 @@ Loops stay where they teach. Shapes, here and in all of attnlib:
 Matrices act from the right, ``query @ w_query``, so ``w_query`` is the transpose of the paper's W_a.
 """
 
+from numbers import Integral
+
 import numpy as np
 
 
@@ -84,6 +86,58 @@ def additive_scores(query, keys, w_query, w_keys, v):
     return scores
 
 
+def dot_scores(query, keys):
+    """score(h_t, h_s) = h_t^T h_s: Luong, Pham and Manning (2015), eq. 7, "dot".
+
+    query: (batch, target_len, dim), the decoder's *current* states. keys: (batch, source_len, dim), just as wide.
+    Returns scores (batch, target_len, source_len). ValueError names a shape that does not fit.
+    """
+    query = _tensor("query", query, "batch", "target_len", "dim")
+    keys = _tensor("keys", keys, query.shape[0], "source_len", query.shape[2])
+    return query @ keys.transpose(0, 2, 1)
+
+
+def general_scores(query, keys, w):
+    """score(h_t, h_s) = h_t^T W_a h_s: Luong et al. (2015), eq. 7, "general".
+
+    query: (batch, target_len, query_dim). keys: (batch, source_len, key_dim). w: (query_dim, key_dim), the paper's W_a.
+    Returns scores (batch, target_len, source_len). ValueError names a shape that does not fit.
+    """
+    query = _tensor("query", query, "batch", "target_len", "query_dim")
+    keys = _tensor("keys", keys, query.shape[0], "source_len", "key_dim")
+    w = _tensor("w", w, query.shape[2], keys.shape[2])
+    return (query @ w) @ keys.transpose(0, 2, 1)
+
+
+def concat_scores(query, keys, w, v):
+    """score(h_t, h_s) = v_a^T tanh(W_a [h_t; h_s]): Luong et al. (2015), eq. 7, "concat".
+
+    The same function as ``additive_scores``: w is that one's w_query above its w_keys. Only the query differs.
+    query: (batch, target_len, query_dim). keys: (batch, source_len, key_dim). w: (query_dim + key_dim, units).
+    v: (units,). Returns scores (batch, target_len, source_len). ValueError names a shape that does not fit.
+    """
+    query = _tensor("query", query, "batch", "target_len", "query_dim")
+    keys = _tensor("keys", keys, query.shape[0], "source_len", "key_dim")
+    w = _tensor("w", w, query.shape[2] + keys.shape[2], "units")
+    v = _tensor("v", v, w.shape[1])
+    scores = np.empty((*query.shape[:2], keys.shape[1]), np.result_type(query, keys))
+    for b, t, s in np.ndindex(scores.shape):
+        joined = np.concatenate([query[b, t], keys[b, s]])  # (query_dim + key_dim,)
+        scores[b, t, s] = np.tanh(joined @ w) @ v
+    return scores
+
+
+def location_scores(query, w):
+    """W_a h_t, from the decoder's state alone: Luong et al. (2015), eq. 8 before its softmax.
+
+    query: (batch, target_len, query_dim). w: (query_dim, max_source_len), one column a source position.
+    Returns scores (batch, target_len, max_source_len). A shorter source uses the first of them,
+    ``scores[:, :, :source_len]`` (footnote 6); for a longer one there are none.
+    """
+    query = _tensor("query", query, "batch", "target_len", "query_dim")
+    return query @ _tensor("w", w, query.shape[2], "max_source_len")
+
+
 def attend(scores, values, mask=None):
     """alpha_ij = softmax_j(e_ij) (eq. 6) and c_i = sum_j alpha_ij h_j (eq. 5) of Bahdanau et al. (2015).
 
@@ -96,4 +150,40 @@ def attend(scores, values, mask=None):
     if mask is not None:
         mask = _source_mask(mask, batch, source_len)[:, None, :]  # (batch, 1, source_len)
     weights = softmax(scores, mask)
+    return weights @ values, weights
+
+
+def local_attend(query, keys, values, centers, half_width, score=dot_scores, mask=None, gaussian=True):
+    """Local attention: a softmax over a window around p_t, times a Gaussian. Luong et al. (2015), section 3.2, eq. 10.
+
+    a_t(s) = align(h_t, h_s) exp(-(s - p_t)^2 / (2 sigma^2)), sigma = D / 2, for s in floor(p_t) - D … floor(p_t) + D;
+    align is the softmax of the scores over those s of the window that are real words. The Gaussian is taken from p_t
+    itself and comes after the softmax, so a row sums to 1 or less; it is not normalised again.
+
+    query: (batch, target_len, query_dim). keys: (batch, source_len, key_dim). values: (batch, source_len, value_dim).
+    centers: p_t, (batch, target_len), reals, where 0 is the first word. (The paper does not say where positions start.
+    Its authors' code counts from 1, and has p_t = sigmoid(.) (S' - 1) + 1 with S' counting the end token: from 0, with
+    S = S' - 1 words, that is S sigmoid(.), eq. 9.) half_width: D, a whole number of 1 or more.
+    score: (query, keys) -> scores. mask: (batch, source_len). gaussian: False leaves eq. 10's second factor out.
+    Returns (context, weights): (batch, target_len, value_dim) and (batch, target_len, source_len), the whole source.
+    """
+    if isinstance(half_width, bool) or not isinstance(half_width, Integral) or half_width < 1:
+        raise ValueError(f"half_width should be a whole number of 1 or more, got {half_width!r}")
+    query = _tensor("query", query, "batch", "target_len", "query_dim")
+    batch, target_len, _ = query.shape
+    keys = _tensor("keys", keys, batch, "source_len", "key_dim")
+    source_len = keys.shape[1]
+    values = _tensor("values", values, batch, source_len, "value_dim")
+    centers = _tensor("centers", centers, batch, target_len)
+    scores = _tensor("score(query, keys)", score(query, keys), batch, target_len, source_len)
+    mask = np.ones((batch, source_len), bool) if mask is None else _source_mask(mask, batch, source_len)
+    places = np.arange(source_len)
+    sigma = half_width / 2
+    weights = np.empty_like(scores)
+    for b, t in np.ndindex(batch, target_len):
+        center = centers[b, t]
+        window = (places >= np.floor(center) - half_width) & (places <= np.floor(center) + half_width)
+        weights[b, t] = softmax(scores[b, t], window & mask[b])  # (source_len,)
+        if gaussian:
+            weights[b, t] *= np.exp(-((places - center) ** 2) / (2 * sigma**2))
     return weights @ values, weights

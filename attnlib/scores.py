@@ -1,6 +1,7 @@
 """The score functions, in keras.ops, and the masked softmax behind every layer.
 
-The same formulas as ``attnlib.reference``, without its loops. Shapes as there.
+The same formulas as ``attnlib.reference``, without its loops. Shapes as there; where each query has a window of its
+own, keys and values are (batch, target_len, window, dim), and `source_len` below is the window's length.
 """
 
 from attnlib.backend import keras, tf
@@ -19,9 +20,46 @@ def additive_scores(query, keys, w_query, w_keys, v):
     query = ops.matmul(query, w_query)[:, :, None, :]  # (batch, target_len, 1, units)
     if w_keys is not None:
         keys = ops.matmul(keys, w_keys)
-    keys = keys[:, None, :, :]  # (batch, 1, source_len, units)
+    if len(keys.shape) == 3:
+        keys = keys[:, None, :, :]  # (batch, 1, source_len, units)
     hidden = ops.tanh(query + keys)  # (batch, target_len, source_len, units)
     return ops.tensordot(hidden, v, axes=1)  # (batch, target_len, source_len)
+
+
+def dot_scores(query, keys):
+    """score(h_t, h_s) = h_t^T h_s: Luong et al. (2015), eq. 7.
+
+    query: (batch, target_len, dim). keys: (batch, source_len, dim). Returns (batch, target_len, source_len).
+    """
+    return ops.einsum("btd,bsd->bts" if len(keys.shape) == 3 else "btd,btsd->bts", query, keys)
+
+
+def general_scores(query, keys, w):
+    """score(h_t, h_s) = h_t^T W_a h_s: Luong et al. (2015), eq. 7. The query is projected, not the keys.
+
+    query: (batch, target_len, query_dim). keys: (batch, source_len, key_dim). w: (query_dim, key_dim).
+    Returns (batch, target_len, source_len).
+    """
+    return dot_scores(ops.matmul(query, w), keys)
+
+
+def concat_scores(query, keys, w, v):
+    """score(h_t, h_s) = v_a^T tanh(W_a [h_t; h_s]): Luong et al. (2015), eq. 7.
+
+    query: (batch, target_len, query_dim). keys: (batch, source_len, key_dim). v: (units,).
+    w: (query_dim + key_dim, units), or its first query_dim rows alone if `keys` is already projected by the rest.
+    Nothing is joined: W_a [h_t; h_s] is the sum of two products. Returns (batch, target_len, source_len).
+    """
+    query_dim = query.shape[-1]
+    return additive_scores(query, keys, w[:query_dim], w[query_dim:] if w.shape[0] > query_dim else None, v)
+
+
+def location_scores(query, w):
+    """W_a h_t: Luong et al. (2015), eq. 8 before its softmax, the same whatever the source holds.
+
+    query: (batch, target_len, query_dim). w: (query_dim, max_source_len). Returns (batch, target_len, max_source_len).
+    """
+    return ops.matmul(query, w)
 
 
 def softmax(scores, mask=None):
@@ -50,3 +88,18 @@ def attend(scores, values, mask=None):
         mask = mask[:, None, :]  # (batch, 1, source_len)
     weights = ops.cast(softmax(scores, mask), values.dtype)
     return ops.matmul(weights, values), weights
+
+
+def windowed_attend(scores, values, inside, distance=None, half_width=None):
+    """Attention of each query within its window: Luong et al. (2015), eq. 10.
+
+    scores: (batch, target_len, window). values: (batch, target_len, window, value_dim). inside: boolean, like scores,
+    True = a real word. distance: s - p_t, like scores; None leaves the Gaussian out. half_width: D, sigma is D / 2.
+    Returns (context, weights): (batch, target_len, value_dim) and (batch, target_len, window).
+    """
+    weights = softmax(scores, inside)
+    if distance is not None:  # after the softmax, and not normalised again
+        sigma = half_width / 2
+        weights = weights * ops.cast(ops.exp(-(distance**2) / (2 * sigma**2)), weights.dtype)
+    weights = ops.cast(weights, values.dtype)
+    return ops.einsum("bts,btsd->btd", weights, values), weights

@@ -5,15 +5,17 @@ from typing import NamedTuple
 import numpy as np
 
 from attnlib import decoding
+from attnlib.attention import whole_number
 from attnlib.backend import keras, tf
-from attnlib.decoders import BahdanauDecoder
-from attnlib.layers import whole_number
+from attnlib.batches import Batches, check_pairs
+from attnlib.decoders import BahdanauDecoder, LuongDecoder
+from attnlib.layers import LocalAttention, LuongAttention
 from attnlib.progress import EpochProgress, Progress
 from attnlib.vocabulary import Vocabulary
 
 ops = keras.ops
 
-ATTENTIONS = ("none", "additive")
+ATTENTIONS = ("none", "additive", "dot", "general", "concat", "location", "local-m", "local-p")
 
 
 class Translation(NamedTuple):
@@ -31,108 +33,91 @@ class Translation(NamedTuple):
         return " ".join(self.tokens)
 
 
-class Batches(keras.utils.PyDataset):
-    """Pairs as arrays ((source, target before), target), in batches of sentences of like length.
-
-    Each epoch shuffles anew: sentences are drawn in random order, sorted by length within runs of twenty batches,
-    and the batches drawn in random order. Little is spent on padding, and no order repeats.
-    """
-
-    def __init__(self, pairs, source_vocabulary, target_vocabulary, batch_size=128, shuffle=True, seed=0):
-        super().__init__()
-        pairs = check_pairs(pairs)
-        self.source = source_vocabulary.encode([source for source, _ in pairs])
-        self.target = target_vocabulary.encode([target for _, target in pairs], start=True, end=True)
-        self.lengths = (self.source != 0).sum(1), (self.target != 0).sum(1)
-        self.batch_size, self.shuffle = whole_number("batch_size", batch_size), shuffle
-        self.random = np.random.default_rng(seed)
-        self.on_epoch_end()
-
-    def on_epoch_end(self):
-        order = np.arange(len(self.source))
-        if self.shuffle:
-            order = self.random.permutation(order)
-        run = 20 * self.batch_size
-        by_length = np.lexsort((self.lengths[1][order], self.lengths[0][order], np.arange(len(order)) // run))
-        order = order[by_length]
-        self.rows = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
-        if self.shuffle:
-            self.random.shuffle(self.rows)
-
-    def __len__(self):
-        return len(self.rows)
-
-    def __getitem__(self, place):
-        rows = self.rows[place]
-        source = self.source[rows, : self.lengths[0][rows].max()]
-        target = self.target[rows, : self.lengths[1][rows].max()]
-        return (source, target[:, :-1]), target[:, 1:]
-
-    def dataset(self):
-        """The same as a tf.data.Dataset, which knows that lengths vary (Keras would infer them from two batches)."""
-
-        def epoch():
-            yield from (self[place] for place in range(len(self)))
-            self.on_epoch_end()
-
-        numbers = tf.TensorSpec((None, None), tf.int32)
-        data = tf.data.Dataset.from_generator(epoch, output_signature=((numbers, numbers), numbers))
-        return data.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(2)
-
-
-def check_pairs(pairs):
-    """`pairs` as a list, if it is one of (source_tokens, target_tokens)."""
-    pairs = list(pairs)
-    if not pairs:
-        raise ValueError("expected at least one (source_tokens, target_tokens) pair, got none")
-    for place, pair in enumerate(pairs):
-        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-            raise ValueError(f"pair {place} should be (source_tokens, target_tokens), got {pair!r}")
-    return pairs
-
-
 @keras.saving.register_keras_serializable("attnlib")
 class Seq2Seq(keras.Model):
     """A GRU encoder and a GRU decoder, with or without attention between them.
 
     source_vocabulary, target_vocabulary: `Vocabulary`, or the list of its tokens.
-    attention: "none" (the encoder's final state is all the decoder gets, at every step) or "additive".
+    attention: "none" (the encoder's final state is all the decoder gets, at every step); "additive", as Bahdanau et al.
+    have it; or as Luong et al. have it: "dot", "general", "concat" or "location" over the whole source, "local-m" or
+    "local-p" over a window.
     units: width of the decoder's state, and of the encoder's: both directions together.
     embedding_dim: width of a word's vector. bidirectional: whether the encoder also reads backwards.
+    initial_state: of the decoder, from the "encoder" or "zeros". dropout: share of the embedded words and of what the
+    next word is read from that is dropped in training.
+    reverse_source: the encoder reads each sentence from its last word to its first. Its annotations are put back in
+    the sentence's own order, so positions (of weights, windows and location scores) count from the first word.
+
+    For Luong's alone, input_feeding: whether a step also gets the attentional state before it (section 3.3).
+    For local attention alone, half_width: D. score: "dot", "general" or "concat". gaussian: as in `LocalAttention`.
+    For "location" alone, max_source_len: the longest source it can have. For concat, concat_identity: as in
+    `LuongAttention`.
     ``Seq2Seq.for_pairs(pairs, …)`` takes the vocabularies from the data and compiles.
     """
 
+    OPTIONS = ("attention", "units", "embedding_dim", "bidirectional", "input_feeding", "initial_state", "dropout",
+               "reverse_source", "half_width", "score", "gaussian", "max_source_len", "concat_identity")  # fmt: skip
+
     def __init__(self, source_vocabulary, target_vocabulary, attention="additive", units=128, embedding_dim=32,
-                 bidirectional=True, **kwargs):  # fmt: skip
+                 bidirectional=True, input_feeding=False, initial_state="encoder", dropout=0.0, reverse_source=False,
+                 half_width=10, score="general", gaussian=None, max_source_len=None, concat_identity=False,
+                 **kwargs):  # fmt: skip
         super().__init__(**kwargs)
         if attention not in ATTENTIONS:
             raise ValueError(f"attention should be one of {', '.join(ATTENTIONS)}, got {attention!r}")
+        if initial_state not in ("encoder", "zeros"):
+            raise ValueError(f"initial_state should be 'encoder' or 'zeros', got {initial_state!r}")
+        if input_feeding and attention in ATTENTIONS[:2]:
+            raise ValueError(
+                f"input_feeding goes with Luong's attention, {', '.join(ATTENTIONS[2:])}, got {attention!r}"
+            )
         units, embedding_dim = whole_number("units", units), whole_number("embedding_dim", embedding_dim)
         if bidirectional and units % 2:
             raise ValueError(f"units should be even, half for each direction of the encoder, got {units}")
         as_vocabulary = lambda v: v if isinstance(v, Vocabulary) else Vocabulary(v)  # noqa: E731
         self.source_vocabulary = as_vocabulary(source_vocabulary)
         self.target_vocabulary = as_vocabulary(target_vocabulary)
-        self.attention, self.bidirectional = attention, bidirectional
-        self.units, self.embedding_dim = units, embedding_dim
+        self.attention, self.bidirectional, self.input_feeding = attention, bidirectional, input_feeding
+        self.units, self.embedding_dim, self.initial_state = units, embedding_dim, initial_state
+        self.dropout, self.reverse_source = dropout, reverse_source
+        self.half_width, self.score, self.gaussian = half_width, score, gaussian
+        self.max_source_len, self.concat_identity = max_source_len, concat_identity
 
         self.source_embedding = keras.layers.Embedding(len(self.source_vocabulary), embedding_dim)
         self.target_embedding = keras.layers.Embedding(len(self.target_vocabulary), embedding_dim)
         width = units // 2 if bidirectional else units
         encoder = keras.layers.GRU(width, return_sequences=True, return_state=True)
         self.encoder = keras.layers.Bidirectional(encoder) if bidirectional else encoder
-        self.decoder = BahdanauDecoder(units, attention)
+        self.decoder = self._decoder()
         self.readout = keras.layers.Dense(len(self.target_vocabulary))
+        self.drop = keras.layers.Dropout(dropout)
         self.loss_tracker = keras.metrics.Mean("loss")
         self.accuracy_tracker = keras.metrics.Mean("token_accuracy")
         self.decode, self.forced_weights = decoding.compiled(self), decoding.forced(self)
         self.build()
 
+    def _decoder(self):
+        if self.attention in ("none", "additive"):
+            return BahdanauDecoder(self.units, self.attention, self.initial_state)
+        if self.attention in ("local-m", "local-p"):
+            center = "monotonic" if self.attention == "local-m" else "predictive"
+            attention = LocalAttention(self.score, center, self.half_width, self.gaussian,
+                                       concat_identity=self.concat_identity, name="attention")  # fmt: skip
+        else:
+            attention = LuongAttention(self.attention, max_source_len=self.max_source_len,
+                                       concat_identity=self.concat_identity, name="attention")  # fmt: skip
+        return LuongDecoder(self.units, attention, self.input_feeding, self.initial_state)
+
     @classmethod
     def for_pairs(cls, pairs, learning_rate=3e-3, **options):
-        """A compiled model whose vocabularies are those of `pairs`; options as for ``Seq2Seq``."""
+        """A compiled model whose vocabularies are those of `pairs`; options as for ``Seq2Seq``.
+
+        With attention="location", max_source_len is that of the longest source in `pairs`, if not given.
+        """
         pairs = check_pairs(pairs)
         vocabularies = Vocabulary.of(source for source, _ in pairs), Vocabulary.of(target for _, target in pairs)
+        if options.get("attention") == "location":
+            options.setdefault("max_source_len", max(len(source) for source, _ in pairs))
         model = cls(*vocabularies, **options)
         model.compile(keras.optimizers.Adam(learning_rate, clipnorm=1.0), jit_compile=False)
         model.optimizer.build(model.trainable_variables)  # else made in the first step, which is then traced twice
@@ -144,21 +129,28 @@ class Seq2Seq(keras.Model):
         self.source_embedding.build((None, None))
         self.target_embedding.build((None, None))
         self.encoder.build((None, None, self.embedding_dim))
-        first_from = self.units // 2 if self.bidirectional and self.attention != "none" else self.units
+        first_from = self.units // 2 if self.bidirectional and self.attention == "additive" else self.units
         self.decoder.build(self.embedding_dim, self.units, first_from)
-        self.readout.build((None, 2 * self.units + self.embedding_dim))
+        luong = isinstance(self.decoder, LuongDecoder)
+        self.readout.build((None, self.units if luong else 2 * self.units + self.embedding_dim))
         self.built = True
 
     def encode(self, source):
         """source: (batch, source_len) numbers. Returns the decoder's first state and its memory of the source."""
         mask = ops.not_equal(source, Vocabulary.pad)
-        annotations, *finals = self.encoder(self.source_embedding(source), mask=mask)  # (batch, source_len, units)
+        words = self.drop(self.source_embedding(source))
+        if self.reverse_source:
+            lengths = tf.reduce_sum(tf.cast(mask, tf.int32), 1)
+            words = tf.reverse_sequence(words, lengths, seq_axis=1)
+        annotations, *finals = self.encoder(words, mask=mask)  # (batch, source_len, units)
+        if self.reverse_source:
+            annotations = tf.reverse_sequence(annotations, lengths, seq_axis=1)
         final = ops.concatenate(finals, -1)  # (batch, units): [forward at the last word; backward at the first]
-        # s_0 = tanh(W_s h_1) from the backward state at the first word (A.2.2); all of c without attention.
-        first_from = final if self.attention == "none" else finals[-1]
+        # Bahdanau's s_0 = tanh(W_s h_1) is from the backward state at the first word (A.2.2); else all of it counts.
+        first_from = finals[-1] if self.attention == "additive" else final
         return self.decoder.first_state(first_from), self.decoder.memory(annotations, final, mask)
 
-    def call(self, inputs, return_weights=False):
+    def call(self, inputs, return_weights=False, training=None):
         """inputs: (source, target before), numbers (batch, source_len) and (batch, target_len), <start> first.
 
         Returns logits (batch, target_len, target vocabulary); with return_weights also the weights
@@ -166,8 +158,9 @@ class Seq2Seq(keras.Model):
         """
         source, before = inputs
         state, memory = self.encode(source)
-        features, weights = self.decoder.run(state, self.target_embedding(before), memory, return_weights)
-        logits = self.readout(features)
+        words = self.drop(self.target_embedding(before))
+        features, weights = self.decoder.run(state, words, memory, return_weights)
+        logits = self.readout(self.drop(features))
         return (logits, weights) if return_weights else logits
 
     # Training: loss and accuracy are means over real tokens, in an epoch as in a batch.
@@ -194,7 +187,18 @@ class Seq2Seq(keras.Model):
 
     def batches(self, pairs, batch_size=128, shuffle=True, seed=0):
         """`pairs` as a PyDataset for fit and evaluate, in batches of like length."""
-        return Batches(pairs, self.source_vocabulary, self.target_vocabulary, batch_size, shuffle, seed)
+        batches = Batches(pairs, self.source_vocabulary, self.target_vocabulary, batch_size, shuffle, seed)
+        self._check_lengths(batches.lengths[0])
+        return batches
+
+    def _check_lengths(self, lengths):
+        """ValueError where a source is longer than location scores reach."""
+        if self.attention == "location" and max(lengths, default=0) > self.max_source_len:
+            place = int(np.argmax(lengths))
+            raise ValueError(
+                f"attention='location' was built for sources of {self.max_source_len} tokens at most, sentence {place} "
+                f"has {lengths[place]}; give a larger max_source_len, or another attention"
+            )
 
     def _dataset(self, pairs, *options):
         return (pairs if isinstance(pairs, Batches) else self.batches(pairs, *options)).dataset()
@@ -231,6 +235,7 @@ class Seq2Seq(keras.Model):
         beam_width, batch_size = whole_number("beam_width", beam_width), whole_number("batch_size", batch_size)
         numbers = self.source_vocabulary.encode(sentences)
         lengths = (numbers != 0).sum(1)
+        self._check_lengths(lengths)
         if max_length is None:
             limits = 2 * lengths + 10
         else:
@@ -269,10 +274,7 @@ class Seq2Seq(keras.Model):
         return {
             "source_vocabulary": self.source_vocabulary.tokens,
             "target_vocabulary": self.target_vocabulary.tokens,
-            "attention": self.attention,
-            "units": self.units,
-            "embedding_dim": self.embedding_dim,
-            "bidirectional": self.bidirectional,
+            **{name: getattr(self, name) for name in self.OPTIONS},
         }
 
     @classmethod

@@ -274,8 +274,8 @@ def test_unknown_words_are_refused_wherever_they_stand(trained):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"attention": "dto"}, "attention should be one of none, additive, got 'dto'"),
-        ({"attention": None}, "attention should be one of none, additive, got None"),
+        ({"attention": "dto"}, "attention should be one of none, additive, dot, .*, local-p, got 'dto'"),
+        ({"attention": None}, "attention should be one of none, additive, dot, .*, local-p, got None"),
         ({"units": 7}, "units should be even, half for each direction of the encoder, got 7"),
         ({"units": 0}, "units should be a whole number of 1 or more, got 0"),
         ({"units": 8.0}, "units should be a whole number of 1 or more, got 8.0"),
