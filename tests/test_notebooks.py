@@ -193,6 +193,10 @@ BREACHES = {
     "an empty cell": (lambda n: n.cells[1].update(source=" "), "cell 2: an empty code cell"),
     "a line magic": (lambda n: n.cells[1].update(source="%matplotlib inline"), "cell 2: a line magic or shell command"),
     "a shell command": (lambda n: n.cells[1].update(source="!pip install x"), "cell 2: a line magic or shell command"),
+    "a semicolon": (
+        lambda n: n.cells[1].update(source="1 + 1;"),
+        "cell 2: a semicolon at the end, which nbval does not heed: give the value a name",
+    ),
     "standard error": (set_outputs(stream("careful", "stderr")), "cell 2: standard error: careful"),
     "a progress bar": (set_outputs(stream("1/2\r2/2\n")), "cell 2: a line overwritten by a carriage return"),
     "an address": (

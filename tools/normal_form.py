@@ -85,6 +85,8 @@ def breaches(notebook):
                     problems.append(f"execution count {cell.execution_count}, {count} is wanted")
             if LINE_MAGIC.search(cell.source):
                 problems.append("a line magic or shell command")
+            if cell.source.rstrip().endswith(";") and "nbval-ignore-output" not in cell.metadata.get("tags", []):
+                problems.append("a semicolon at the end, which nbval does not heed: give the value a name")
             problems += _output_breaches(cell)
         found += [f"cell {number}: {problem}" for problem in problems]
     return found
