@@ -102,15 +102,19 @@ def test_reversed_source_is_read_backwards_and_positions_are_mirrored(bidirectio
     assert (translation.weights[0] > 0).tolist() == [True, True, True, False, False, False]  # around the first word
 
 
-def test_dropout_is_for_training_alone():
+def test_dropout_is_for_training_alone(monkeypatch):
     model, plain = small("general", dropout=0.5), small("general")
     inputs = batch(model)
-    plain.set_weights([np.array(w) for w in model.trainable_variables])
+    plain.set_weights([w.numpy() for w in model.trainable_variables])
     assert_array_equal(model(inputs), plain(inputs))
     assert_array_equal(plain(inputs, training=True), plain(inputs))
     trained = model(inputs, training=True).numpy()
     assert np.abs(trained - model(inputs)).max() > 1e-3
     assert np.abs(trained - model(inputs, training=True)).max() > 1e-3
+    seen, call = [], model.drop.call
+    monkeypatch.setattr(model.drop, "call", lambda x, training=False: seen.append(x.shape) or call(x, training))
+    model(inputs, training=True)
+    assert seen == [(*inputs[0].shape, 4), (*inputs[1].shape, 4), (*inputs[1].shape, 8)]  # words, and the last layer
     with pytest.raises(ValueError, match="rate"):
         small("general", dropout=1.5)
 
