@@ -10,6 +10,7 @@ from matplotlib import rcParams
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
+from attnlib.metrics import wilson_interval
 from attnlib.reference import _tensor
 
 SOURCE, TARGET, ATTENTION, OTHER = "#1b62a5", "#b3500c", "#08735a", "#8a3b8f"
@@ -67,17 +68,6 @@ def alignment(ax, weights, source, target, gold=None):
     return ax
 
 
-def wilson_interval(share, count, z=1.96):
-    """Wilson's 95 % interval of a share seen in `count` cases: (p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n).
-
-    share, count: numbers or arrays of one shape. Returns (low, high). Wilson (1927).
-    """
-    share, count = np.asarray(share, float), np.asarray(count, float)
-    centre = share + z**2 / (2 * count)
-    half = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    return (centre - half) / (1 + z**2 / count), (centre + half) / (1 + z**2 / count)
-
-
 def length_curve(ax, centers, curves, counts=None, ylabel="exact match"):
     """A share, such as exact match, against source length: every seed a thin line, their mean a thick one.
 
@@ -96,7 +86,8 @@ def length_curve(ax, centers, curves, counts=None, ylabel="exact match"):
         if len(shares) > 1:
             ax.plot(centers, shares.T, color=look["color"], linewidth=0.8, alpha=0.6, marker="", linestyle="-")
         elif counts is not None:
-            low, high = wilson_interval(mean, np.asarray(counts)[filled])
+            count = np.asarray(counts)[filled]
+            low, high = wilson_interval(np.round(mean * count), count)
             error = [np.maximum(mean - low, 0), np.maximum(high - mean, 0)]
             ax.errorbar(centers[filled], mean, error, color=look["color"], fmt="none", capsize=3, linewidth=1)
         ax.plot(centers[filled], mean, label=label, **look)

@@ -86,13 +86,6 @@ def test_weight_colors_darken_without_a_break_in_grey():
     assert (np.diff(grey) < 0).all()
 
 
-def test_wilson_interval_hand_values():
-    # By hand, z = 2, 0 of 4: centre 4/8 = 1/2, half 2 sqrt(4/64) = 1/2, all over 1 + 4/4 = 2.
-    assert plots.wilson_interval(0, 4, z=2) == pytest.approx((0, 0.5))
-    # 2 of 4: centre 1/2 + 1/2, half 2 sqrt(1/16 + 1/16) = 1/sqrt(2), over 2.
-    assert plots.wilson_interval(0.5, 4, z=2) == pytest.approx((0.5 - 0.125**0.5, 0.5 + 0.125**0.5))
-
-
 def test_length_curve_draws_every_seed_and_their_mean(ax):
     curves = {"without": [[1, 0.5, 0], [0.8, 0.3, np.nan]], "with": [[1, 1, 1], [1, 1, 0.9]]}
     assert plots.length_curve(ax, [5, 15, 25], curves) is ax
