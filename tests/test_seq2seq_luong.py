@@ -5,7 +5,7 @@ import pytest
 import toy_task
 from numpy.testing import assert_allclose, assert_array_equal
 
-from attnlib import reference
+from attnlib import metrics, reference
 from attnlib.backend import keras, tf
 from attnlib.seq2seq import ATTENTIONS, Seq2Seq
 
@@ -37,6 +37,22 @@ def test_step_by_step_equals_all_at_once(attention, feeding):
         state, features, step_weights = model.decoder.step(state, model.target_embedding(before[:, t]), memory)
         assert_allclose(model.readout(features), logits[:, t], atol=1e-5)
         assert_allclose(step_weights, weights[:, t], atol=1e-6)
+
+
+@pytest.mark.parametrize("attention", ["general", "location"])  # a content-based score, and the other kind
+def test_shift_of_footnote_14_takes_the_step_that_reads_a_word(attention):
+    model = small(attention)
+    pairs = PAIRS[:5]
+    for (source, target), weights in zip(pairs, model.align(pairs), strict=True):
+        state, memory = model.encode(tf.constant(model.source_vocabulary.encode([source])))
+        words = model.target_vocabulary.encode([target], start=True)[0]  # <start>, the words, <end>
+        looked = []  # place t: where the step looked that reads words[t] and writes words[t + 1]
+        for t in range(len(target) + 1):
+            state, _, step = model.decoder.step(state, model.target_embedding(words[None, t]), memory)
+            looked.append(int(np.argmax(step)))
+        assert metrics.links(weights, rows=range(len(target))) == {(t, looked[t]) for t in range(len(target))}
+        shifted = metrics.links(weights, shift=1, rows=range(len(target)))
+        assert shifted == {(t, looked[t + 1]) for t in range(len(target))}
 
 
 @pytest.mark.parametrize("feeding", [False, True])
