@@ -243,7 +243,7 @@ def _local_cases(rng):
     returns=("context", "weights"),
 )
 def local_attend(scores, values, centers, half_width, mask):
-    """Softmax over the window around floor(p_t), times the Gaussian around p_t (eq. 10).
+    """Softmax over the window around floor(p_t), times a Gaussian around p_t (eq. 10).
 
     scores: (batch, target_len, source_len). values: (batch, source_len, value_dim).
     centers: p_t, (batch, target_len), reals. half_width: D.
