@@ -103,6 +103,21 @@ def length_curve(ax, centers, curves, counts=None, ylabel="exact match"):
     return ax
 
 
+def every_seed(ax, rows, label=None, marker="o", color=ATTENTION, offset=0.0):
+    """Results by model, every run a point: a row for each of `rows`, the first at the top.
+
+    rows: {name: value or values (seeds,)}; None leaves the row empty. offset: of the points from their row, in rows.
+    Called again for another series, `rows` should have the same names.
+    """
+    for place, values in enumerate(rows.values()):
+        values = np.atleast_1d([] if values is None else values)
+        ax.plot(values, np.full(len(values), place + offset), marker, color=color, alpha=0.65, linestyle="none",
+                label=label if place == 0 else None)  # fmt: skip
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    return ax
+
+
 def token_accuracy_map(ax, accuracy, lengths, label="token accuracy"):
     """Accuracy by source length (rows, short at the bottom) and target position (columns); NaN stays empty.
 

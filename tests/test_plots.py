@@ -123,6 +123,17 @@ def test_length_curve_refuses_bins_that_do_not_match(ax):
         plots.length_curve(ax, [5, 15], {"with": [np.nan, np.nan]})
 
 
+def test_every_seed_is_a_point_in_its_row(ax):
+    rows = {"one": [0.1, 0.2, 0.3], "none": None, "single": 0.5}
+    assert plots.every_seed(ax, rows, label="ours", offset=0.1) is ax
+    points = [line.get_xydata().tolist() for line in ax.lines]
+    assert points == [[[0.1, 0.1], [0.2, 0.1], [0.3, 0.1]], [], [[0.5, 2.1]]]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["one", "none", "single"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first row at the top
+    assert [text.get_text() for text in ax.legend().get_texts()] == ["ours"]
+    png(ax)
+
+
 def test_token_accuracy_map_puts_the_first_position_at_one_and_keeps_nan_empty(ax):
     accuracy = [[1, np.nan, np.nan], [1, 0.5, 0.25]]
     assert plots.token_accuracy_map(ax, accuracy, ["1–4", "5–9"]) is ax
