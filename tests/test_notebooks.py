@@ -218,6 +218,10 @@ BREACHES = {
         "cell 2: an error: ValueError",
     ),
     "a widget": (set_outputs(result({}, mime="application/vnd.jupyter.widget-view+json")), "cell 2: a widget"),
+    "a quiz that tells its answer": (
+        lambda n: n.cells[1].update(source='quiz("Why?", [])'),
+        "cell 2: a quiz whose source is not folded",
+    ),
     "a figure without words": (lambda n: n.cells[3].metadata.pop("mystnb"), "cell 4: a figure without alt text"),
     "an image without words": (
         set_outputs(result("<img src='x'>", mime="text/html")),

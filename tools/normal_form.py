@@ -17,6 +17,11 @@ MACHINE_PATH = re.compile(
 LINE_MAGIC = re.compile(r"^\s*[%!]\w", re.MULTILINE)
 
 
+def is_quiz(cell):
+    """Whether a code cell asks a question: its source names the right choice, so JupyterLab is told to fold it."""
+    return cell.source.startswith("quiz(")
+
+
 def normalise(notebook):
     """Bring a notebook that was just run from its first cell to its last into normal form. Returns notes on losses."""
     notes = []
@@ -29,6 +34,8 @@ def normalise(notebook):
         cell.metadata = {key: value for key, value in cell.metadata.items() if key in CELL_METADATA}
         if cell.cell_type != "code":
             continue
+        if is_quiz(cell):
+            cell.metadata["jupyter"] = {"source_hidden": True}
         kept = []
         for output in cell.outputs:
             if output.output_type == "stream" and output.name == "stderr":
@@ -73,7 +80,11 @@ def breaches(notebook):
         found.append(f"metadata: {key}")
     count = 0
     for number, cell in enumerate(notebook.cells, start=1):
-        problems = [f"metadata {key}" for key in sorted(set(cell.metadata) - CELL_METADATA)]
+        quiz = cell.cell_type == "code" and is_quiz(cell)
+        allowed = CELL_METADATA | {"jupyter"} if quiz else CELL_METADATA
+        problems = [f"metadata {key}" for key in sorted(set(cell.metadata) - allowed)]
+        if quiz and cell.metadata.get("jupyter") != {"source_hidden": True}:
+            problems.append("a quiz whose source is not folded: it tells the answer (make refresh folds it)")
         if MACHINE_PATH.search(cell.source):
             problems.append(f"a path of one machine: {_around(MACHINE_PATH, cell.source)}")
         if cell.cell_type == "code":
