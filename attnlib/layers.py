@@ -4,7 +4,7 @@ Every layer: ``call(query, values, mask=None, query_mask=None, values_mask=None)
 it is given, else the one that Keras carries along with `values`. The context keeps the query's mask.
 """
 
-from attnlib.attention import Attention, check_keys, check_width, whole_number
+from attnlib.attention import Attention, check_keys, check_shapes, check_width, whole_number
 from attnlib.backend import keras, tf
 from attnlib.scores import (
     additive_scores,
@@ -13,6 +13,8 @@ from attnlib.scores import (
     dot_scores,
     general_scores,
     location_scores,
+    pooling_scores,
+    softmax,
     windowed_attend,
 )  # fmt: skip
 
@@ -257,3 +259,44 @@ class LocalAttention(LuongAttention):
         config = {**super().get_config(), **config}
         del config["max_source_len"]  # of location alone
         return config
+
+
+@keras.saving.register_keras_serializable("attnlib")
+class AttentionPooling(keras.layers.Layer):
+    """One vector of a sentence: sum_s alpha_s h_s, alpha = softmax(v^T tanh(W h_s + b)). Yang et al. (2016), eq. 5–7.
+
+    ``context, weights = AttentionPooling(units)(values, mask=mask)``
+
+    The query is v (their u_w): learned, and the same for every sentence. Keys and values are the states h_s.
+    units: width of the hidden layer of the score.
+    values: (batch, source_len, value_dim). mask: (batch, source_len), boolean, True = may be attended; where it is not
+    given, the one that Keras carries along with `values`. A sentence with nothing to attend to gets zeros.
+    Returns context (batch, value_dim) and weights (batch, source_len).
+    Raises ValueError or TypeError, naming shapes or types, where the arguments do not fit.
+    """
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = whole_number("units", units)
+        self.supports_masking = True
+
+    def build(self, values_shape):
+        if len(values_shape) != 3:
+            raise ValueError(f"values should have shape (batch, source_len, value_dim), got {tuple(values_shape)}")
+        self.w = self.add_weight(shape=(values_shape[-1], self.units), name="w")
+        self.b = self.add_weight(shape=(self.units,), initializer="zeros", name="b")
+        self.v = self.add_weight(shape=(self.units,), name="v")
+        self.built = True
+
+    def call(self, values, mask=None):
+        check_shapes(values, values, mask)
+        check_width("values", values, self.w.shape[0])
+        weights = ops.cast(softmax(pooling_scores(values, self.w, self.b, self.v), mask), values.dtype)
+        return ops.einsum("bs,bsd->bd", weights, values), weights
+
+    def compute_mask(self, inputs, previous_mask=None):
+        """None and None: neither the context nor the weights have a source axis to mask."""
+        return None, None
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}

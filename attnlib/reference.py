@@ -138,6 +138,21 @@ def location_scores(query, w):
     return query @ _tensor("w", w, query.shape[2], "max_source_len")
 
 
+def pooling_scores(values, w, b, v):
+    """e_s = v^T tanh(W h_s + b): Yang et al. (2016), eq. 5 and 6; v is their u_w, one query for all.
+
+    values: (batch, source_len, value_dim). w: (value_dim, units). b, v: (units,).
+    Returns scores (batch, source_len): one query, so no axis for it.
+    """
+    values = _tensor("values", values, "batch", "source_len", "value_dim")
+    w = _tensor("w", w, values.shape[2], "units")
+    b, v = _tensor("b", b, w.shape[1]), _tensor("v", v, w.shape[1])
+    scores = np.empty(values.shape[:2], values.dtype)
+    for i, s in np.ndindex(scores.shape):
+        scores[i, s] = v @ np.tanh(values[i, s] @ w + b)
+    return scores
+
+
 def attend(scores, values, mask=None):
     """alpha_ij = softmax_j(e_ij) (eq. 6) and c_i = sum_j alpha_ij h_j (eq. 5) of Bahdanau et al. (2015).
 

@@ -62,6 +62,14 @@ def location_scores(query, w):
     return ops.matmul(query, w)
 
 
+def pooling_scores(values, w, b, v):
+    """e_s = v^T tanh(W h_s + b): Yang et al. (2016), eq. 5 and 6; v, a constant, stands where a query would.
+
+    values: (batch, source_len, value_dim). w: (value_dim, units). b, v: (units,). Returns (batch, source_len).
+    """
+    return ops.tensordot(ops.tanh(ops.matmul(values, w) + b), v, axes=1)
+
+
 def softmax(scores, mask=None):
     """Softmax over the last axis in at least float32, over what `mask` allows; a row with nothing gets zeros.
 

@@ -232,7 +232,7 @@ class Hidden:
 
 
 def source_of(function):
-    """A function's source without decorators, starting at its `def`."""
+    """A function's or a class' source without decorators, starting at its `def` or `class`."""
     source = textwrap.dedent(inspect.getsource(function))
     definition = ast.parse(source).body[0]
     return "\n".join(source.splitlines()[definition.lineno - 1 : definition.end_lineno])
@@ -254,7 +254,10 @@ def _alike(one, other):
 
 
 def _is_stub(function):
-    """Whether a function's body is a docstring, `...` or `pass` and nothing else."""
+    """Whether a function's body is a docstring, `...` or `pass` and nothing else; of a class, that of its `call`."""
+    if isinstance(function, type):
+        owner = next((c for c in function.__mro__ if "call" in vars(c)), None)
+        return owner is None or owner.__module__.startswith("keras.") or _is_stub(vars(owner)["call"])
     if not hasattr(function, "__code__"):
         return False
     steps = [step for step in dis.get_instructions(function) if step.opname not in ("RESUME", "NOP")]

@@ -17,10 +17,13 @@ import os
 import re
 import tempfile
 import zipfile
+from collections import Counter
 from importlib import resources
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
+
+import numpy as np
 
 from attnlib.tasks import whole_number
 
@@ -69,7 +72,7 @@ def tokens(sentence):
 
 def key(sentence):
     """What two sentences share that differ in case, marks and spaces alone."""
-    return " ".join(re.sub(r"[^\w\s]", "", sentence.casefold()).split())
+    return " ".join(re.findall(r"\w+", sentence.casefold()))
 
 
 def load(source="auto", duplicates=False):
@@ -221,6 +224,27 @@ def _unmark(marked):
             places |= set(range(len(before), len(before) + len(found)))
         before += found
     return re.sub(r"[\[\]]", "", marked), places
+
+
+def vocabulary(sentences, fewest=2):
+    """{token: number} of the tokens that come `fewest` times or more, from 2 on: 0 is padding, 1 any other token."""
+    counts = Counter(token for sentence in sentences for token in tokens(sentence))
+    return {token: number for number, token in enumerate(sorted(t for t in counts if counts[t] >= fewest), start=2)}
+
+
+def encode(sentences, numbers):
+    """Sentences as numbers, (sentences, longest), padded with 0 at the end. numbers: as `vocabulary` gives them.
+
+    Raises ValueError for a sentence without tokens.
+    """
+    rows = [[numbers.get(token, 1) for token in tokens(sentence)] for sentence in sentences]
+    for sentence, row in zip(sentences, rows, strict=True):
+        if not row:
+            raise ValueError(f"expected sentences with a word or mark each, got {sentence!r}")
+    encoded = np.zeros((len(rows), max(map(len, rows), default=0)), "int32")
+    for place, row in enumerate(rows):
+        encoded[place, : len(row)] = row
+    return encoded
 
 
 def split(labels, origins, test_share=0.2, seed=0):

@@ -1,0 +1,137 @@
+"""The exercise of chapter 04 that is a Keras layer; apart from the others, so that they do without TensorFlow."""
+
+import numpy as np
+
+from attnlib.backend import keras
+from attnlib.exercises import sandbox
+from attnlib.exercises.machine import exercise
+
+ops = keras.ops
+
+
+def _sizes(rng):
+    yield "units = 4", (4,)
+    yield "units = 1", (1,)
+
+
+def _use(layer, units):
+    """What the layer gives for a padded batch, with and without its mask, once its weights are known ones."""
+    rng = np.random.default_rng(units)
+    values, mask = rng.normal(size=(2, 5, 3)).astype("float32"), np.arange(5) < np.array([[5], [2]])
+    if not isinstance(layer, keras.layers.Layer):
+        raise sandbox.Finding("Your class should be a Keras layer: class AttentionLayer(keras.layers.Layer).")
+    layer(values, mask=mask)  # builds the weights
+    for name, shape in {"w": (3, units), "b": (units,), "v": (units,)}.items():
+        weight = getattr(layer, name, None)
+        if weight is None or tuple(weight.shape) != shape:
+            found = "there is none" if weight is None else f"it has {tuple(weight.shape)}"
+            raise sandbox.Finding(f"self.{name} should be a weight of shape {shape}, {found}.")
+        weight.assign(rng.normal(size=shape))
+    if len(layer.trainable_variables) != 3:
+        raise sandbox.Finding("Make w, b and v with self.add_weight, and no other: else Keras does not train them.")
+    results = [layer(values, mask=mask), layer(values)]
+    if not all(isinstance(result, (tuple, list)) and len(result) == 2 for result in results):
+        raise sandbox.Finding("call should return two things, context and weights.")
+    masks = layer.compute_mask(values, mask)
+    if not isinstance(masks, (tuple, list)) or [each is None for each in masks] != [True, True]:
+        raise sandbox.Finding("compute_mask should return None, None: the context has no words left to mask.")
+    return tuple(np.asarray(part) for result in results for part in result)
+
+
+@exercise(
+    _sizes,
+    hints=[
+        "Three methods: `build(self, shape)` makes w, b and v with `self.add_weight(shape=..., name=...)`, "
+        "`call(self, values, mask=None)` uses them, `compute_mask` returns None, None.",
+        "Scores are `ops.tensordot(ops.tanh(ops.matmul(values, self.w) + self.b), self.v, axes=1)`. Where the mask is "
+        "False, put -1e9 in their place with `ops.where` before `ops.softmax`. "
+        "`ops.einsum('bs,bsd->bd', weights, values)` is the context.",
+    ],
+    returns=("context", "weights", "context without a mask", "weights without a mask"),
+    observe=_use,
+)
+class AttentionLayer(keras.layers.Layer):
+    """One vector a sentence: sum_s alpha_s h_s, alpha = softmax(v . tanh(h_s w + b)).
+
+    call(values, mask=None): values (batch, source_len, dim), mask (batch, source_len).
+    Returns context (batch, dim) and weights (batch, source_len).
+    """
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.supports_masking = True
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1], self.units), name="w")
+        self.b = self.add_weight(shape=(self.units,), initializer="zeros", name="b")
+        self.v = self.add_weight(shape=(self.units,), name="v")
+
+    def call(self, values, mask=None):
+        hidden = keras.ops.tanh(keras.ops.matmul(values, self.w) + self.b)
+        scores = keras.ops.tensordot(hidden, self.v, axes=1)  # (batch, source_len)
+        if mask is not None:
+            scores = keras.ops.where(mask, scores, -1e9)
+        weights = keras.ops.softmax(scores)
+        return keras.ops.einsum("bs,bsd->bd", weights, values), weights
+
+    def compute_mask(self, values, mask=None):
+        return None, None
+
+
+_Solution = AttentionLayer.solve
+
+
+@AttentionLayer.wrong("Your layer ignores the mask: padding gets weight.")
+class MaskIgnored(_Solution):
+    def call(self, values, mask=None):
+        return super().call(values)
+
+
+@AttentionLayer.wrong(
+    "You multiply the weights by the mask after the softmax, so they no longer sum to one. Mask before."
+)
+class MaskAfterwards(_Solution):
+    def call(self, values, mask=None):
+        _, weights = super().call(values)
+        weights = weights if mask is None else weights * ops.cast(mask, "float32")
+        return ops.einsum("bs,bsd->bd", weights, values), weights
+
+
+@AttentionLayer.wrong("Your weights sum to one over the batch, not over the words: softmax over the last axis.")
+class SoftmaxOverBatch(_Solution):
+    def call(self, values, mask=None):
+        hidden = ops.tanh(ops.matmul(values, self.w) + self.b)
+        scores = ops.tensordot(hidden, self.v, axes=1)
+        scores = scores if mask is None else ops.where(mask, scores, -1e9)
+        weights = ops.softmax(scores, axis=0)
+        return ops.einsum("bs,bsd->bd", weights, values), weights
+
+
+@AttentionLayer.wrong("tanh is missing: without it b moves every score alike, and does nothing.")
+class WithoutTanh(_Solution):
+    def call(self, values, mask=None):
+        scores = ops.tensordot(ops.matmul(values, self.w) + self.b, self.v, axes=1)
+        scores = scores if mask is None else ops.where(mask, scores, -1e9)
+        weights = ops.softmax(scores)
+        return ops.einsum("bs,bsd->bd", weights, values), weights
+
+
+@AttentionLayer.wrong("You return the two in the wrong order: the context first, then the weights.")
+class OrderSwapped(_Solution):
+    def call(self, values, mask=None):
+        return super().call(values, mask)[::-1]
+
+
+@AttentionLayer.wrong("Your context is a plain mean: the weights should weigh it.")
+class PlainMean(_Solution):
+    def call(self, values, mask=None):
+        _, weights = super().call(values, mask)
+        real = ops.ones_like(weights) if mask is None else ops.cast(mask, "float32")
+        return ops.einsum("bs,bsd->bd", real / ops.sum(real, 1, keepdims=True), values), weights
+
+
+@AttentionLayer.wrong("compute_mask should return None, None: the context has no words left to mask.")
+class MaskHandedOn(_Solution):
+    def compute_mask(self, values, mask=None):
+        return mask

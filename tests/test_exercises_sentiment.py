@@ -1,0 +1,130 @@
+"""Chapter 04's exercises: solutions against something independent, and the one whose answer is a class."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from attnlib import reference as ref
+from attnlib.backend import keras
+from attnlib.exercises import sentiment
+from attnlib.exercises.machine import Exercise
+from attnlib.layers import AttentionPooling
+
+LAYER = sentiment.AttentionLayer
+
+
+def test_attention_pooling_is_the_layer():
+    rng = np.random.default_rng(0)
+    values, mask = rng.normal(size=(2, 5, 3)), np.arange(5) < np.array([[5], [2]])
+    layer = AttentionPooling(4, dtype="float64")
+    layer.build((None, None, 3))
+    layer.set_weights([rng.normal(size=w.shape) for w in layer.weights])
+    w, b, v = layer.get_weights()
+    for one, other in zip(
+        sentiment.attention_pooling.solve(values, w, b, v, mask), layer(values, mask=mask), strict=True
+    ):
+        assert_allclose(one, other, atol=1e-6)
+    scores = ref.pooling_scores(values, w, b, v)
+    assert_allclose(sentiment.attention_pooling.solve(values, w, b, v)[1], ref.softmax(scores))
+
+
+def test_padding_bug_mended_is_keras_mean_of_a_mask():
+    rng = np.random.default_rng(0)
+    values, mask = rng.normal(size=(3, 6, 4)), np.arange(6) < np.array([[6], [1], [4]])
+    expected = keras.layers.GlobalAveragePooling1D(dtype="float64")(values, mask=mask)
+    assert_allclose(sentiment.padding_bug.solve(values, mask), expected, rtol=1e-6)
+
+
+def test_deletion_test_by_hand():
+    feelings = {"good": 2.0, "not": -3.0}
+    logit = lambda words: sum(feelings.get(word, 0) for word in words)  # noqa: E731
+    assert sentiment.deletion_test.solve(logit, ["not", "good"], np.array([0.6, 0.4])) == -3
+    assert sentiment.deletion_test.solve(logit, ["not", "good"], np.array([0.4, 0.6])) == 2
+
+
+# The layer
+
+
+def test_layer_solution_passes_and_is_attention_pooling():
+    assert repr(LAYER.check(LAYER.solve)) == "Passed: AttentionLayer, 2 cases."
+    namespace = {"keras": keras, "np": np, "ref": ref}
+    exec(LAYER.source, namespace)
+    assert LAYER.source.startswith("class AttentionLayer(") and LAYER.check(namespace["AttentionLayer"]).passed
+    ours, theirs = namespace["AttentionLayer"](4), AttentionPooling(4)
+    values, mask = (
+        np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32"),
+        np.array([[True] * 5, [False] * 5]),
+    )
+    mask[1, :2] = True
+    theirs(values)
+    ours(values)
+    ours.set_weights(theirs.get_weights())
+    for one, other in zip(ours(values, mask=mask), theirs(values, mask=mask), strict=True):
+        assert_allclose(one, other, atol=1e-6)
+
+
+def test_layer_refuses_each_known_wrong_answer_with_its_own_message():
+    assert len(LAYER.wrongs) >= 3
+    for message, wrong in LAYER.wrongs:
+        verdict = LAYER.check(wrong)
+        assert not verdict.passed and verdict.attempted and message.isascii()
+        said = verdict.message.removeprefix("Not yet: AttentionLayer.\n").replace("\n", " ")
+        assert said.startswith(message), (wrong.__name__, verdict)
+
+
+class Stub(keras.layers.Layer):
+    """What to do."""
+
+
+class StubWithInit(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+
+    def call(self, values, mask=None): ...
+
+
+@pytest.mark.parametrize("stub", [Stub, StubWithInit])
+def test_layer_stub_is_not_attempted(stub):
+    assert repr(LAYER.check(stub)) == "Not attempted yet: AttentionLayer."
+
+
+def subclass(**methods):
+    return type("AttentionLayer", (LAYER.solve,), methods)
+
+
+def endless(self, values, mask=None):
+    while True:
+        pass
+
+
+def raises(self, values, mask=None):
+    raise KeyError("mine")
+
+
+@pytest.mark.parametrize(
+    "attempt, message",
+    [
+        (LAYER.solve(4), "check wants the thing itself: write check"),
+        (lambda units: None, "check wants the thing itself: write check"),
+        (subclass(call=raises), "KeyError"),
+        (subclass(call=endless), "still running after 0.5 seconds"),
+        (subclass(call=lambda self, values, mask=None: values), "call should return two things"),
+        (subclass(build=lambda self, shape: None, call=lambda self, values, mask=None: (values, values)),
+         r"self.w should be a weight of shape \(3, 4\), there is none"),
+        (type("AttentionLayer", (), {"__init__": lambda self, units, **k: None, "call": raises}),
+         "Your class should be a Keras layer"),
+    ],
+)  # fmt: skip
+def test_layer_check_answers_misbehaving_code(attempt, message, monkeypatch):
+    monkeypatch.setattr(Exercise, "seconds", 0.5 if "0.5" in message else 20)
+    verdict = LAYER.check(attempt)
+    assert not verdict.passed
+    import re
+
+    assert re.search(message, verdict.message), verdict.message
+    assert LAYER.hint() and LAYER.check(LAYER.solve).passed
+
+
+def test_module_names_no_other_exercise():
+    with pytest.raises(AttributeError, match="no exercise AttentionLair"):
+        sentiment.AttentionLair  # noqa: B018
