@@ -2,12 +2,15 @@
 
 import functools
 import http.server
+import os
 import shutil
 import sys
 import threading
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("ATTNLIB_OFFLINE", "1")  # no test downloads
 
 ROOT = Path(__file__).resolve().parent.parent
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

@@ -16,6 +16,10 @@ def __getattr__(name):
     raise AttributeError(f"module {__name__} has no exercise {name}")
 
 
+def __dir__():
+    return [*globals(), "AttentionLayer"]
+
+
 def _pooling_cases(rng):
     yield (
         "one sentence of two words, all one wide",
