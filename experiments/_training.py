@@ -64,7 +64,7 @@ def run(name, output, train, *details):
     started = time.perf_counter()
     result = train(*details)
     result |= {
-        "seconds": round(time.perf_counter() - started, 1),
+        "seconds": round(time.perf_counter() - started, 3),
         "peak_memory_mb": peak_memory_mb(),
         "date": datetime.date.today().isoformat(),
         "versions": versions(),
