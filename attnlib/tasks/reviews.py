@@ -37,6 +37,7 @@ MEMBERS = {  # where from: the file's name in the archive, and its SHA-256
     "yelp": ("yelp_labelled.txt", "c76468b7b5c6e56a0804d728345c5f84aa2142ddb214420f61cc9cfd4c00d2ea"),
 }
 CP1252 = {0x85: "…", 0x96: "–", 0x97: "—"}  # read as Latin-1 once, by whoever wrote the files
+TIMEOUT = 20  # seconds without an answer
 SOURCES = ("auto", "uci", "builtin")
 
 
@@ -174,18 +175,13 @@ def _download(url, attempts):
     for attempt in range(attempts):
         with tempfile.TemporaryDirectory() as folder:
             try:
-                kept = pooch.retrieve(url, None, fname=ARCHIVE, path=folder, downloader=_downloader(url))
+                downloader = pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=False)
+                kept = pooch.retrieve(url, None, fname=ARCHIVE, path=folder, downloader=downloader)
                 return Path(kept).read_bytes()
             except Exception as error:  # requests, urllib3 and the system each have their own
                 if attempt == attempts - 1:
                     message = f"the download failed {attempts} times, at last with {type(error).__name__}"
                     raise ConnectionError(f"{message}\n{url}\n{error}") from error
-
-
-def _downloader(url):
-    import pooch
-
-    return pooch.HTTPDownloader(timeout=20, progressbar=False)
 
 
 def _keep(content, place):
