@@ -1,5 +1,7 @@
 """Chapter 04's exercises: solutions against something independent, and the one whose answer is a class."""
 
+import re
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -119,10 +121,16 @@ def test_layer_check_answers_misbehaving_code(attempt, message, monkeypatch):
     monkeypatch.setattr(Exercise, "seconds", 0.5 if "0.5" in message else 20)
     verdict = LAYER.check(attempt)
     assert not verdict.passed
-    import re
-
     assert re.search(message, verdict.message), verdict.message
     assert LAYER.hint() and LAYER.check(LAYER.solve).passed
+
+
+def test_layer_stopped_in_its_call_leaves_keras_whole(monkeypatch):
+    monkeypatch.setattr(Exercise, "seconds", 0.5)
+    assert "still running" in LAYER.check(subclass(call=endless)).message
+    drop, ones = keras.layers.Dropout(0.9), np.ones((4, 9), "float32")
+    assert np.abs(drop(ones, training=True) - ones).max() > 0
+    assert_allclose(drop(ones), ones)  # no longer training
 
 
 def test_module_names_no_other_exercise():

@@ -30,7 +30,7 @@ from attnlib.exercises import judge, sandbox
 _NOTHING = object()
 
 
-def exercise(cases, hints, returns=(), observe=None):
+def exercise(cases, hints, returns=(), observe=None, mend=None):
     """Decorator that turns a solution into an Exercise.
 
     cases: function of a numpy Generator that yields (title, tuple of arguments).
@@ -38,8 +38,9 @@ def exercise(cases, hints, returns=(), observe=None):
     returns: names of the parts where the solution returns a tuple.
     observe: function (result, *arguments) -> value to compare, where that is not the result itself but, say, what it
         drew; it may raise sandbox.Finding with a sentence for the learner.
+    mend: function to call after a call that had to be stopped: what a library then has left half done.
     """
-    return lambda solve: Exercise(solve, cases, hints, returns, observe)
+    return lambda solve: Exercise(solve, cases, hints, returns, observe, mend)
 
 
 class Exercise:
@@ -50,9 +51,9 @@ class Exercise:
 
     seconds = 5  # for one call of the learner's code
 
-    def __init__(self, solve, cases, hints, returns=(), observe=None):
+    def __init__(self, solve, cases, hints, returns=(), observe=None, mend=None):
         self.name, self.solve, self.cases, self.hints, self.returns = solve.__name__, solve, cases, hints, returns
-        self.observe, self.wrongs = observe, []
+        self.observe, self.mend, self.wrongs = observe, mend, []
         self.__doc__ = solve.__doc__
 
     def __repr__(self):
@@ -130,6 +131,8 @@ class Exercise:
             outcome.arguments = [None if callable(a) else sandbox.plain(a) for a in arguments]
             outcomes.append(outcome)
             if outcome.timed_out:
+                if self.mend is not None:
+                    self.mend()
                 break
         return outcomes
 

@@ -49,6 +49,7 @@ def _use(layer, units):
     ],
     returns=("context", "weights", "context without a mask", "weights without a mask"),
     observe=_use,
+    mend=keras.backend.clear_session,  # a layer stopped in its call leaves Keras thinking that it is still inside
 )
 class AttentionLayer(keras.layers.Layer):
     """One vector a sentence: sum_s alpha_s h_s, alpha = softmax(v . tanh(h_s w + b)).
