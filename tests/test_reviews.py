@@ -5,6 +5,8 @@ import hashlib
 import http.server
 import io
 import os
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -158,6 +160,19 @@ def test_archive_downloaded_by_many_at_once(known, server):
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
     assert found == [GOOD] * 6 and [path.name for path in known.iterdir()] == [reviews.ARCHIVE]
+
+
+def test_archive_downloaded_by_two_processes_at_once(known, server):
+    server.slow = 0.3
+    code = (
+        "import sys; from attnlib.tasks import reviews; reviews.ARCHIVE_HASH = sys.argv[2]; "
+        "print(len(reviews.archive(sys.argv[1])))"
+    )
+    command = [sys.executable, "-c", code, server.url, reviews.ARCHIVE_HASH]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate()[0].strip() for process in running] == [str(len(GOOD))] * 2
+    assert [path.name for path in known.iterdir()] == [reviews.ARCHIVE]
+    assert (known / reviews.ARCHIVE).read_bytes() == GOOD
 
 
 def test_archive_offline_never_asks(known, server, monkeypatch):
