@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -32,6 +33,7 @@ def test_address_of_the_repository_is_the_same_everywhere():
     assert set(re.findall(r"mybinder\.org/v2/gh/([^/]+/[^/]+)/", readme)) == {slug}
     assert set(re.findall(r"colab\.research\.google\.com/github/([^/]+/[^/]+)/", readme)) == {slug}
     assert f"repository-code: {address}\n" in citation
+    assert f"git-pull?repo={quote(address, safe='')}&" in read("book/teaching.md")
     sources = [ROOT / "README.md", *(ROOT / "book").glob("*.md"), *(ROOT / "book").glob("*.ipynb")]
     named = {found for path in sources for found in re.findall(r"github\.com/([\w-]+/[\w-]+)", path.read_text("utf-8"))}
     assert {name for name in named if "attention" in name.lower()} <= {slug}
