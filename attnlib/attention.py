@@ -24,20 +24,30 @@ def check_width(name, tensor, width):
         raise ValueError(f"{name} should be {width} wide, as the layer was built, got shape {tuple(tensor.shape)}")
 
 
+def check_tensor(name, tensor, axes):
+    """ValueError or TypeError unless `tensor` holds floats and has three axes, the batch and two called `axes`."""
+    if not hasattr(tensor, "shape"):
+        raise TypeError(f"{name} should be a tensor or an array, got a {type(tensor).__name__}")
+    if len(tensor.shape) != 3:
+        raise ValueError(f"{name} should have shape (batch, {axes}), got {tuple(tensor.shape)}")
+    if not keras.backend.is_float_dtype(tensor.dtype):
+        raise TypeError(f"{name} should hold floats, got {keras.backend.standardize_dtype(tensor.dtype)}")
+
+
 def check_shapes(query, values, mask):
     """ValueError or TypeError where the three cannot belong together; a length unknown as yet fits any."""
-    for name, tensor, axes in (("query", query, "target_len, query_dim"), ("values", values, "source_len, value_dim")):
-        if not hasattr(tensor, "shape"):
-            raise TypeError(f"{name} should be a tensor or an array, got a {type(tensor).__name__}")
-        if len(tensor.shape) != 3:
-            raise ValueError(f"{name} should have shape (batch, {axes}), got {tuple(tensor.shape)}")
-        if not keras.backend.is_float_dtype(tensor.dtype):
-            raise TypeError(f"{name} should hold floats, got {keras.backend.standardize_dtype(tensor.dtype)}")
+    check_tensor("query", query, "target_len, query_dim")
+    check_source(values, mask)
     if not known_equal(query.shape[0], values.shape[0]):
         raise ValueError(
             f"query and values should hold the same number of sentences, got shapes {tuple(query.shape)} "
             f"and {tuple(values.shape)}"
         )
+
+
+def check_source(values, mask):
+    """As `check_shapes`, of the source alone."""
+    check_tensor("values", values, "source_len, value_dim")
     if mask is None:
         return
     dtype = keras.backend.standardize_dtype(mask.dtype)

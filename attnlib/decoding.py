@@ -99,13 +99,8 @@ def beam(model, source, limits, width):
         body,
         (0, word, state, tf.zeros((batch * width,), tf.bool), total, words, looked),
         shape_invariants=(
-            tf.TensorShape(()),
-            word.shape,
-            tf.nest.map_structure(lambda x: x.shape, state),
-            tf.TensorShape((None,)),
-            tf.TensorShape((None, None)),
-            tf.TensorShape((None, None)),
-            tf.TensorShape((None, None, None)),
+            tf.TensorShape(()), word.shape, tf.nest.map_structure(lambda x: x.shape, state), tf.TensorShape((None,)),
+            tf.TensorShape((None, None)), tf.TensorShape((None, None)), tf.TensorShape((None, None, None)),
         ),  # fmt: skip
     )
     best = tf.range(batch) * width  # top_k sorts: the first beam is the likeliest

@@ -4,7 +4,7 @@ Every layer: ``call(query, values, mask=None, query_mask=None, values_mask=None)
 it is given, else the one that Keras carries along with `values`. The context keeps the query's mask.
 """
 
-from attnlib.attention import Attention, check_keys, check_shapes, check_width, whole_number
+from attnlib.attention import Attention, check_keys, check_source, check_width, whole_number
 from attnlib.backend import keras, tf
 from attnlib.scores import (
     additive_scores,
@@ -280,16 +280,20 @@ class AttentionPooling(keras.layers.Layer):
         self.units = whole_number("units", units)
         self.supports_masking = True
 
+    def __call__(self, values, mask=None, **kwargs):
+        if mask is not None:
+            mask = ops.convert_to_tensor(mask) if not hasattr(mask, "dtype") else mask
+            kwargs["mask"] = mask
+        check_source(values, mask)  # here, before the weights are made from a wrong shape
+        return super().__call__(values, **kwargs)
+
     def build(self, values_shape):
-        if len(values_shape) != 3:
-            raise ValueError(f"values should have shape (batch, source_len, value_dim), got {tuple(values_shape)}")
         self.w = self.add_weight(shape=(values_shape[-1], self.units), name="w")
         self.b = self.add_weight(shape=(self.units,), initializer="zeros", name="b")
         self.v = self.add_weight(shape=(self.units,), name="v")
         self.built = True
 
     def call(self, values, mask=None):
-        check_shapes(values, values, mask)
         check_width("values", values, self.w.shape[0])
         weights = ops.cast(softmax(pooling_scores(values, self.w, self.b, self.v), mask), values.dtype)
         return ops.einsum("bs,bsd->bd", weights, values), weights

@@ -174,6 +174,21 @@ def test_predicted_center_spans_the_sentence_from_its_first_word_to_its_last():
         assert_array_equal(centers_of(layer, abs(query) + 1, values, mask=MASK)[:, 0], expected)
 
 
+def test_predicted_center_is_that_of_the_authors_code_counted_from_0():
+    query, values = case()
+    layer = built(half_width=1)
+    _, w_p, v_p = layer.get_weights()
+    share = 1 / (1 + np.exp(-np.tanh(query @ w_p) @ v_p))  # (batch, target_len)
+    with_end = np.array([[7], [4]]) + 1  # their srcLen counts the end token too; sentence 1 has 4 words
+    from_1 = share * (with_end - 1) + 1
+    found = layer.centers(tf.constant(query), np.array([7, 4]))
+    assert_allclose(found, from_1 - 1, rtol=1e-5)
+    # So the end token, at place S from 0, is never the middle of a window; and no slot at S or beyond has weight.
+    _, weights, positions = layer(query, values, mask=MASK)
+    assert (np.floor(found) < [[7], [4]]).all()
+    assert (weights.numpy()[positions.numpy() >= np.array([7, 4])[:, None, None]] == 0).all()
+
+
 def test_window_is_that_of_the_floor_and_the_gaussian_that_of_the_center():
     query, values = case(1, 2)
     layer = built("general", "monotonic", 1, kind=Placed, gaussian=True)

@@ -97,6 +97,10 @@ def test_layer_refuses_what_does_not_fit():
         AttentionPooling(4)(np.zeros((2, 3), "float32"))
     with pytest.raises(ValueError, match=r"mask should have shape \(batch, source_len\) = \(2, 5\), got \(2, 4\)"):
         built()(case(), mask=np.ones((2, 4), bool))
+    with pytest.raises(TypeError, match="values should hold floats, got int64"):
+        AttentionPooling(4)(np.zeros((2, 5, 3), int))
+    with pytest.raises(TypeError, match="values should be a tensor or an array, got a list"):
+        AttentionPooling(4)([[[1.0]]])
     with pytest.raises(TypeError, match="mask should be boolean"):
         built()(case(), mask=np.ones((2, 5), "float32"))
     with pytest.raises(ValueError, match="values should be 3 wide"):

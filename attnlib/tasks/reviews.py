@@ -188,9 +188,10 @@ def _keep(content, place):
     """Into the cache, whole or not at all, also when two processes do it at once. No cache is no error."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as partial:
-            partial.write(content)
-        os.replace(partial.name, place)
+        with tempfile.TemporaryDirectory(dir=place.parent) as folder:  # which goes again, whatever happens
+            partial = Path(folder) / place.name
+            partial.write_bytes(content)
+            os.replace(partial, place)
     except OSError:
         return
 
