@@ -227,9 +227,9 @@ def test_archive_zipped_anew_from_the_same_files_is_taken(known):
 
 
 def test_uci_reads_lines_by_their_ends_alone(known):
-    text = 'Wait\x85 "what" is this.\t0\nIt has a, comma.  \t1\n'.encode()
+    text = 'Wait\x85 "what"\u2028is this.\t0\nIt has a, comma.  \t1\n'.encode()
     made = reviews.uci(zipped({reviews.FOLDER + name: text for name in TEXTS}), duplicates=True)
-    assert made.sentences[:2] == ['Wait… "what" is this.', "It has a, comma."] and made.labels[:2] == [0, 1]
+    assert made.sentences[:2] == ['Wait… "what"\u2028is this.', "It has a, comma."] and made.labels[:2] == [0, 1]
     assert made.origins == ["amazon"] * 2 + ["imdb"] * 2 + ["yelp"] * 2
 
 
@@ -302,7 +302,8 @@ def test_split_keeps_shares_and_parts():
     groups = collections.Counter(zip(labels, origins, strict=True))
     for group, count in collections.Counter((labels[i], origins[i]) for i in test).items():
         assert count == round(groups[group] * 0.2)
-    assert reviews.split(labels, origins, seed=3) == (train, test) != reviews.split(labels, origins, seed=4)
+    assert reviews.split(labels, origins, seed=3) == (train, test)
+    assert set(test) != set(reviews.split(labels, origins, seed=4)[1])
 
 
 def test_split_refuses_what_does_not_fit():

@@ -295,7 +295,7 @@ def own(data, fewest=20):
     for number, sentence, label in found:
         if not isinstance(sentence, str) or not sentence.strip():
             raise ValueError(f"line {number}: expected a sentence, got {sentence!r}")
-        if isinstance(label, bool) or str(label).strip() not in ("0", "1"):
+        if str(label).strip() not in ("0", "1"):
             raise ValueError(f"line {number}: expected the label 0 or 1, got {label!r}")
         rows.append((sentence.strip(), int(label), "own"))
     if len(rows) < fewest:
