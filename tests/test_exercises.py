@@ -328,6 +328,9 @@ def test_exercise_notices_changed_arguments(exercise):
             if isinstance(argument, np.ndarray) and argument.dtype.kind == "f":
                 argument += 1
                 return result
+            if isinstance(argument, np.ndarray) and argument.dtype == bool and len(arguments) == 1:
+                argument ^= True
+                return result
             if isinstance(argument, list):
                 argument.append(argument)
                 return result

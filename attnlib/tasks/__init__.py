@@ -1,4 +1,4 @@
-"""The book's data sets: `numbers` and `dates` are generated, `reviews` is loaded."""
+"""The book's data sets: `numbers`, `dates` and `canvases` are generated, `reviews` is loaded."""
 
 from operator import index
 

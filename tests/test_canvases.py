@@ -1,0 +1,66 @@
+"""Canvases of three digits: what is on them, and that test canvases hold nothing that training has seen."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.datasets import load_digits
+
+from attnlib.tasks import canvases
+
+
+def box(canvas, color, corner):
+    row, column = corner
+    return canvas[row : row + 8, column : column + 8, color]
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_canvases_hold_digits_of_their_part_alone(part):
+    images, labels = load_digits(return_X_y=True)
+    known = {(image / 16).astype("float32").tobytes(): label for image, label in zip(images, labels, strict=True)}
+    own = {(images[i] / 16).astype("float32").tobytes() for i in canvases.pool(part)}
+    made = canvases.load(50, part, seed=3)
+    for pixels, cue, digit, corners in zip(*made, strict=True):
+        boxes = [box(pixels, color, corners[color]) for color in range(3)]
+        assert all(each.tobytes() in own for each in boxes)
+        assert known[boxes[cue].tobytes()] == digit
+        assert pixels.sum() == pytest.approx(sum(each.sum() for each in boxes)), "nothing outside the three"
+
+
+def test_canvases_parts_share_no_digit():
+    train, test = canvases.pool("train"), canvases.pool("test")
+    assert not set(train) & set(test) and sorted([*train, *test]) == list(range(1797))
+    images = load_digits().images
+    assert not {images[i].tobytes() for i in train} & {images[i].tobytes() for i in test}, "no image twice"
+
+
+def test_canvases_targets_are_the_cued_box():
+    made = canvases.load(20, seed=1)
+    targets = made.targets()
+    assert targets.shape == (20, 24, 24)
+    assert_array_equal(targets.sum((1, 2)), np.full(20, 64))
+    for target, cue, corners in zip(targets, made.cues, made.corners, strict=True):
+        row, column = corners[cue]
+        assert target[row : row + 8, column : column + 8].all()
+
+
+def test_canvases_boxes_do_not_overlap():
+    for corners in canvases.load(200, seed=2).corners:
+        covered = np.zeros((24, 24), int)
+        for row, column in corners:
+            covered[row : row + 8, column : column + 8] += 1
+        assert covered.max() == 1
+
+
+def test_canvases_repeat_with_their_seed():
+    one, same, other = (canvases.load(5, seed=seed) for seed in (4, 4, 5))
+    assert_array_equal(one.pixels, same.pixels)
+    assert not np.array_equal(one.pixels, other.pixels)
+    assert one.pixels.dtype == np.float32 and one.pixels.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [((0,), "n must be at least 1, got 0"), ((5, "dev"), "part should be 'train' or 'test'")]
+)
+def test_canvases_refuse_what_they_cannot_make(arguments, said):
+    with pytest.raises(ValueError, match=said):
+        canvases.load(*arguments)
