@@ -19,10 +19,10 @@ def test_canvases_hold_digits_of_their_part_alone(part):
     known = {(image / 16).astype("float32").tobytes(): label for image, label in zip(images, labels, strict=True)}
     own = {(images[i] / 16).astype("float32").tobytes() for i in canvases.pool(part)}
     made = canvases.load(50, part, seed=3)
-    for pixels, cue, digit, corners in zip(*made, strict=True):
+    for pixels, cue, digit, shown, corners in zip(*made, strict=True):
         boxes = [box(pixels, color, corners[color]) for color in range(3)]
         assert all(each.tobytes() in own for each in boxes)
-        assert known[boxes[cue].tobytes()] == digit
+        assert [known[each.tobytes()] for each in boxes] == shown.tolist() and shown[cue] == digit
         assert pixels.sum() == pytest.approx(sum(each.sum() for each in boxes)), "nothing outside the three"
 
 
@@ -64,3 +64,16 @@ def test_canvases_repeat_with_their_seed():
 def test_canvases_refuse_what_they_cannot_make(arguments, said):
     with pytest.raises(ValueError, match=said):
         canvases.load(*arguments)
+
+
+def test_canvases_spread_lays_a_patch_over_its_pixels():
+    made = canvases.load(2, seed=6)
+    weights = np.zeros((2, 81))
+    weights[0, 0] = 1  # the patch in the upper left corner
+    weights[1, 80], weights[1, 79] = 0.5, 0.5  # lower right, and the one two pixels to its left
+    laid = made.spread(weights)
+    assert laid[0, :8, :8] == pytest.approx(1 / 64) and laid[0].sum() == pytest.approx(1)
+    assert laid[1, 20, 15] == pytest.approx(0.5 / 64) and laid[1, 20, 14] == pytest.approx(0.5 / 64)
+    assert laid[1, 20, 17] == pytest.approx(1 / 64) and laid[1, 15].sum() == 0 and laid[1].sum() == pytest.approx(1)
+    with pytest.raises(ValueError, match=r"shape \(2, 81\), got \(2, 80\)"):
+        made.spread(weights[:, :80])

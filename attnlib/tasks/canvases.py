@@ -12,17 +12,19 @@ import numpy as np
 from attnlib.tasks import whole_number
 
 COLORS = ("red", "green", "blue")
-SIZE, DIGIT = 24, 8  # pixels, of a canvas' side and of a digit's
+SIZE, DIGIT, STRIDE = 24, 8, 2  # pixels: a canvas' side, a digit's and a patch's, and from patch to patch
 TRAIN, SPLIT_SEED = 1347, 0  # digits that training may use: three in four, drawn once and for all
 
 
 class Canvases(NamedTuple):
-    """pixels (n, 24, 24, 3), 0 to 1; cues (n,), the color's number; digits (n,), the answers; corners (n, 3, 2)."""
+    """pixels (n, 24, 24, 3), 0 to 1; cues (n,), the color's number; digits (n,), the answers; shown (n, 3), all digits
+    by color; corners (n, 3, 2), row and column of the upper left pixel of the red, the green and the blue digit."""
 
     pixels: np.ndarray
     cues: np.ndarray
     digits: np.ndarray
-    corners: np.ndarray  # row and column of the upper left pixel of the red, the green and the blue digit
+    shown: np.ndarray
+    corners: np.ndarray
 
     def targets(self):
         """(n, 24, 24), boolean: True at the pixels of the cued digit's 8 × 8 box."""
@@ -31,6 +33,21 @@ class Canvases(NamedTuple):
             (np.arange(SIZE) >= start[:, None]) & (np.arange(SIZE) < start[:, None] + DIGIT) for start in corners.T
         )  # each (n, 24)
         return rows[:, :, None] & columns[:, None, :]
+
+    def spread(self, weights):
+        """Weights of patches, laid over the pixels: each patch shares its weight out evenly among its 8 × 8 pixels.
+
+        weights: (n, 81), of patches in rows of 9, two pixels apart. Returns (n, 24, 24), with the same sum.
+        """
+        side = (SIZE - DIGIT) // STRIDE + 1  # 9
+        weights = np.asarray(weights)
+        if weights.shape != (len(self.cues), side * side):
+            raise ValueError(f"weights should have shape {(len(self.cues), side * side)}, got {weights.shape}")
+        laid = np.zeros((len(weights), SIZE, SIZE), weights.dtype)
+        for patch, column in enumerate(weights.T):
+            top, left = STRIDE * (patch // side), STRIDE * (patch % side)
+            laid[:, top : top + DIGIT, left : left + DIGIT] += column[:, None, None] / DIGIT**2
+        return laid
 
 
 def pool(part):
@@ -56,7 +73,8 @@ def load(n, part="train", seed=0):
         corners[i] = _apart(rng)
         for color, (row, column) in enumerate(corners[i]):
             pixels[i, row : row + DIGIT, column : column + DIGIT, color] = images[chosen[i, color]]
-    return Canvases(pixels, cues, labels[chosen[np.arange(n), cues]], corners)
+    shown = labels[chosen]  # (n, 3)
+    return Canvases(pixels, cues, shown[np.arange(n), cues], shown, corners)
 
 
 def _apart(rng):
