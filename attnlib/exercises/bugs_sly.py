@@ -356,26 +356,26 @@ def heads_attend(query, keys, values, heads):
     Returns context, shaped as query, and weights (batch, heads, target_len,
     source_len).
     """
-    q, k, v = (
-        x.reshape(*x.shape[:2], heads, -1).transpose(0, 2, 1, 3)  # (batch, heads, len, width)
-        for x in (query, keys, values)
-    )
+    split = (len(query), -1, heads, query.shape[-1] // heads)
+    q = query.reshape(split).swapaxes(1, 2)  # (batch, heads, target_len, width)
+    k = keys.reshape(split).swapaxes(1, 2)  # (batch, heads, source_len, width)
+    v = values.reshape(split).swapaxes(1, 2)
     scores = q @ k.swapaxes(2, 3) / np.sqrt(k.shape[-1])
     weights = ref.softmax(scores)  # (batch, heads, target_len, source_len)
-    context = (weights @ v).transpose(0, 2, 1, 3)  # (batch, target_len, heads, width)
+    context = (weights @ v).swapaxes(1, 2)  # (batch, target_len, heads, width)
     return context.reshape(query.shape), weights
 
 
 @heads_attend.start("The wider a head is, the nearer its largest weight comes to 1, whatever the words are.")
 def heads_attend(query, keys, values, heads):
     """Dot-product attention in heads, side by side: context and weights."""
-    q, k, v = (
-        x.reshape(*x.shape[:2], heads, -1).transpose(0, 2, 1, 3)  # (batch, heads, len, width)
-        for x in (query, keys, values)
-    )
+    split = (len(query), -1, heads, query.shape[-1] // heads)
+    q = query.reshape(split).swapaxes(1, 2)  # (batch, heads, target_len, width)
+    k = keys.reshape(split).swapaxes(1, 2)  # (batch, heads, source_len, width)
+    v = values.reshape(split).swapaxes(1, 2)
     scores = q @ k.swapaxes(2, 3)
     weights = ref.softmax(scores)  # (batch, heads, target_len, source_len)
-    context = (weights @ v).transpose(0, 2, 1, 3)  # (batch, target_len, heads, width)
+    context = (weights @ v).swapaxes(1, 2)  # (batch, target_len, heads, width)
     return context.reshape(query.shape), weights
 
 
