@@ -107,7 +107,7 @@ def window_gaussian(centers, half_width):
     centers: p, (batch, target_len), reals. half_width: D. The window is floor(p) - D
     ... floor(p) + D. Returns (batch, target_len, 2 D + 1), one number a slot.
     """
-    offsets = np.arange(-half_width, half_width + 1)  # of each slot from the middle one
+    offsets = np.arange(-half_width, half_width + 1)  # from the middle slot
     fraction = centers - np.floor(centers)
     distance = offsets - fraction[:, :, None]  # (batch, target_len, 2 D + 1)
     sigma = half_width / 2
@@ -117,7 +117,7 @@ def window_gaussian(centers, half_width):
 @window_gaussian.start("When the center moves to the right, the Gaussian moves to the left.")
 def window_gaussian(centers, half_width):
     """The Gaussian around each center, one number a slot of its window."""
-    offsets = np.arange(-half_width, half_width + 1)  # of each slot from the middle one
+    offsets = np.arange(-half_width, half_width + 1)  # from the middle slot
     fraction = centers - np.floor(centers)
     distance = offsets + fraction[:, :, None]  # (batch, target_len, 2 D + 1)
     sigma = half_width / 2
