@@ -334,7 +334,7 @@ def _matrices(rng, dim, units):
     ],
 )
 def final_state(embedded, mask, w, u):
-    """h_t = tanh(x_t w + h_{t-1} u), from h = 0: the state after a sentence's last word.
+    """h_t = tanh(x_t w + h_{t-1} u), from h = 0: the state after the last word.
 
     embedded: (batch, source_len, dim). mask: (batch, source_len), True at words, which
     stand first. w: (dim, units). u: (units, units). Returns (batch, units).
