@@ -36,6 +36,17 @@ def divides_both(numbers, factor=1):
     return numbers / factor, float((numbers / factor).sum())
 
 
+@machine.exercise(toy_cases, hints=["Two lines are in the wrong order."])
+def shifted(numbers, by):
+    """numbers + by, largest last."""
+    return np.sort(numbers + by)
+
+
+@shifted.start("The last number is not the largest.")
+def shifted(numbers, by):
+    return numbers[::-1] + by
+
+
 # ---------------------------------------------------------------- messages
 
 
@@ -64,6 +75,15 @@ def test_check_shows_large_arrays_by_their_first_difference():
 def test_check_takes_the_wrong_answer_that_agrees_most():
     assert repr(scale.check(divides)).startswith("Not yet: scale.\nYou divide.\nscaled:\n  expected  [2, 6]\n")
     assert repr(scale.check(divides_both)).startswith("Not yet: scale.\nYou divide, and the total")
+
+
+def test_faulty_code_to_start_from_is_told_by_its_symptom():
+    assert isinstance(shifted, machine.Exercise) and shifted.check(shifted.solve).passed
+    message = "Not yet: shifted.\nThe bug is still there. The last number is not the largest.\n"
+    assert repr(shifted.check(shifted.broken)).startswith(message)
+    assert shifted.broken_source == "def shifted(numbers, by):\n    return numbers[::-1] + by"
+    assert shifted.source.endswith("np.sort(numbers + by)")
+    assert scale.broken is None
 
 
 @pytest.mark.parametrize(

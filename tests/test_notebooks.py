@@ -15,6 +15,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from attnlib.exercises import bugs
 from attnlib.exercises.machine import Exercise
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,7 +50,10 @@ def exercise_module(notebook):
 
 
 def exercise_problems(notebook):
-    """What is wrong with the exercise cells: each defines one function of the module, and its check comes next."""
+    """What is wrong with the exercise cells: each defines one function of the module, and its check comes next.
+
+    Where that exercise starts with faulty code, the cell holds it, letter by letter.
+    """
     alias, module = exercise_module(notebook)
     cells, problems = code_cells(notebook), []
     for cell, following, last in zip(cells, [*cells[1:], None], [*cells[2:], None, None], strict=True):
@@ -74,6 +78,8 @@ def exercise_problems(notebook):
             solution = ast.unparse(ast.parse(exercise.source).body[0].args)
             if stub != solution:
                 problems.append(f"the stub is {name}({stub}), the solution {name}({solution})")
+        if exercise.broken and cell.source != exercise.broken_source:
+            problems.append(f"{name}'s cell does not hold the faulty code of {module.__name__}")
     return problems
 
 
@@ -371,3 +377,17 @@ def test_exercise_problems_are_found(change, expected):
     cells[change[0]] = (change[1], cells[change[0]][1])
     problems = exercise_problems(small_chapter(cells))
     assert problems and problems[0].startswith(expected), problems
+
+
+def test_exercise_problems_finds_faulty_code_that_is_not_the_modules():
+    cells = [
+        ("from attnlib.exercises import bugs as ex", []),
+        (bugs.pool.broken_source, ["exercise"]),
+        ("ex.pool.check(pool)", []),
+        ("display(ex.pool.hint(), ex.pool.solution())", []),
+    ]
+    assert exercise_problems(small_chapter(cells)) == []
+    cells[1] = (bugs.pool.source, ["exercise"])
+    assert exercise_problems(small_chapter(cells)) == [
+        "pool's cell does not hold the faulty code of attnlib.exercises.bugs"
+    ]

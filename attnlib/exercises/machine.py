@@ -46,10 +46,12 @@ def exercise(cases, hints, returns=(), observe=None, mend=None):
 class Exercise:
     """One exercise: `check(your_function)`, `hint()`, `solution()`.
 
-    For authors and tests: `solve`, the solution; `wrongs`, a list of (message, function); `cases(rng)`.
+    For authors and tests: `solve`, the solution; `wrongs`, a list of (message, function); `cases(rng)`; and, where the
+    learner's cell starts with faulty code, that code: `broken`, a function, and `broken_source`.
     """
 
     seconds = 5  # for one call of the learner's code
+    broken = None
 
     def __init__(self, solve, cases, hints, returns=(), observe=None, mend=None):
         self.name, self.solve, self.cases, self.hints, self.returns = solve.__name__, solve, cases, hints, returns
@@ -65,6 +67,19 @@ class Exercise:
         def add(function):
             self.wrongs.append((message, function))
             return function
+
+        return add
+
+    def start(self, symptom):
+        """Decorator: the faulty code that the learner's cell starts with, and by what one notices it, as a sentence.
+
+        It is a known wrong answer, bears the exercise's name, and leaves that name to the exercise.
+        """
+
+        def add(function):
+            self.broken = function
+            self.wrong(f"The bug is still there. {symptom}")(function)
+            return self
 
         return add
 
@@ -102,6 +117,11 @@ class Exercise:
     def source(self):
         """The solution's source, without its decorator."""
         return source_of(self.solve)
+
+    @functools.cached_property
+    def broken_source(self):
+        """The source of the code that the learner's cell starts with."""
+        return source_of(self.broken)
 
     @functools.cached_property
     def _expected(self):
