@@ -1,0 +1,69 @@
+// What the scripts of all figures share. Stands after the figure's own script, which holds `start`.
+
+const make = (tag, attributes = {}, ...children) => {
+  const element = document.createElement(tag);
+  for (const name in attributes) element.setAttribute(name, attributes[name]);
+  element.append(...children);
+  return element;
+};
+
+// A slider. `change(number)` hears what the reader chose; `input.show(value, text)` sets it without a call.
+const slider = (name, {min, max, step}, change) => {
+  const input = make("input", {type: "range", min, max, step, "aria-label": name});
+  input.addEventListener("input", () => change(input.valueAsNumber));
+  input.show = (value, text) => {
+    input.value = value;
+    input.setAttribute("aria-valuetext", text);
+  };
+  return input;
+};
+
+// A slider with its name and value beside it.
+const control = (name, range, change) => {
+  const input = slider(name, range, change), output = make("output", {"aria-hidden": "true"});
+  const box = make("div", {class: "af-control"}, make("label", {}, make("span", {}, name), input), output);
+  input.removeAttribute("aria-label");
+  return {box, input, show: (value, text) => { input.show(value, text); output.textContent = text; }};
+};
+
+const button = (name, click) => {
+  const made = make("button", {type: "button", class: "af-button"}, name);
+  made.addEventListener("click", click);
+  return made;
+};
+
+// A button that stays down: `change(pressed)` hears it.
+const toggle = (name, pressed, change) => {
+  const made = button(name, () => {
+    made.show(made.getAttribute("aria-pressed") !== "true");
+    change(made.getAttribute("aria-pressed") === "true");
+  });
+  made.show = value => made.setAttribute("aria-pressed", String(value));
+  made.show(pressed);
+  return made;
+};
+
+// The one live region of a figure. It waits until the reader rests, so that a slider is not a hundred sentences.
+const speaker = said => {
+  let timer = null;
+  return text => {
+    clearTimeout(timer);
+    const tell = () => { if (said.textContent !== text) said.textContent = text; };
+    if (said.textContent) timer = setTimeout(tell, 400); else tell();
+  };
+};
+
+for (const root of document.querySelectorAll(`.attn-${figure}:not([data-ready])`)) {
+  const data = root.querySelector(":scope > .af-data");
+  if (!data) continue;
+  root.dataset.ready = "";
+  const live = make("div", {class: "af-live"}), said = make("p", {class: "af-say", role: "status"});
+  data.before(live, said);
+  // A table of all numbers is folded on the screen, and open on paper.
+  const table = root.querySelector(":scope > details");
+  if (table) {
+    table.open = false;
+    matchMedia("print").addEventListener("change", e => { table.open = e.matches; });
+  }
+  start({root, live, data: JSON.parse(data.textContent), say: speaker(said)});
+}
