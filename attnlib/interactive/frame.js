@@ -8,8 +8,8 @@ const make = (tag, attributes = {}, ...children) => {
 };
 
 // A slider. `change(number)` hears what the reader chose; `input.show(value, text)` sets it without a call.
-const slider = (name, {min, max, step}, change) => {
-  const input = make("input", {type: "range", min, max, step, "aria-label": name});
+const slider = (range, change) => {
+  const input = make("input", {type: "range", ...range});
   input.addEventListener("input", () => change(input.valueAsNumber));
   input.show = (value, text) => {
     input.value = value;
@@ -18,12 +18,11 @@ const slider = (name, {min, max, step}, change) => {
   return input;
 };
 
-// A slider with its name and value beside it.
+// A slider below its name, a list of texts and elements, and its value.
 const control = (name, range, change) => {
-  const input = slider(name, range, change), output = make("output", {"aria-hidden": "true"});
-  const box = make("div", {class: "af-control"}, make("label", {}, make("span", {}, name), input), output);
-  input.removeAttribute("aria-label");
-  return {box, input, show: (value, text) => { input.show(value, text); output.textContent = text; }};
+  const input = slider(range, change), output = make("output", {"aria-hidden": "true"});
+  const box = make("label", {class: "af-control"}, make("span", {}, ...name, output), input);
+  return {box, input, show: (value, text) => { input.show(value, text); output.textContent = ` = ${text}`; }};
 };
 
 const button = (name, click) => {
@@ -53,14 +52,24 @@ const speaker = said => {
   };
 };
 
+// As attnlib.reference.softmax: a row with nothing to attend to gets zeros.
+const softmax = (scores, mask) => {
+  const largest = Math.max(...scores.filter((_, j) => mask[j]));
+  const powers = scores.map((score, j) => mask[j] ? Math.exp(score - largest) : 0);
+  const total = sum(powers) || 1;
+  return powers.map(power => power / total);
+};
+const sum = numbers => numbers.reduce((a, b) => a + b, 0);
+
 for (const root of document.querySelectorAll(`.attn-${figure}:not([data-ready])`)) {
   const data = root.querySelector(":scope > .af-data");
   if (!data) continue;
   root.dataset.ready = "";
   const live = make("div", {class: "af-live"}), said = make("p", {class: "af-say", role: "status"});
-  data.before(live, said);
-  // A table of all numbers is folded on the screen, and open on paper.
+  root.querySelector(":scope > .af-note").after(live);
+  // A table that folds is folded on the screen, and open on paper.
   const table = root.querySelector(":scope > details");
+  (table || data).before(said);
   if (table) {
     table.open = false;
     matchMedia("print").addEventListener("change", e => { table.open = e.matches; });

@@ -10,6 +10,8 @@ from html import escape
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
+
 
 class Figure:
     """A figure that answers to its reader.
@@ -82,9 +84,34 @@ def tokens(name, given):
     return [token.encode("utf-8", "replace").decode() for token in given]  # half of a surrogate pair becomes "?"
 
 
+def numbers(name, given, shape, least, most):
+    """Numbers as an array of floats, checked: TypeError where they are none, ValueError where out of shape or range."""
+    array = np.asarray(given)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name} should hold numbers, got {array.dtype}" if shape else
+                        f"{name} should be a number, got {given!r:.30}")  # fmt: skip
+    if array.shape != shape:
+        raise ValueError(f"{name} should have shape {shape}, got {array.shape}")
+    outside = array[~((array >= least) & (array <= most))]  # NaN too
+    if outside.size:
+        raise ValueError(f"{name} should lie between {least} and {most}, got {outside.flat[0]:g}")
+    return array.astype(float)
+
+
 def shown(token):
     """A token as HTML; white space alone as ␣."""
     return escape(token) if token.strip() else "␣"
+
+
+def signed(number):
+    """A number with one decimal, and a minus that is as wide as a digit."""
+    return f"{number:.1f}".replace("-", "−")
+
+
+def bar(share, number=None, color="#08735a"):
+    """A number, which is the share if none is given, and a bar as long as the share, in inline style alone."""
+    length = f"display:inline-block;width:{96 * share:.0f}px;height:10px;background:{color};margin-left:8px"
+    return f'{share if number is None else number:.3f}<span style="{length}"></span>'
 
 
 @cache
