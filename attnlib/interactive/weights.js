@@ -60,7 +60,7 @@ const start = ({root, live, data, say}) => {
       box.checked = mask[j];
       row.classList.toggle("wt-masked", !mask[j]);
       input.show(scores[j], scores[j].toFixed(1));
-      number.textContent = scores[j].toFixed(1).replace("-", "\u2212");
+      number.textContent = minus(scores[j].toFixed(1));
       draw(weights[j], weights[j], mask[j] && n > 1 ? 1 / n : 0);
     });
     const degrees = String(Number(temperature.toPrecision(3)));
