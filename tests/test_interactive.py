@@ -20,7 +20,8 @@ DATE = "March 5, 2024"
 DIGITS = [2.0 if letter.isdigit() else 0.0 for letter in DATE]
 HOSTILE = [
     "</script><script>window.hacked=1</script>", "<!--", '"><img src=x onerror="window.hacked=1">', "</style><b>",
-    "'\" onfocus='window.hacked=1'", "</table></div>", "&lt;", "\u2028", "__proto__", "${window.hacked=1}", "\u202eabc", " ",
+    "'\" onfocus='window.hacked=1'", "</table></div>", "&lt;", "\u2028", "__proto__", "${window.hacked=1}",
+    "\u202eabc", " ",
 ]  # fmt: skip
 
 
@@ -215,7 +216,7 @@ def test_weights_answer_to_the_keyboard_alone(page_of):
     mask = np.array([True, False, True, True, True])
     assert exact(page, "weights") == pytest.approx(ref.softmax(np.array(SCORES), mask), abs=1e-12)
     assert said(page) == "The largest weight is 0.548, for friend. Entropy 1.03 of at most 1.39 nats."
-    assert texts(page, "tfoot td")[1:3] == ["1.000", "of at most ln 4 = 1.39"]
+    assert texts(page, "tfoot td")[1:3] == ["1.000", "at most ln 4 = 1.39"]
 
 
 def test_weights_show_the_rounded_numbers_in_their_rows(page_of):
@@ -446,7 +447,7 @@ def test_still_weights_are_those_of_the_reference(page_of):
     # By hand: scores 0 and 2 over two words are 1 / (1 + e^2) = 0.119 and 0.881; their entropy is 0.365.
     assert texts(page, "tbody td:nth-child(3)") == ["0.119", "0.881", "0.000"]
     assert texts(page, "tbody th") == ["a", "b", "c (masked)"]
-    assert texts(page, "tfoot td")[1:] == ["1.000", "of at most ln 2 = 0.69", "0.365"]
+    assert texts(page, "tfoot td")[1:] == ["1.000", "at most ln 2 = 0.69", "0.365"]
     assert page.get_by_text("Temperature T = 0.5").is_visible()
 
 
@@ -511,8 +512,9 @@ def test_figure_follows_the_pages_theme_and_else_the_systems(page_of, root, body
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_figures_have_no_accessibility_violation(page_of, scheme):
-    page = page_of(party(mask=[True, False, True, True, True]), day(center=1), color_scheme=scheme, reduced_motion="reduce",
-                   viewport={"width": 360, "height": 640})  # fmt: skip
+    figures = party(mask=[True, False, True, True, True]), day(center=1)
+    narrow = {"width": 360, "height": 640}
+    page = page_of(*figures, color_scheme=scheme, reduced_motion="reduce", viewport=narrow)
     page.get_by_text("The numbers as a table").click()
     rules = {"rules": {"page-has-heading-one": {"enabled": False}, "target-size": {"enabled": True}}}
     found = [

@@ -40,7 +40,7 @@ def _table(words, scores, temperature, mask):
     most = int(mask.sum())
     entropy = -(shares[shares > 0] * np.log(shares[shares > 0])).sum() + 0.0  # not -0
     part = entropy / np.log(most) if most > 1 else 0
-    limit = f"of at most ln {most} = {np.log(most):.2f}" if most else "nothing to attend to"
+    limit = f"at most ln {most} = {np.log(most):.2f}" if most else "nothing to attend to"
     return (
         f"<table><caption>Temperature T = {temperature:.3g}</caption>"
         f"<thead><tr><th scope=col>word<th scope=col>score<th scope=col>weight<tbody>{''.join(rows)}"

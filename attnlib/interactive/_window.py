@@ -52,8 +52,8 @@ def _table(scores, words, center, half_width, sigma):
     return (
         "<details open><summary>The numbers as a table</summary>"
         '<div style="overflow-x:auto" role="group" aria-label="The numbers as a table" tabindex="0">'
-        f"<table><caption>Center {center:.3g}, D = {half_width}, σ = {sigma:.3g}: the window takes places {minus(first)} to "
-        f"{minus(last)}. A weight is the softmax over the window times the Gaussian.</caption>"
+        f"<table><caption>Center {center:.3g}, D = {half_width}, σ = {sigma:.3g}: the window takes places "
+        f"{minus(first)} to {minus(last)}. A weight is the softmax over the window times the Gaussian.</caption>"
         f"<thead><tr>{heads}<tbody>{''.join(rows)}<tfoot><tr><td><th scope=row>sum<td>"
         f"<td>{align.sum():.3f}<td><td>{(align * gaussian).sum():.3f}</table></div></details>"
     )

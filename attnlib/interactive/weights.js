@@ -67,7 +67,7 @@ const start = ({root, live, data, say}) => {
     heat.show(60 * Math.log(temperature) / Math.log(20), degrees);
     heard.textContent = `Temperature T = ${degrees}. `;
     drawSum.textContent = sum(weights).toFixed(3);
-    spread.cells[1].textContent = n ? `of at most ln ${n} = ${Math.log(n).toFixed(2)}` : "nothing to attend to";
+    spread.cells[1].textContent = n ? `at most ln ${n} = ${Math.log(n).toFixed(2)}` : "nothing to attend to";
     drawSpread(n > 1 ? entropy / Math.log(n) : 0, entropy);
     root.weights = weights;
     const nats = `Entropy ${entropy.toFixed(2)} of at most ${n ? Math.log(n).toFixed(2) : 0} nats.`;
