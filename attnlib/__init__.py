@@ -8,8 +8,8 @@ import importlib
 
 __version__ = "0.1.0"
 _MODULES = (
-    "exercises", "explorer", "layers", "metrics", "plots", "quiz", "reference", "results", "scores", "seq2seq", "tasks",
-    "vocabulary",
+    "exercises", "explorer", "interactive", "layers", "metrics", "plots", "quiz", "reference", "results", "scores",
+    "seq2seq", "tasks", "vocabulary",
 )  # fmt: skip
 
 
