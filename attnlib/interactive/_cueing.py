@@ -91,7 +91,10 @@ def median_interval(times):
     n = len(times)
     if n < 6:
         raise ValueError(f"an interval of the median needs 6 times or more, got {n}")
-    k = max(k for k in range(1, n) if 40 * sum(comb(n, heads) for heads in range(k)) <= 2**n)
+    k, ways = 0, 1  # ways: how often at most k heads come in 2^n series of tosses
+    while 40 * ways <= 2**n:
+        k += 1
+        ways += comb(n, k)
     return float(np.median(times)), float(times[k - 1]), float(times[n - k])
 
 
