@@ -144,7 +144,8 @@ def _still(trials):
     return (
         '<div class="cu-panels" role="img" aria-label="One trial in three pictures: a cross between two '
         "boxes; an arrow in its place that points to the right; a dot in the right box, on which the reader presses "
-        f'the space bar."><div style="display:flex;flex-wrap:wrap;gap:.5rem">{pictures}</div></div>'
+        'the space bar." style="margin-bottom:.6rem">'
+        f'<div style="display:flex;flex-wrap:wrap;gap:.5rem">{pictures}</div></div>'
         '<p class="af-paper">An arrow points to one of two boxes, and 300 to 800 milliseconds later a dot appears in '
         "one of them: 4 times in 5 where the arrow points. How soon do you see it? The page takes your times, where "
         "scripts run.</p>"
