@@ -4,11 +4,12 @@ It shows in a page of the book, in JupyterLab and as a file of its own. Where sc
 yet trusted, a page with scripts off, paper) a table of the weights stands in its place.
 """
 
-import json
 from html import escape
 from pathlib import Path
 
 import numpy as np
+
+from attnlib.interactive.frame import packed, page, shown, tokens
 
 
 def attention_map(source, target, weights, title=None):
@@ -19,7 +20,7 @@ def attention_map(source, target, weights, title=None):
     TypeError where tokens are not str; ValueError where weights are None (a model without attention), of another
     shape, not finite, or not between 0 and 1.
     """
-    source, target = _tokens("source", source), _tokens("target", target)
+    source, target = tokens("source", source), tokens("target", target)
     if weights is None:
         raise ValueError("weights is None: a model without attention (attention='none') has no weights to show")
     weights = np.asarray(weights, dtype=float)
@@ -36,18 +37,6 @@ def attention_map(source, target, weights, title=None):
     return AttentionMap(source, target, weights.round(3), title)
 
 
-def _tokens(name, tokens):
-    if isinstance(tokens, str):
-        raise TypeError(f"{name} should be a list of tokens, got the text {tokens[:30]!r}: split it first")
-    tokens = list(tokens)
-    if not tokens:
-        raise ValueError(f"{name} should have at least one token, got none")
-    for token in tokens:
-        if not isinstance(token, str):
-            raise TypeError(f"{name} should hold tokens of type str, got {type(token).__name__}: {token!r:.30}")
-    return [token.encode("utf-8", "replace").decode() for token in tokens]  # half of a surrogate pair becomes "?"
-
-
 class AttentionMap:
     """What `attention_map` returns."""
 
@@ -60,33 +49,22 @@ class AttentionMap:
     def __str__(self):
         weights = [[weight or 0 for weight in row] for row in self.weights.tolist()]  # 0 is shorter than 0.0
         data = {"source": self.source, "target": self.target, "weights": weights, "title": self.title}
-        packed = json.dumps(data, separators=(",", ":"))
-        for sign in "<>&":  # inside a script element, only these could end it or open a comment
-            packed = packed.replace(sign, f"\\u{ord(sign):04x}")
         return (
             f'<div class="attention-map"><style>{STYLE}</style>{self._table()}'
-            f'<script type="application/json" class="am-data">{packed}</script><script>{SCRIPT}</script></div>'
+            f'<script type="application/json" class="am-data">{packed(data)}</script><script>{SCRIPT}</script></div>'
         )
 
     _repr_html_ = __str__
 
     def save(self, path):
         """Write a page of its own, which loads nothing and may not."""
-        policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-        style = ":root{color-scheme:light dark}body{font-family:system-ui,sans-serif;max-width:60rem;margin:1rem auto}"
-        Path(path).write_text(
-            '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-            f"<style>{style}</style><title>{escape(self.title or 'Attention map')}</title>"
-            f"<body><main>{self}</main></body></html>",
-            encoding="utf-8",
-        )
+        Path(path).write_text(page(self.title or "Attention map", str(self)), encoding="utf-8")
 
     def _table(self):
         """The still form. JupyterLab keeps inline style, and drops style and script elements, until a cell was run."""
-        rows = [f"<tr><td>{''.join(f'<th scope=col>{_shown(token)}' for token in self.source)}"]
+        rows = [f"<tr><td>{''.join(f'<th scope=col>{shown(token)}' for token in self.source)}"]
         for token, row in zip(self.target, self.weights, strict=True):
-            rows.append(f"<tr><th scope=row>{_shown(token)}{''.join(map(_cell, row))}")
+            rows.append(f"<tr><th scope=row>{shown(token)}{''.join(map(_cell, row))}")
         return (
             '<details class="am-still" open><summary>The weights as a table</summary>'
             '<p class="am-note">Run this cell to touch the map.</p>'
@@ -95,10 +73,6 @@ class AttentionMap:
             f"<caption>{escape(self.title or 'Attention weights')}<br>A row for each output word, a column for each "
             f"input word; weights below 0.01 are left out.</caption>{''.join(rows)}</table></div></details>"
         )
-
-
-def _shown(token):
-    return escape(token) if token.strip() else "␣"
 
 
 def _cell(weight):

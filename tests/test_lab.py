@@ -15,6 +15,8 @@ import nbformat
 import pytest
 from conftest import ROOT
 
+from attnlib import interactive
+
 CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
 TOKEN = "chapter"
 
@@ -95,4 +97,34 @@ def test_exercise_is_solved_in_jupyterlab(browser, lab):
         timeout=120_000,
     )
     assert output.count() == 1
+    page.close()
+
+
+def test_interactive_figure_is_still_in_jupyterlab_until_its_cell_is_run(browser, lab, tmp_path):
+    cells = [nbformat.v4.new_code_cell("from attnlib import interactive\ninteractive.weights(['a', 'b'], [0, 2])")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    data = {"text/html": str(interactive.weights(["a", "b"], [0, 2])), "text/plain": "Figure"}
+    cells[0].outputs = [nbformat.v4.new_output("execute_result", data, execution_count=1)]
+    nbformat.write(notebook, tmp_path / "figure.ipynb")
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(f"{lab}lab/tree/figure.ipynb?token={TOKEN}")
+    output = page.locator(".jp-NotebookPanel .jp-OutputArea-output")
+
+    # a notebook that somebody else wrote is not trusted: no script of it runs, and no style of it holds
+    output.get_by_text("Run this cell to touch the figure.").wait_for(timeout=60_000)
+    assert output.locator("tbody td:nth-child(3)").all_inner_texts() == ["0.119", "0.881"]  # 1 / (1 + e^2)
+    bars = output.locator("tbody span").evaluate_all("all => all.map(e => e.getBoundingClientRect().width)")
+    assert bars == [11, 85]
+    assert output.locator("input").count() == 0
+
+    page.get_by_text("| Idle").wait_for(timeout=60_000)  # before that the kernel would not hear
+    page.locator(".jp-CodeCell .cm-content").click()
+    page.keyboard.press("Shift+Enter")
+    slider = output.get_by_role("slider", name="score of a")
+    slider.wait_for(timeout=60_000)
+    assert not output.get_by_text("Run this cell").is_visible()
+    slider.focus()
+    page.keyboard.press("End")  # JupyterLab does not take the key
+    assert output.locator("tbody td:nth-child(3)").all_inner_texts() == ["0.953", "0.047"]  # 1 / (1 + e^-3)
     page.close()

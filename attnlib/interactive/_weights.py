@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from attnlib.interactive.frame import Figure, bar, numbers, shown, signed, tokens
+from attnlib.interactive.frame import Figure, bar, minus, numbers, shown, tokens
 from attnlib.reference import softmax
 
 MOST = 12  # words: more do not fit a screen
@@ -36,15 +36,14 @@ def _table(words, scores, temperature, mask):
     rows, shares = [], softmax(scores / temperature, mask)
     for word, score, share, open_ in zip(words, scores, shares, mask, strict=True):
         name = shown(word) if open_ else f"<s>{shown(word)}</s> (masked)"
-        rows.append(f"<tr><th scope=row>{name}<td>{signed(score)}<td>{bar(share)}")
+        rows.append(f"<tr><th scope=row>{name}<td>{minus(f'{score:.1f}')}<td>{bar(share)}")
     most = int(mask.sum())
     entropy = -(shares[shares > 0] * np.log(shares[shares > 0])).sum() + 0.0  # not -0
     part = entropy / np.log(most) if most > 1 else 0
-    limit = f"of at most ln {most} = {np.log(most):.2f}" if most else "nothing to attend to"
+    limit = f"at most ln {most} = {np.log(most):.2f}" if most else "nothing to attend to"
     return (
         f"<table><caption>Temperature T = {temperature:.3g}</caption>"
         f"<thead><tr><th scope=col>word<th scope=col>score<th scope=col>weight<tbody>{''.join(rows)}"
         f"<tfoot><tr><th scope=row>sum<td><td>{shares.sum():.3f}"
         f"<tr><th scope=row>entropy (nats)<td>{limit}<td>{bar(part, entropy, '#1b62a5')}</table>"
     )
-

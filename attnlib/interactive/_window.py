@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from attnlib.interactive.frame import Figure, bar, numbers, shown, signed, tokens
+from attnlib.interactive.frame import Figure, bar, minus, numbers, shown, tokens
 from attnlib.reference import local_attend
 
 MOST = 24  # words: more do not fit a phone
@@ -46,14 +46,14 @@ def _table(scores, words, center, half_width, sigma):
     for place, word, score in zip(places, words, scores, strict=True):
         inside = first <= place <= last
         cells = f"<td>{align[place]:.3f}<td>{gaussian[place]:.3f}" if inside else "<td>–<td>–"
-        row = f"<tr><td>{place}<th scope=row>{shown(word)}<td>{signed(score)}{cells}"
+        row = f"<tr><td>{place}<th scope=row>{shown(word)}<td>{minus(f'{score:.1f}')}{cells}"
         rows.append(f"{row}<td>{bar(align[place] * gaussian[place])}")
     heads = "".join(f"<th scope=col>{head}" for head in ("place", "word", "score", "softmax", "Gaussian", "weight"))
     return (
         "<details open><summary>The numbers as a table</summary>"
         '<div style="overflow-x:auto" role="group" aria-label="The numbers as a table" tabindex="0">'
-        f"<table><caption>Center {center:.3g}, D = {half_width}, σ = {sigma:.3g}: the window takes places {first} to "
-        f"{last}. A weight is the softmax over the window times the Gaussian.</caption>"
+        f"<table><caption>Center {center:.3g}, D = {half_width}, σ = {sigma:.3g}: the window takes places "
+        f"{minus(first)} to {minus(last)}. A weight is the softmax over the window times the Gaussian.</caption>"
         f"<thead><tr>{heads}<tbody>{''.join(rows)}<tfoot><tr><td><th scope=row>sum<td>"
         f"<td>{align.sum():.3f}<td><td>{(align * gaussian).sum():.3f}</table></div></details>"
     )

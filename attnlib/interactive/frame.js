@@ -20,9 +20,9 @@ const slider = (range, change) => {
 
 // A slider below its name, a list of texts and elements, and its value.
 const control = (name, range, change) => {
-  const input = slider(range, change), output = make("output", {"aria-hidden": "true"});
-  const box = make("label", {class: "af-control"}, make("span", {}, ...name, output), input);
-  return {box, input, show: (value, text) => { input.show(value, text); output.textContent = ` = ${text}`; }};
+  const input = slider(range, change), shown = make("span", {"aria-hidden": "true", class: "af-value"});
+  const box = make("label", {class: "af-control"}, make("span", {}, ...name, shown), input);
+  return {box, input, show: (value, text) => { input.show(value, text); shown.textContent = ` = ${text}`; }};
 };
 
 const button = (name, click) => {
@@ -51,6 +51,8 @@ const speaker = said => {
     if (said.textContent) timer = setTimeout(tell, 400); else tell();
   };
 };
+
+const minus = number => String(number).replace("-", "\u2212");
 
 // As attnlib.reference.softmax: a row with nothing to attend to gets zeros.
 const softmax = (scores, mask) => {

@@ -103,9 +103,9 @@ def shown(token):
     return escape(token) if token.strip() else "␣"
 
 
-def signed(number):
-    """A number with one decimal, and a minus that is as wide as a digit."""
-    return f"{number:.1f}".replace("-", "−")
+def minus(number):
+    """A number as text, with a minus as wide as a plus."""
+    return str(number).replace("-", "−")
 
 
 def bar(share, number=None, color="#08735a"):

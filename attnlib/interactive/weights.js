@@ -60,14 +60,14 @@ const start = ({root, live, data, say}) => {
       box.checked = mask[j];
       row.classList.toggle("wt-masked", !mask[j]);
       input.show(scores[j], scores[j].toFixed(1));
-      number.textContent = scores[j].toFixed(1).replace("-", "\u2212");
+      number.textContent = minus(scores[j].toFixed(1));
       draw(weights[j], weights[j], mask[j] && n > 1 ? 1 / n : 0);
     });
     const degrees = String(Number(temperature.toPrecision(3)));
     heat.show(60 * Math.log(temperature) / Math.log(20), degrees);
     heard.textContent = `Temperature T = ${degrees}. `;
     drawSum.textContent = sum(weights).toFixed(3);
-    spread.cells[1].textContent = n ? `of at most ln ${n} = ${Math.log(n).toFixed(2)}` : "nothing to attend to";
+    spread.cells[1].textContent = n ? `at most ln ${n} = ${Math.log(n).toFixed(2)}` : "nothing to attend to";
     drawSpread(n > 1 ? entropy / Math.log(n) : 0, entropy);
     root.weights = weights;
     const nats = `Entropy ${entropy.toFixed(2)} of at most ${n ? Math.log(n).toFixed(2) : 0} nats.`;

@@ -54,7 +54,7 @@ const start = ({root, live, data, say}) => {
   const slot = () => picture.clientWidth / (size + 2 * margin);
   const x = s => (s + margin + 0.5) * slot();
   const draw = ({first, last, align, bells, weights}) => {
-    const width = picture.clientWidth, wide = slot(), turned = long * 9 > wide, line = turned ? 12 + 8 * long : 22;
+    const width = picture.clientWidth, wide = slot(), turned = long * 8 > wide, line = turned ? 12 + 8 * long : 22;
     const top = 26, low = high + line, bottom = low + 62, most = Math.max(...align, ...weights);
     const scale = [0.25, 0.5, 1].find(step => step >= most - 1e-9), y = w => high - (high - top) * w / scale;
     const ends = [Math.min(0, ...scores), Math.max(0, ...scores)], unit = 34 / (ends[1] - ends[0] || 1);
@@ -110,6 +110,7 @@ const start = ({root, live, data, say}) => {
     const bells = words.map((_, s) => gaussian ? Math.exp(-((s - center) ** 2) / (2 * sigma ** 2)) : 1);
     let weights = align.map((weight, s) => weight * bells[s]);
     if (again) weights = weights.map((weight, _, all) => weight / (sum(all) || 1));
+    const range = `places ${minus(first)} to ${minus(last)}`;
     const round = number => String(Number(number.toPrecision(3)));
     place.show(center, round(center));
     reach.show(halfWidth, String(halfWidth));
@@ -126,13 +127,13 @@ const start = ({root, live, data, say}) => {
     const total = sum(weights), slots = 2 * halfWidth + 1, missing = slots - sum(inside.map(Number));
     sums[5].textContent = total.toFixed(3);
     const factor = gaussian ? " times the Gaussian" : "", end = again ? ", normalised again" : "";
-    table.caption.textContent = `Center ${round(center)}, D = ${halfWidth}, σ = ${round(sigma)}: the window takes places ` +
-      `${first} to ${last}. A weight is the softmax over the window${factor}${end}.`;
+    table.caption.textContent = `Center ${round(center)}, D = ${halfWidth}, σ = ${round(sigma)}: the window takes ` +
+      `${range}. A weight is the softmax over the window${factor}${end}.`;
     root.weights = weights;
-    draw({first, last, align, bells, weights});
+    if (picture.clientWidth) draw({first, last, align, bells, weights});
     const largest = weights.indexOf(Math.max(...weights));
     const outside = missing ? `, and ${missing} of its ${slots} slots outside of the sentence` : "";
-    say(`The window takes places ${first} to ${last}${outside}. The weights sum to ${total.toFixed(2)}; the largest is ` +
+    say(`The window takes ${range}${outside}. The weights sum to ${total.toFixed(2)}; the largest is ` +
       `${weights[largest].toFixed(2)}, at place ${largest}, “${words[largest]}”.`);
   };
 

@@ -1,0 +1,97 @@
+"""What the tests of interactive figures share: two figures, a page around them, and what a reader sees of it."""
+
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from attnlib import reference as ref
+from attnlib.interactive import frame, weights, window
+
+WORDS, SCORES = ["friend", "neighbour", "your name", "music", "glasses"], [2, 0.5, 1.5, 0, -0.5]
+DATE = "March 5, 2024"
+DIGITS = [2.0 if letter.isdigit() else 0.0 for letter in DATE]
+HOSTILE = [
+    "</script><script>window.hacked=1</script>", "<!--", '"><img src=x onerror="window.hacked=1">', "</style><b>",
+    "'\" onfocus='window.hacked=1'", "</table></div>", "&lt;", "\u2028", "__proto__", "${window.hacked=1}",
+    "\u202eabc", " ",
+]  # fmt: skip
+
+
+def party(**options):
+    return weights(WORDS, SCORES, **options)
+
+
+def day(center=6.4, half_width=3, sigma=None, **options):
+    return window(list(DATE), DIGITS, center, half_width, sigma, **options)
+
+
+def local(scores, center, half_width, gaussian=True):
+    """Weights of the reference for one query."""
+    scores = np.array(scores, float)[None, None]
+    vectors = np.zeros((1, scores.shape[2], 1))
+    _, found = ref.local_attend(
+        vectors[:, :1], vectors, vectors, [[center]], half_width, score=lambda *_: scores, gaussian=gaussian
+    )
+    return found[0, 0]
+
+
+def open_figures(browser, tmp_path):
+    """A fixture that opens figures on one page, which at the end must have thrown nothing and asked for nothing."""
+    contexts, troubles, requests = [], [], []
+
+    def opened(*figures, root="<html>", body="<body>", clock=False, **options):
+        path = tmp_path / "figure.html"
+        text = frame.page("Figures", "".join(map(str, figures)))
+        path.write_text(
+            text.replace('<html lang="en">', root.replace(">", ' lang="en">')).replace("<body>", body), "utf-8"
+        )
+        contexts.append(browser.new_context(**{"viewport": {"width": 760, "height": 900}, **options}))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        if clock:
+            page.clock.install()
+        page.goto(path.as_uri())
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert troubles == []
+    assert {urlsplit(url).path for url in requests} == {(tmp_path / "figure.html").as_posix()}
+
+
+def said(page):
+    """What the live region tells once the reader rests."""
+    page.clock.run_for(500)
+    return page.locator(".af-say").first.inner_text()
+
+
+def exact(page, name):
+    """The weights that the first such figure shows, unrounded."""
+    return np.array(page.evaluate(f"document.querySelector('.attn-{name}').weights"))
+
+
+def texts(page, selector):
+    return [text.strip() for text in page.locator(selector).all_inner_texts()]
+
+
+def focused(page):
+    return page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.labels?.[0]?.innerText ?? ''")
+
+
+# Sets every slider, box and button in turn, and gives what the figure then shows.
+SET = """([name, settings]) => {
+  const root = document.querySelector(".attn-" + name);
+  const inputs = [...root.querySelectorAll("input")], buttons = [...root.querySelectorAll("[aria-pressed]")];
+  return settings.map(([values, pressed]) => {
+    inputs.forEach((input, i) => {
+      if (input.type === "checkbox") { if (input.checked !== values[i]) input.click(); return; }
+      input.value = values[i];
+      input.dispatchEvent(new Event("input"));
+    });
+    buttons.forEach((button, i) => { if ((button.ariaPressed === "true") !== pressed[i]) button.click(); });
+    return {weights: [...root.weights], values: inputs.map(each => each.valueAsNumber)};
+  });
+}"""
