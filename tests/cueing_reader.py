@@ -11,7 +11,7 @@ READ = dict(delimiter=",", names=True, dtype=None, encoding="utf-8")  # as the c
 
 
 def open_cueing(browser, tmp_path):
-    """A fixture that opens the experiment under a clock that stands still; it must throw nothing and ask for nothing."""
+    """A fixture that opens the experiment under a clock that stands still; it must throw and ask for nothing."""
     contexts, troubles, requests = [], [], []
 
     def opened(timed=False, **options):
