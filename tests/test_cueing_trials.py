@@ -188,6 +188,17 @@ def test_pause_waits_for_the_reader_and_not_for_an_answer_that_comes_late(page_o
     assert now(page)[0] == "empty"
 
 
+def test_the_space_bar_does_not_scroll_the_page(page_of):
+    page = page_of(viewport={"width": 760, "height": 250})
+    begin(page)
+    before = page.evaluate("scrollY")
+    page.clock.run_for(900)
+    page.keyboard.press("Space")
+    page.evaluate("scrollBy(0, 1)")  # there is room to scroll
+    page.wait_for_timeout(300)
+    assert page.evaluate("scrollY") == before + 1
+
+
 def test_a_held_key_answers_once(page_of):
     page = page_of()
     begin(page)
