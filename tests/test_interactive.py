@@ -197,3 +197,22 @@ def test_figures_move_only_where_motion_is_welcome(page_of):
     moves = "e => getComputedStyle(e).transitionDuration"
     assert page_of(party()).locator(".wt-fill").first.evaluate(moves) == "0.15s"
     assert page_of(party(), reduced_motion="reduce").locator(".wt-fill").first.evaluate(moves) == "0s"
+
+
+# In the built book.
+
+
+@pytest.mark.parametrize(
+    ("chapter", "name", "label"),
+    [("01_attention_in_minds", "weights", "temperature"), ("06_luong_local", "window", "center")],
+)
+def test_figure_in_its_chapter_answers_to_the_keyboard(browser, site, chapter, name, label):
+    page = browser.new_page(viewport={"width": 360, "height": 640}, color_scheme="dark")
+    page.goto(f"{site}{chapter}.html")
+    root = page.locator(f".attn-{name}")
+    assert root.count() == 1 and root.evaluate(CARD) == DARK
+    before = exact(page, name)
+    root.get_by_label(label).focus()
+    page.keyboard.press("Home")
+    assert abs(exact(page, name) - before).max() > 0.1
+    page.close()
