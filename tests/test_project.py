@@ -111,7 +111,7 @@ def test_page_of_attnlib_shows_every_module_that_chapters_use():
 
 
 LIGHT = ["attnlib", "attnlib.reference", "attnlib.metrics", "attnlib.plots", "attnlib.quiz", "attnlib.tasks.numbers"]
-LIGHT += ["attnlib.explorer", "attnlib.interactive._weights", "attnlib.interactive._window", "attnlib.interactive._cueing"]
+LIGHT += ["attnlib.explorer", *(f"attnlib.interactive._{name}" for name in ("weights", "window", "cueing"))]
 
 
 def test_light_modules_import_no_tensorflow():
