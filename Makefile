@@ -1,7 +1,7 @@
 # Everything runs in .venv, which `make` builds by itself; nothing outside this folder is changed.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help book test lab refresh experiments bench pins clean
+.PHONY: help book pdf test lab refresh experiments bench pins clean
 
 VENV := .venv/bin/python
 # The first Python on the path that the pinned packages support.
@@ -20,6 +20,9 @@ help:  ## say what can be made (this list)
 
 book: $(READY)  ## build the book and say where it is
 	@$(VENV) tools/build_book.py
+
+pdf: $(READY)  ## print the chapters to book/_build/pdf, with Chromium
+	@$(VENV) tools/print_book.py
 
 test: export ATTNLIB_OFFLINE := 1
 ifdef ATTNLIB_DATA

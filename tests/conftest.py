@@ -3,7 +3,6 @@
 import functools
 import http.server
 import os
-import shutil
 import sys
 import threading
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 os.environ.setdefault("ATTNLIB_OFFLINE", "1")  # no test downloads
 
 ROOT = Path(__file__).resolve().parent.parent
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "book" / "_ext")]
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -24,7 +23,6 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def html():
     """The folder of the built book, built now if it is older than its sources."""
-    sys.path.insert(0, str(ROOT / "tools"))
     import build_book
 
     assert build_book.main() == 0, "the book was not built: see the output above"
@@ -44,13 +42,12 @@ def site(html):
 @pytest.fixture(scope="session")
 def browser():
     """Chromium, driven by Playwright."""
+    from browser import launch
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-        found = next(filter(None, map(shutil.which, names)), playwright.chromium.executable_path)
-        if not Path(found).exists():
+        chromium = launch(playwright)
+        if chromium is None:
             pytest.skip("no Chromium on this machine: install it to test the built pages")
-        chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield chromium
         chromium.close()

@@ -22,11 +22,6 @@ addEventListener("click", event => {
 });
 addEventListener("load", unfold);
 
-// Paper is white.
-let screen_theme;
-addEventListener("beforeprint", () => { screen_theme = root.dataset.theme; root.dataset.theme = "light"; });
-addEventListener("afterprint", () => { root.dataset.theme = screen_theme; });
-
 // What scrolls sideways can be reached, and so scrolled, with the keyboard.
 function reach() {
   for (const box of document.querySelectorAll("mjx-container[display], .cell_output .output, .cell_output pre")) {

@@ -59,7 +59,6 @@
     if (note) {
       const button = document.createElement("button");
       button.type = "button";
-      button.className = "btn btn-sm btn-outline-primary";
       button.textContent = "Forget them";
       button.addEventListener("click", () => {
         if (!confirm("Forget every exercise that you marked as solved?")) return;
