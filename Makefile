@@ -38,7 +38,7 @@ test: $(READY)  ## everything that must hold: style, unit tests, exercises, page
 	  $(NBVAL) --nbval-lax $(REVIEWS); fi
 
 lab: $(READY)  ## open the chapters in JupyterLab
-	$(VENV) -m jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/book
+	$(VENV) -m jupyter lab --notebook-dir=. --LabApp.app_settings_dir=tools/lab --LabApp.default_url=/lab/tree/book/index.md
 
 refresh: $(READY)  ## run every chapter again and store its outputs
 	$(VENV) tools/refresh.py

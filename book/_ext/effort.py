@@ -1,4 +1,4 @@
-"""How much of the reader's time a chapter takes: a line below its title, and the role {effort}`03_bahdanau`.
+"""How much of the reader's time a chapter takes: a line below its title, and on cards that lead to it.
 
 Minutes to read are counted from the notebook (200 words a minute, two seconds a line of code), and the time to run is
 what `make refresh` measured (_data/run_times.json).
@@ -11,6 +11,9 @@ from pathlib import Path
 
 import exercises
 from docutils import nodes
+from sphinx import addnodes
+
+CHAPTER = re.compile(r"\d\d_")
 
 
 def effort(folder, name):
@@ -32,22 +35,23 @@ def effort(folder, name):
     return [nodes.Text(" · ".join([*parts, ""])), exercises.count(exercises.labels(folder, name))]
 
 
-def role(name, rawtext, text, lineno, inliner, options=None, content=None):
-    folder = Path(inliner.document.settings.env.srcdir)
-    if not (folder / f"{text}.ipynb").exists():
-        return [], [inliner.reporter.error(f"effort: no chapter {text}.ipynb", line=lineno)]
-    return [nodes.inline(rawtext, "", *effort(folder, text))], []
+def on_cards(app, doctree):
+    for card in doctree.findall(lambda node: "sd-card" in getattr(node, "attributes", {}).get("classes", [])):
+        for link in card.findall(addnodes.pending_xref):
+            name = link["reftarget"] = link["reftarget"].removesuffix(".ipynb")  # which JupyterLab needs, and Sphinx not
+            if CHAPTER.match(name):
+                card[0] += nodes.paragraph("", "", *effort(Path(app.srcdir), name), classes=["effort"])
 
 
 def below_the_title(app, doctree):
     name = app.env.docname
-    if re.match(r"\d\d_", name):
+    if CHAPTER.match(name):
         title = next(iter(doctree.findall(nodes.title)))
         line = nodes.paragraph("", "", *effort(Path(app.srcdir), name), classes=["effort"])
         title.parent.insert(title.parent.index(title) + 1, line)
 
 
 def setup(app):
-    app.add_role("effort", role)
     app.connect("doctree-read", below_the_title)
+    app.connect("doctree-read", on_cards)
     return {"parallel_read_safe": True}
