@@ -1,5 +1,6 @@
 """What several test files need: the built book on a local server, and a browser to read it."""
 
+import contextlib
 import functools
 import http.server
 import os
@@ -29,14 +30,28 @@ def html():
     return build_book.HTML
 
 
-@pytest.fixture(scope="session")
-def site(html):
-    """The address of the built book on a server of this machine alone."""
-    handler = functools.partial(Quiet, directory=str(html))
+@contextlib.contextmanager
+def serve(folder, headers=None):
+    """Serve a folder on this machine alone, with some headers more, and give the address."""
+
+    class Server(Quiet):
+        def end_headers(self):
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            super().end_headers()
+
+    handler = functools.partial(Server, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def site(html):
+    """The address of the built book on a server of this machine alone."""
+    with serve(html) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

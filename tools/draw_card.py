@@ -1,6 +1,6 @@
 """Draw the picture that a shared link to the book shows: its title over the sketch of the first page.
 
-    python tools/draw_card.py        writes book/_static/card.png, 1200 by 630 pixels
+python tools/draw_card.py        writes book/_static/card.png, 1200 by 630 pixels
 """
 
 import sys

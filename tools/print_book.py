@@ -23,7 +23,7 @@ import card  # noqa: E402
 
 PDF = build_book.HTML.parent / "pdf"
 FOOT = """\
-<p style="width: 100%; margin: 0 18mm; font: 8px sans-serif; color: #555; display: flex; justify-content: space-between">
+<p style="width: 100%; margin: 0 18mm; font: 8px sans-serif; display: flex; justify-content: space-between">
 <span class="title"></span><span><span class="pageNumber"></span> / <span class="totalPages"></span></span></p>"""
 PAPER = dict(
     format="A4",
@@ -62,7 +62,9 @@ def main(arguments=None):
         if status := build_book.main():
             return status
         settings = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
-        address = card.published(settings["repository"]["url"], settings["html"].get("baseurl")) or "http://book.invalid/"
+        address = (
+            card.published(settings["repository"]["url"], settings["html"].get("baseurl")) or "http://book.invalid/"
+        )
         page = chromium.new_page(color_scheme="light")
         page.route("**/*", lambda route: serve_from_disk(route, address))
         for name in names:

@@ -38,7 +38,7 @@ def effort(folder, name):
 def on_cards(app, doctree):
     for card in doctree.findall(lambda node: "sd-card" in getattr(node, "attributes", {}).get("classes", [])):
         for link in card.findall(addnodes.pending_xref):
-            name = link["reftarget"] = link["reftarget"].removesuffix(".ipynb")  # which JupyterLab needs, and Sphinx not
+            name = link["reftarget"] = link["reftarget"].removesuffix(".ipynb")  # JupyterLab alone needs it
             if CHAPTER.match(name):
                 card[0] += nodes.paragraph("", "", *effort(Path(app.srcdir), name), classes=["effort"])
 

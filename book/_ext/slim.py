@@ -16,7 +16,7 @@ from fontTools import subset
 NEEDED_BY = {
     r"fontawesome\.js": None,
     r"mathjax/tex-chtml\.js": r'class="(?:[^"]* )?math[ "]',
-    r"togglebutton\.(?:js|css)": r'class="(?:[^"]* )?(?:toggle|dropdown)[ "]',
+    r"togglebutton\.(?:js|css)": r'class="(?:[^"]* )?(?:toggle|admonition .*?dropdown|dropdown .*?admonition)[ "]',
     r"design-tabs\.js": r'class="(?:[^"]* )?sd-tab-set[ "]',
     r"(?:searchtools|language_data|searchindex)\.js": r'id="search-results"',
 }
