@@ -1,7 +1,7 @@
 # Everything runs in .venv, which `make` builds by itself; nothing outside this folder is changed.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help book test lab refresh experiments bench pins clean
+.PHONY: help book pdf test lab refresh experiments bench pins clean
 
 VENV := .venv/bin/python
 # The first Python on the path that the pinned packages support.
@@ -21,6 +21,9 @@ help:  ## say what can be made (this list)
 book: $(READY)  ## build the book and say where it is
 	@$(VENV) tools/build_book.py
 
+pdf: $(READY)  ## print the chapters to book/_build/pdf, with Chromium
+	@$(VENV) tools/print_book.py
+
 test: export ATTNLIB_OFFLINE := 1
 ifdef ATTNLIB_DATA
 test: export ATTNLIB_DATA := $(shell cd "$(ATTNLIB_DATA)" && pwd)
@@ -35,7 +38,7 @@ test: $(READY)  ## everything that must hold: style, unit tests, exercises, page
 	  $(NBVAL) --nbval-lax $(REVIEWS); fi
 
 lab: $(READY)  ## open the chapters in JupyterLab
-	$(VENV) -m jupyter lab --notebook-dir=. --LabApp.default_url=/lab/tree/book
+	$(VENV) -m jupyter lab --notebook-dir=. --LabApp.app_settings_dir=tools/lab --LabApp.default_url=/lab/tree/book/index.md
 
 refresh: $(READY)  ## run every chapter again and store its outputs
 	$(VENV) tools/refresh.py

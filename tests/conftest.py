@@ -1,9 +1,9 @@
 """What several test files need: the built book on a local server, and a browser to read it."""
 
+import contextlib
 import functools
 import http.server
 import os
-import shutil
 import sys
 import threading
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 os.environ.setdefault("ATTNLIB_OFFLINE", "1")  # no test downloads
 
 ROOT = Path(__file__).resolve().parent.parent
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "book" / "_ext")]
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -24,17 +24,23 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def html():
     """The folder of the built book, built now if it is older than its sources."""
-    sys.path.insert(0, str(ROOT / "tools"))
     import build_book
 
     assert build_book.main() == 0, "the book was not built: see the output above"
     return build_book.HTML
 
 
-@pytest.fixture(scope="session")
-def site(html):
-    """The address of the built book on a server of this machine alone."""
-    handler = functools.partial(Quiet, directory=str(html))
+@contextlib.contextmanager
+def serve(folder, headers=None):
+    """Serve a folder on this machine alone, with some headers more, and give the address."""
+
+    class Server(Quiet):
+        def end_headers(self):
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
+            super().end_headers()
+
+    handler = functools.partial(Server, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
@@ -42,15 +48,21 @@ def site(html):
 
 
 @pytest.fixture(scope="session")
+def site(html):
+    """The address of the built book on a server of this machine alone."""
+    with serve(html) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
 def browser():
     """Chromium, driven by Playwright."""
+    from browser import launch
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-        found = next(filter(None, map(shutil.which, names)), playwright.chromium.executable_path)
-        if not Path(found).exists():
+        chromium = launch(playwright)
+        if chromium is None:
             pytest.skip("no Chromium on this machine: install it to test the built pages")
-        chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield chromium
         chromium.close()

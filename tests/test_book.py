@@ -3,14 +3,16 @@
 import functools
 import gzip
 import re
+import struct
 from html.parser import HTMLParser
 from types import SimpleNamespace
 from urllib.parse import unquote, urldefrag, urlsplit
 
+import card
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from conftest import ROOT
+from conftest import ROOT, serve
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
 CHAPTERS = [chapter["file"] for part in TOC.get("parts", []) for chapter in part["chapters"]]
@@ -26,6 +28,8 @@ AXE = {
 # What the theme does wrong, and we cannot mend from here.
 THEME = {"label-content-name-mismatch", "region"}
 BIBLIOGRAPHY = {"aria-required-children", "aria-deprecated-role", "aria-allowed-role"}
+# Everything from the pages' own host, as strict as the theme's own inline scripts allow.
+POLICY = "default-src 'self' 'unsafe-inline' data: blob:"
 
 
 class Links(HTMLParser):
@@ -76,6 +80,13 @@ def visit(browser, site):
         return seen
 
     return once
+
+
+@pytest.fixture(scope="module")
+def strict_site(html):
+    """The built book on a server that lets pages load from itself alone."""
+    with serve(html, {"Content-Security-Policy": POLICY}) as address:
+        yield address
 
 
 def transferred(response):
@@ -166,6 +177,86 @@ def test_launch_buttons_open_this_chapter(html, name):
     links = Links(html / f"{name}.html").addresses
     assert f"https://mybinder.org/v2/gh/{slug}/main?urlpath=lab/tree/book/{name}.ipynb" in links
     assert f"https://colab.research.google.com/github/{slug}/blob/main/book/{name}.ipynb" in links
+
+
+@every_chapter
+def test_head_of_a_chapter_says_what_it_takes(html, name):
+    text = (html / f"{name}.html").read_text("utf-8")
+    head = text[text.index("<h1>", text.index("<article")) : text.index('<div class="cell ')]
+    effort = re.search(r'<p class="effort">(.*?)</p>', head)[1]
+    words = re.sub(r"<[^>]+>", "", effort)
+    assert re.fullmatch(r"\d+ minutes to read · runs in \d+ seconds on two cores · \d exercises", words)
+    assert len(re.findall(r"<p>You need ", head)) == 1
+    address = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]["url"]
+    colab = head[head.index("<details") : head.index("</details>")]
+    assert " open" not in colab[: colab.index(">")] and "On Colab, run this first" in colab
+    code = re.search(r"<pre>(.*?)</pre>", colab, flags=re.S)[1]
+    assert re.sub(r"<[^>]+>", "", code).strip() == f"!pip install git+{address}"
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name != "search"])
+def test_shared_link_shows_title_text_and_picture(html, name):
+    text = (html / f"{name}.html").read_text("utf-8")
+    tags = dict(re.findall(r'<meta (?:property|name)="((?:og|twitter):\S+|description)" content="([^"]*)">', text))
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    owner, project = settings["repository"]["url"].split("/")[-2:]
+    assert tags["og:url"] == f"https://{owner}.github.io/{project}/{name}.html"
+    assert tags["og:image"] == f"https://{owner}.github.io/{project}/_static/card.png"
+    assert tags["og:title"] and tags["twitter:card"] == "summary_large_image"
+    if name != "references":  # which has no paragraph of its own
+        assert 10 < len(tags["og:description"]) <= 220 and tags["description"] == tags["og:description"]
+    picture = (html / "_static" / "card.png").read_bytes()
+    assert (picture[12:16], struct.unpack(">II", picture[16:24])) == (b"IHDR", (1200, 630)) and len(picture) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("repository", "baseurl", "address"),
+    [
+        ("https://github.com/Owner/a-book", None, "https://owner.github.io/a-book/"),
+        ("https://github.com/Owner/a-book/", "", "https://owner.github.io/a-book/"),
+        ("https://github.com/Owner/a-book", "https://books.test/one", "https://books.test/one/"),
+        ("https://gitlab.com/owner/a-book", None, None),
+        ("", None, None),
+    ],
+)
+def test_published_address_comes_from_the_settings(repository, baseurl, address):
+    assert card.published(repository, baseurl) == address
+
+
+@every_page
+def test_page_works_where_its_server_allows_no_other_host(browser, strict_site, name):
+    context = browser.new_context(base_url=strict_site)
+    page, complaints = context.new_page(), []
+    page.on("console", lambda line: line.type == "error" and complaints.append(line.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.add_init_script(
+        "addEventListener('securitypolicyviolation', e => console.error(`${e.violatedDirective}: ${e.blockedURI}`))"
+    )
+    response = page.goto(f"{name}.html", wait_until="load")
+    assert response.headers["content-security-policy"] == POLICY
+    page.evaluate("() => window.MathJax?.startup?.promise")
+    assert complaints == []
+    equations = page.locator(".math").count()
+    assert page.locator("mjx-container").count() == equations and (equations or name not in ("03_bahdanau", "notation"))
+    context.close()
+
+
+def test_no_handler_stands_in_what_comes_from_data(html):
+    for name in (TOC["root"], *CHAPTERS):
+        article = re.search(r"<article.*</article>", (html / f"{name}.html").read_text("utf-8"), flags=re.S)[0]
+        tags = re.findall(r"<[^>]*>", re.sub(r"<script.*?</script>", "", article, flags=re.S))
+        assert len(tags) > 5 and [tag for tag in tags if re.search(r"\son\w+\s*=", tag)] == [], name
+
+
+def test_page_loads_only_the_scripts_that_it_needs(visit):
+    def scripts(name):
+        return {url.split("/")[-1].split("?")[0] for url in visit(name, "light").bytes if ".js" in url}
+
+    search = {"searchindex.js", "searchtools.js", "language_data.js"}
+    assert scripts("03_bahdanau") >= {"tex-chtml.js", "copybutton.js", "book.js", "solved.js"}
+    assert scripts("03_bahdanau") & (search | {"togglebutton.js", "design-tabs.js"}) == set()
+    assert "tex-chtml.js" not in scripts("index")
+    assert search <= scripts("search")
 
 
 def test_search_finds_without_a_server_of_its_own(browser, site):

@@ -1,4 +1,4 @@
-"""A chapter in JupyterLab: its text renders, an exercise is solved in its cell, and the check passes."""
+"""The book in JupyterLab as `make lab` opens it: the index, a chapter's text, an exercise solved, the attention map."""
 
 import ast
 import importlib
@@ -21,24 +21,32 @@ CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
 TOKEN = "chapter"
 
 
-@pytest.fixture
-def lab(tmp_path):
-    """The address of a JupyterLab of its own, over a folder that holds a copy of the book."""
-    shutil.copytree(ROOT / "book", tmp_path / "book", ignore=shutil.ignore_patterns("_build", ".ipynb_checkpoints"))
-    settings = tmp_path / "settings" / "@jupyterlab"
-    (settings / "notebook-extension").mkdir(parents=True)
-    (settings / "apputils-extension").mkdir()
-    # All cells are drawn, not only those on the screen; and no dialogue asks for news.
-    (settings / "notebook-extension" / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
-    (settings / "apputils-extension" / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The address of a JupyterLab started as `make lab` does, over a folder that holds a copy of the book."""
+    tmp_path = tmp_path_factory.mktemp("lab")
+    unwanted = shutil.ignore_patterns("_build", ".ipynb_checkpoints", "__pycache__")
+    for name in ("book", "tools"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=unwanted)
+    nbformat.write(small_map(), tmp_path / "book" / "map.ipynb")
+    settings = tmp_path / "settings" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    # All cells are drawn, not only those on the screen.
+    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", f"--port={port}"]
-    command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={tmp_path}", "--ServerApp.ip=127.0.0.1"]
+    options = re.search(
+        r"^lab:.*\n\t\$\(VENV\) -m jupyter lab (.*)", (ROOT / "Makefile").read_text("utf-8"), flags=re.M
+    )
+    command = [sys.executable, "-m", "jupyter", "lab", *options[1].split(), "--no-browser", "--allow-root"]
+    command += [f"--port={port}", f"--IdentityProvider.token={TOKEN}", "--ServerApp.ip=127.0.0.1"]
     home = {f"JUPYTERLAB_{kind.upper()}_DIR": str(tmp_path / kind) for kind in ("settings", "workspaces")}
+    home["PYTHONPATH"] = str(ROOT)
     log = (tmp_path / "log.txt").open("w")
-    server = subprocess.Popen(command, env={**os.environ, **home}, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    server = subprocess.Popen(
+        command, cwd=tmp_path, env={**os.environ, **home}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+    )
     address = f"http://127.0.0.1:{port}/"
     try:
         for _ in range(120):
@@ -55,6 +63,25 @@ def lab(tmp_path):
         log.close()
 
 
+MAP = """\
+from attnlib.explorer import attention_map
+attention_map(["eighty", "one"], ["quatre", "un"], [[0.9, 0.1], [0.2, 0.8]])"""
+
+
+def small_map():
+    """A notebook as a chapter is cloned: its one cell has its output stored, and nobody trusts it yet."""
+    scope = {}
+    exec(MAP.rsplit("\n", 1)[0], scope)
+    shown = eval(MAP.rsplit("\n", 1)[1], scope)
+    output = nbformat.v4.new_output(
+        "execute_result", data={"text/html": str(shown), "text/plain": repr(shown)}, execution_count=1
+    )
+    cell = nbformat.v4.new_code_cell(MAP, outputs=[output], execution_count=1)
+    return nbformat.v4.new_notebook(
+        cells=[cell], metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    )
+
+
 def first_exercise(path):
     """(places of the import, the exercise and its check; the module of the solutions; the exercise's name)."""
     cells = nbformat.read(path, as_version=4).cells
@@ -67,12 +94,65 @@ def first_exercise(path):
     return (start, place, check), importlib.import_module(f"attnlib.exercises.{found[start][1]}"), name
 
 
+def test_lab_opens_at_the_index_of_chapters_which_lead_to_the_notebooks(browser, lab):
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.goto(f"{lab}?token={TOKEN}")
+    cards = page.locator(".jp-MarkdownViewer .myst-card")
+    cards.first.wait_for(timeout=60_000)
+    assert page.url == f"{lab}lab/tree/book/index.md"
+    assert cards.count() == len(CHAPTERS)
+    text = page.locator(".jp-MarkdownViewer").inner_text()
+    assert "Unknown" not in text and ":::" not in text and "{" not in text
+    cards.last.click()
+    page.locator(".jp-NotebookPanel .jp-MarkdownCell h1").first.wait_for(timeout=60_000)
+    assert page.url == f"{lab}lab/tree/book/{CHAPTERS[-1].name}"
+    page.close()
+
+
+def test_chapter_restarts_and_runs_all_in_jupyterlab(browser, lab):
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.goto(f"{lab}lab/workspaces/all/tree/book/{CHAPTERS[0].name}?token={TOKEN}")
+    cells = page.locator(".jp-NotebookPanel .jp-CodeCell")
+    cells.last.wait_for(state="attached", timeout=60_000)
+    page.get_by_text("| Idle").wait_for(timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name=re.compile("Restart Kernel and Run All Cells")).click()
+    page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+    prompts = "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(prompt => prompt.textContent.trim())"
+    page.wait_for_function(f"{prompts}.some(prompt => prompt === '[*]:')", timeout=60_000)
+    page.wait_for_function(f"!{prompts}.some(prompt => prompt === '[*]:')", timeout=60_000)
+    stored = [cell for cell in nbformat.read(CHAPTERS[0], as_version=4).cells if cell.cell_type == "code"]
+    folded = [cell.metadata.get("jupyter", {}).get("source_hidden", False) for cell in stored]  # those show no prompt
+    assert page.evaluate(prompts) == ["" if hidden else f"[{n}]:" for n, hidden in enumerate(folded, start=1)]
+    for mime in ("application/vnd.jupyter.error", "application/vnd.jupyter.stderr"):
+        assert page.locator(f".jp-OutputArea-output[data-mime-type='{mime}']").count() == 0
+    page.close()
+
+
+def test_attention_map_is_still_until_its_cell_is_run(browser, lab):
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.goto(f"{lab}lab/workspaces/map/tree/book/map.ipynb?token={TOKEN}")
+    output = page.locator(".jp-NotebookPanel .jp-OutputArea-output")
+    output.get_by_text("Run this cell to touch the map.").wait_for(timeout=60_000)
+    assert output.locator("table").is_visible() and "0.9" in output.locator("table").inner_text()
+    assert output.locator("button, script").count() == 0
+    page.get_by_text("| Idle").wait_for(timeout=60_000)
+    page.locator(".jp-CodeCell .cm-content").click()
+    page.keyboard.press("Shift+Enter")
+    word = output.get_by_role("button", name=re.compile("quatre")).first
+    word.wait_for(timeout=60_000)
+    assert not output.get_by_text("Run this cell").is_visible()
+    word.focus()
+    assert "eighty" in output.locator(".am-say").inner_text()
+    page.close()
+
+
 @pytest.mark.skipif(not CHAPTERS, reason="there is no chapter yet")
 def test_exercise_is_solved_in_jupyterlab(browser, lab):
     chapter = CHAPTERS[0]
     (start, place, check), module, name = first_exercise(chapter)
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.goto(f"{lab}lab/tree/book/{chapter.name}?token={TOKEN}")
+    page.goto(f"{lab}lab/workspaces/exercise/tree/book/{chapter.name}?token={TOKEN}")
     cells = page.locator(".jp-NotebookPanel .jp-Cell")
     cells.nth(check).wait_for(state="attached", timeout=60_000)
 

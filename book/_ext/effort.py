@@ -1,7 +1,7 @@
-"""How much of the reader's time a chapter takes: a line below its title, and the role {effort}`03_bahdanau`.
+"""How much of the reader's time a chapter takes: a line below its title, and on cards that lead to it.
 
-Minutes to read are counted from the notebook (200 words a minute, two seconds a line of code), the time to run is what
-`make refresh` measured (_data/run_times.json), and exercises are the cells tagged so.
+Minutes to read are counted from the notebook (200 words a minute, two seconds a line of code), and the time to run is
+what `make refresh` measured (_data/run_times.json).
 """
 
 import json
@@ -9,45 +9,49 @@ import math
 import re
 from pathlib import Path
 
+import exercises
 from docutils import nodes
+from sphinx import addnodes
+
+CHAPTER = re.compile(r"\d\d_")
 
 
 def effort(folder, name):
-    """The line for one chapter, such as "40 minutes to read · runs in 50 seconds · 5 exercises"."""
+    """The line for one chapter, such as "40 minutes to read · runs in 50 seconds · 5 exercises", as nodes."""
     cells = json.loads((folder / f"{name}.ipynb").read_text("utf-8"))["cells"]
-    words = lines = exercises = 0
+    words = lines = 0
     for cell in cells:
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
             words += len(source.split())
         elif "remove-input" not in cell["metadata"].get("tags", []):
             lines += len(source.splitlines())
-        exercises += "exercise" in cell["metadata"].get("tags", [])
     minutes = 5 * math.ceil((words / 200 + lines * 2 / 60) / 5)
     parts = [f"{minutes} minutes to read"]
     times = folder / "_data" / "run_times.json"
     measured = json.loads(times.read_text("utf-8")) if times.exists() else {}
     if name in measured:
         parts.append(f"runs in {10 * math.ceil(measured[name]['seconds'] / 10)} seconds on two cores")
-    return " · ".join([*parts, f"{exercises} exercises"])
+    return [nodes.Text(" · ".join([*parts, ""])), exercises.count(exercises.labels(folder, name))]
 
 
-def role(name, rawtext, text, lineno, inliner, options=None, content=None):
-    folder = Path(inliner.document.settings.env.srcdir)
-    if not (folder / f"{text}.ipynb").exists():
-        return [], [inliner.reporter.error(f"effort: no chapter {text}.ipynb", line=lineno)]
-    return [nodes.inline(rawtext, effort(folder, text))], []
+def on_cards(app, doctree):
+    for card in doctree.findall(lambda node: "sd-card" in getattr(node, "attributes", {}).get("classes", [])):
+        for link in card.findall(addnodes.pending_xref):
+            name = link["reftarget"] = link["reftarget"].removesuffix(".ipynb")  # JupyterLab alone needs it
+            if CHAPTER.match(name):
+                card[0] += nodes.paragraph("", "", *effort(Path(app.srcdir), name), classes=["effort"])
 
 
 def below_the_title(app, doctree):
     name = app.env.docname
-    if re.match(r"\d\d_", name):
+    if CHAPTER.match(name):
         title = next(iter(doctree.findall(nodes.title)))
-        line = nodes.paragraph("", effort(Path(app.srcdir), name), classes=["effort"])
+        line = nodes.paragraph("", "", *effort(Path(app.srcdir), name), classes=["effort"])
         title.parent.insert(title.parent.index(title) + 1, line)
 
 
 def setup(app):
-    app.add_role("effort", role)
     app.connect("doctree-read", below_the_title)
+    app.connect("doctree-read", on_cards)
     return {"parallel_read_safe": True}

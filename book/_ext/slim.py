@@ -1,7 +1,10 @@
-"""Serve the icons that pages use, and no others.
+"""Serve the scripts and icons that a page uses, and no others.
 
-The theme ships all of FontAwesome, as a script of 1.5 MB and again as fonts. Its style sheet needs the
-fonts alone, and a page shows about twenty icons: so the script is dropped, and the fonts are cut down.
+- The theme ships all of FontAwesome, as a script of 1.5 MB and again as fonts. Its style sheet needs the
+  fonts alone, and a page shows about twenty icons: so the script is dropped, and the fonts are cut down.
+- Every page loads MathJax, what turns boxes into folds and tabs, and the search with its index. A page without
+  equations, such boxes or tabs needs none of the first; only the search page needs the last, since nothing is
+  searched while one types.
 """
 
 import re
@@ -9,7 +12,14 @@ from pathlib import Path
 
 from fontTools import subset
 
-SCRIPT = re.compile(r'<script[^>]*src="[^"]*fontawesome\.js[^"]*"[^>]*></script>')
+# A script or style sheet, by its file, and what stands in a page that needs it.
+NEEDED_BY = {
+    r"fontawesome\.js": None,
+    r"mathjax/tex-chtml\.js": r'class="(?:[^"]* )?math[ "]',
+    r"togglebutton\.(?:js|css)": r'class="(?:[^"]* )?(?:toggle|admonition .*?dropdown|dropdown .*?admonition)[ "]',
+    r"design-tabs\.js": r'class="(?:[^"]* )?sd-tab-set[ "]',
+    r"(?:searchtools|language_data|searchindex)\.js": r'id="search-results"',
+}
 FONT = re.compile(r'src:url\(([^)]*)\.woff2\) format\("woff2"\),url\([^)]*\.ttf\) format\("truetype"\)')
 NAMED = re.compile(r'((?:\.fa-[\w-]+:before,?)+)\{content:"\\([0-9a-f]+)"\}')
 POINT = re.compile(r'"\\(f[0-9a-f]{3})"|"([\uf000-\uf8ff])"')
@@ -25,7 +35,15 @@ def used_points(styles, pages):
     return points
 
 
-def slim_icons(app, exception):
+def without_unused(page):
+    """A page's HTML without the scripts and style sheets that it does not need."""
+    for file, sign in NEEDED_BY.items():
+        if not (sign and re.search(sign, page)):
+            page = re.sub(rf'<script[^>]*src="[^"]*\b{file}[^"]*"[^>]*></script>|<link[^>]*\b{file}[^>]*>', "", page)
+    return page
+
+
+def slim(app, exception):
     if exception or app.builder.format != "html":
         return
     out = Path(app.outdir)
@@ -45,7 +63,7 @@ def slim_icons(app, exception):
         subset.save_font(font, str(path.with_suffix(".woff")), options)
     style.write_text(FONT.sub(r'src:url(\1.woff) format("woff")', text), "utf-8")
     for path, page in pages.items():
-        path.write_text(SCRIPT.sub("", page), "utf-8")
+        path.write_text(without_unused(page), "utf-8")
     for unused in (
         *fonts.glob("*.ttf"),
         *fonts.glob("*.woff2"),
@@ -56,5 +74,5 @@ def slim_icons(app, exception):
 
 
 def setup(app):
-    app.connect("build-finished", slim_icons)
+    app.connect("build-finished", slim)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

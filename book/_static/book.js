@@ -1,6 +1,7 @@
-// Before the page is drawn: light or dark as the system says, so that nothing flashes.
+// Before the page is drawn: light or dark as the system says, so that nothing flashes. The theme names none where the
+// browser lets no page keep anything.
 const root = document.documentElement;
-if (root.dataset.theme === "auto") {
+if ((root.dataset.theme ?? "auto") === "auto") {
   root.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
 
@@ -15,12 +16,11 @@ function unfold() {
   target.scrollIntoView();
 }
 addEventListener("hashchange", unfold);
+addEventListener("click", event => {
+  // The same address a second time is no change, and what it names may have been closed since.
+  if (event.target.closest("a[href]")?.href === location.href) unfold();
+});
 addEventListener("load", unfold);
-
-// Paper is white.
-let screen_theme;
-addEventListener("beforeprint", () => { screen_theme = root.dataset.theme; root.dataset.theme = "light"; });
-addEventListener("afterprint", () => { root.dataset.theme = screen_theme; });
 
 // What scrolls sideways can be reached, and so scrolled, with the keyboard.
 function reach() {
