@@ -89,7 +89,7 @@ def test_contents_list_every_notebook_once_and_only_files_that_exist():
 
 def test_make_targets_that_are_written_about_exist():
     targets = set(re.findall(r"^([a-z]+):.*## ", read("Makefile"), flags=re.M))
-    assert targets >= {"help", "book", "test", "lab", "refresh", "experiments", "bench", "clean"}
+    assert targets >= {"help", "book", "test", "weekly", "lab", "refresh", "experiments", "bench", "clean"}
     for name in ("README.md", "CONTRIBUTING.md", "book/index.md", ".ci/run"):
         assert set(re.findall(r"^(?:exec )?make ([a-z]+)|`make ([a-z]+)`", read(name), flags=re.M)) <= {
             (target, "") for target in targets
