@@ -61,7 +61,14 @@ def test_make_test_runs_every_step_from_elsewhere(checkout):
     done, log = make(checkout, "test", "ATTNLIB_DATA=data é")
     assert done.returncode == 0, done.stderr
     asked = [line.split("|")[-1] for line in log]
-    starts = ["-m ruff check .", "tools/build_book.py", "-m pytest tests", "-m pytest -v", "-c from attnlib", "-m pytest"]
+    starts = [
+        "-m ruff check .",
+        "tools/build_book.py",
+        "-m pytest tests",
+        "-m pytest -v",
+        "-c from attnlib",
+        "-m pytest",
+    ]
     assert len(asked) == len(starts)
     assert all(line.startswith(start) for line, start in zip(asked, starts, strict=True)), asked
     assert asked[3].endswith(" --nbval book/01_one.ipynb") and asked[5].endswith(" --nbval book/04_sentiment.ipynb")
