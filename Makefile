@@ -1,7 +1,8 @@
 # Everything runs in .venv, which `make` builds by itself; nothing outside this folder is changed.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help book test everything weekly slow lab refresh experiments bench pins clean python
+.PHONY: help book test lab refresh experiments bench pins clean
+.PHONY: everything weekly slow python
 
 VENV := .venv/bin/python
 # The first Python on the path that the pinned packages support.
