@@ -154,10 +154,10 @@ def text_name(component):
 def table():
     """The components as a table in Markdown."""
     rows = [
-        f"| {each.name} | {version(each)} | {each.licence} | <a href='_static/licences/{text_name(each)}'>text</a> |"
+        f"| {each.name} | {version(each)} | <a href='_static/licences/{text_name(each)}'>{each.licence}</a> |"
         for each in sorted(COMPONENTS, key=lambda each: each.name.lower())
     ]
-    return "\n".join(["| What | Version | Licence | |", "|---|---|---|---|", *rows])
+    return "\n".join(["| what | version | licence, and its text |", "|---|---|---|", *rows])
 
 
 def give_table(app, config):
