@@ -17,11 +17,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="make is not use
 
 STUB = """#!/bin/sh
 case "$*" in
-  *tools/alone.py*) exec {python} "$@" ;;
+  *tools/alone.py*) exec "{python}" "$@" ;;
   *"$STOP_AT"*) test -z "$STOP_AT" || exit 3 ;;
 esac
 echo "$ATTNLIB_OFFLINE|$ATTNLIB_DATA|$HOME|$*" >> "$LOG"
-case "$*" in *"-m ruff"*) sleep "${{WAIT:-0}}" ;; esac
+case "$*" in *"-m ruff"*) while test -e "$HOLD"; do sleep 0.1; done ;; esac
 """
 
 
@@ -45,7 +45,7 @@ def checkout(tmp_path):
 
 def environment(folder, **more):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ATTNLIB", "MAKE", "MFLAGS"))}
-    return {**kept, "LOG": str(folder / "log"), "STOP_AT": "", **more}
+    return {**kept, "LOG": str(folder / "log"), "STOP_AT": "", "HOLD": "", **more}
 
 
 def make(folder, *arguments, **more):
@@ -95,30 +95,34 @@ def test_make_gives_a_home_to_those_who_have_none(checkout):
     assert make(checkout, "book", HOME=str(checkout))[1][-1].split("|")[2] == str(checkout)
 
 
-def started(folder, *arguments, **more):
-    """make, running by itself, once its first step has begun."""
+def started(folder, *arguments):
+    """make, running by itself, once its first step has begun; it ends when the file `hold` is gone."""
+    (folder / "hold").touch()
     own = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    run = subprocess.Popen(["make", "-C", folder, *arguments], env=environment(folder, **more), **own)
-    for _ in range(200):
+    run = subprocess.Popen(
+        ["make", "-C", folder, *arguments], env=environment(folder, HOLD=str(folder / "hold")), **own
+    )
+    for _ in range(1000):
         if (folder / "log").exists():
             return run
         time.sleep(0.05)
-    raise AssertionError("make began nothing in ten seconds")
+    raise AssertionError("make began nothing in fifty seconds")
 
 
 def test_second_make_test_says_that_one_runs(checkout):
-    first = started(checkout, "test", WAIT="3")
+    first = started(checkout, "test")
     for target in ("test", "weekly"):
         second, log = make(checkout, target)
         assert second.returncode != 0
         assert "Another `make test` or `make weekly` runs in this folder" in second.stderr
         assert "Traceback" not in second.stderr and len(log) == 1
+    (checkout / "hold").unlink()
     assert first.wait(timeout=30) == 0
     assert make(checkout, "test")[0].returncode == 0
 
 
 def test_make_test_that_was_killed_leaves_no_lock(checkout):
-    first = started(checkout, "test", WAIT="60")
+    first = started(checkout, "test")
     os.killpg(first.pid, signal.SIGKILL)  # make and its steps, as a crash or a closed terminal would
     first.wait(timeout=30)
     done, log = make(checkout, "test")
@@ -151,7 +155,7 @@ def test_make_in_a_read_only_folder_runs_what_writes_nothing(locked, tmp_path):
 def test_make_in_a_read_only_folder_names_what_it_cannot_write(checkout, tmp_path):
     shutil.rmtree(checkout / ".venv")
     before = read_only(checkout)
-    done, _ = make(checkout, "test", f"PYTHON={sys.executable}", before=before)
+    done, _ = make(checkout, "test", f"PYTHON='{sys.executable}'", before=before)
     checkout.chmod(0o755)
     assert done.returncode != 0
     assert "This folder cannot be written to, and .venv is not there" in done.stderr
