@@ -2,18 +2,30 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help book pdf test lab refresh experiments bench pins clean
+.PHONY: everything weekly slow python
 
 VENV := .venv/bin/python
 # The first Python on the path that the pinned packages support.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
   $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
 READY := .venv/.ready
+# Whatever has to run alone here; the first time .venv is not there yet.
+ALONE = $(or $(wildcard $(VENV)),$(PYTHON)) tools/alone.py $(MAKE) --no-print-directory
 NOTEBOOKS := $(sort $(wildcard book/*.ipynb))
 EXPERIMENTS := $(sort $(wildcard experiments/[a-z]*.py))
 # Its stored outputs come from UCI's reviews, which have to be at hand for comparing.
 REVIEWS := book/04_sentiment.ipynb
 NBVAL := $(VENV) -m pytest -v --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with tests/nbval.cfg
 BENCHMARKS := $(sort $(wildcard benchmarks/[a-z]*.py))
+
+# Notebooks run in book/: the folder's whole name.
+ifdef ATTNLIB_DATA
+override export ATTNLIB_DATA := $(shell cd "$(ATTNLIB_DATA)" && pwd)
+endif
+# Without a home that can be written to, Jupyter starts no kernel, and matplotlib warns in the first cell.
+ifneq ($(shell test -d "$$HOME" -a -w "$$HOME" && echo yes),yes)
+export HOME := $(CURDIR)/.venv/home
+endif
 
 help:  ## say what can be made (this list)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -24,11 +36,11 @@ book: $(READY)  ## build the book and say where it is
 pdf: $(READY)  ## print the chapters to book/_build/pdf, with Chromium
 	@$(VENV) tools/print_book.py
 
-test: export ATTNLIB_OFFLINE := 1
-ifdef ATTNLIB_DATA
-test: export ATTNLIB_DATA := $(shell cd "$(ATTNLIB_DATA)" && pwd)
-endif
-test: $(READY)  ## everything that must hold: style, unit tests, exercises, pages in a browser, every notebook
+test weekly: export ATTNLIB_OFFLINE := 1
+test: python  ## everything that must hold: style, unit tests, exercises, pages in a browser, every notebook
+	@$(ALONE) everything
+
+everything: $(READY)
 	$(VENV) -m ruff check .
 	@$(VENV) tools/build_book.py
 	$(VENV) -m pytest tests
@@ -36,6 +48,12 @@ test: $(READY)  ## everything that must hold: style, unit tests, exercises, page
 	@if $(VENV) -c "from attnlib.tasks import reviews; reviews.archive()" 2>/dev/null; then $(NBVAL) --nbval $(REVIEWS); \
 	else echo "UCI's reviews are not at hand: $(REVIEWS) runs on the book's own, its outputs are not compared."; \
 	  $(NBVAL) --nbval-lax $(REVIEWS); fi
+
+weekly: python  ## the tests that take too long for every change: odd places to run in, and many more inputs
+	@$(ALONE) slow
+
+slow: $(READY)
+	$(VENV) -m pytest tests/weekly
 
 lab: $(READY)  ## open the chapters in JupyterLab
 	$(VENV) -m jupyter lab --notebook-dir=. --LabApp.app_settings_dir=tools/lab --LabApp.default_url=/lab/tree/book/index.md
@@ -60,8 +78,11 @@ clean:  ## remove what was built (.venv stays: remove it by hand)
 	rm -rf book/_build .pytest_cache .ruff_cache .hypothesis
 	find attnlib experiments tests tools book -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): requirements.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and none is on the path." >&2; exit 1; }
+python:
+	@test -x $(VENV) -o -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and none is on the path." >&2; exit 1; }
+
+$(READY): requirements.txt pyproject.toml | python
+	@test -w . || { echo "This folder cannot be written to, and .venv is not there, or out of date: copy the folder." >&2; exit 1; }
 	@test -x $(VENV) || $(PYTHON) -m venv .venv
 	$(VENV) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $(READY)

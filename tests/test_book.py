@@ -185,7 +185,7 @@ def test_head_of_a_chapter_says_what_it_takes(html, name):
     head = text[text.index("<h1>", text.index("<article")) : text.index('<div class="cell ')]
     effort = re.search(r'<p class="effort">(.*?)</p>', head)[1]
     words = re.sub(r"<[^>]+>", "", effort)
-    assert re.fullmatch(r"\d+ minutes to read · runs in \d+ seconds on two cores · \d exercises", words)
+    assert re.fullmatch(r"\d+ minutes to read · runs in \d+ seconds on two cores · \d+ exercises", words)
     assert len(re.findall(r"<p>You need ", head)) == 1
     address = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]["url"]
     colab = head[head.index("<details") : head.index("</details>")]

@@ -89,7 +89,7 @@ def test_contents_list_every_notebook_once_and_only_files_that_exist():
 
 def test_make_targets_that_are_written_about_exist():
     targets = set(re.findall(r"^([a-z]+):.*## ", read("Makefile"), flags=re.M))
-    assert targets >= {"help", "book", "test", "lab", "refresh", "experiments", "bench", "clean"}
+    assert targets >= {"help", "book", "test", "weekly", "lab", "refresh", "experiments", "bench", "clean"}
     for name in ("README.md", "CONTRIBUTING.md", "book/index.md", ".ci/run"):
         assert set(re.findall(r"^(?:exec )?make ([a-z]+)|`make ([a-z]+)`", read(name), flags=re.M)) <= {
             (target, "") for target in targets
@@ -110,6 +110,7 @@ def test_page_of_attnlib_shows_every_module_that_chapters_use():
     assert set(re.findall(r"automodule:: (\S+)", read("book/api.md"))) == names
 
 
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 LIGHT = ["attnlib", "attnlib.reference", "attnlib.metrics", "attnlib.plots", "attnlib.quiz", "attnlib.tasks.numbers"]
 LIGHT += ["attnlib.explorer", *(f"attnlib.interactive._{name}" for name in ("weights", "window", "cueing"))]
 
@@ -120,3 +121,20 @@ def test_light_modules_import_no_tensorflow():
     code = f"import sys, importlib\nfor name in {names}: importlib.import_module(name)\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert {"tensorflow", "keras"} & set(done.stdout.split()) == set()
+
+
+def test_page_on_tests_names_only_what_exists():
+    page = read("book/testing.md")
+    files = set(re.findall(r"`([\w/.-]+\.(?:py|yml))`", page))
+    assert len(files) > 10
+    assert [name for name in files if not (ROOT / name).exists() and not (ROOT / "tests" / name).exists()] == []
+    targets = set(re.findall(r"`make ([a-z]+)`", page))
+    assert targets >= {"test", "weekly", "book", "pins"}
+    assert targets <= set(re.findall(r"^([a-z]+):.*## ", read("Makefile"), flags=re.M))
+
+
+def test_workflows_run_commands_that_exist():
+    targets = set(re.findall(r"^([a-z]+):.*## ", read("Makefile"), flags=re.M))
+    runs = {path.stem: set(re.findall(r"make ([a-z]+)", path.read_text("utf-8"))) for path in WORKFLOWS}
+    assert runs == {"pages": {"book"}, "test": {"test"}, "weekly": {"weekly"}}
+    assert {target for run in runs.values() for target in run} <= targets

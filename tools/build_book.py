@@ -6,10 +6,12 @@ A build always starts from nothing: Sphinx reports a warning only for the pages 
 second, incremental build would pass over what the first one refused, and keep pages that are gone.
 """
 
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,7 +49,16 @@ def build():
 
 
 def main():
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # the folder's name may not fit the terminal
     if not is_fresh():
+        try:
+            HTML.parent.mkdir(exist_ok=True)
+            tempfile.TemporaryFile(dir=HTML.parent).close()
+        except OSError as error:
+            print(f"The book was not built: {HTML.parent} cannot be written to ({error.strerror}).", file=sys.stderr)
+            return 1
         status = build()
         if status:
             print("The book was not built: see the warnings above.", file=sys.stderr)

@@ -8,11 +8,13 @@ chapter that fails, or that is not in normal form afterwards, is named at the en
 """
 
 import argparse
+import io
 import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -88,6 +90,9 @@ def record(name, seconds, megabytes):
 
 
 def main(arguments=None):
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what a chapter says may not fit the terminal
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("chapters", nargs="*", help="names such as 03_bahdanau; all of them if none is given")
     names = [Path(chapter).stem for chapter in parser.parse_args(arguments).chapters]
@@ -96,6 +101,11 @@ def main(arguments=None):
     if missing:
         there = ", ".join(path.stem for path in sorted(BOOK.glob("*.ipynb")))
         print(f"No such chapter: {', '.join(missing)}. There are {there}.")
+        return 1
+    try:
+        tempfile.TemporaryFile(dir=BOOK).close()
+    except OSError as error:
+        print(f"No chapter was run: {BOOK} cannot be written to ({error.strerror}).")
         return 1
     failed = []
     for path in paths:

@@ -1,0 +1,181 @@
+"""The Makefile in odd places: a name with spaces and accents, from elsewhere, read-only, twice at once, without a home.
+
+It is run for real, in a copy of its own, on a .venv whose Python writes down what it is asked to run.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import ROOT
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="make is not used on Windows")
+
+STUB = """#!/bin/sh
+case "$*" in
+  *tools/alone.py*) exec "{python}" "$@" ;;
+  *"$STOP_AT"*) test -z "$STOP_AT" || exit 3 ;;
+esac
+echo "$ATTNLIB_OFFLINE|$ATTNLIB_DATA|$HOME|$*" >> "$LOG"
+case "$*" in *"-m ruff"*) while test -e "$HOLD"; do sleep 0.1; done ;; esac
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A folder with a Makefile, what it looks for, and a .venv that is ready."""
+    folder = tmp_path / "mes élèves, 2"
+    shutil.copytree(ROOT / "tools", folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Makefile", "requirements.txt", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    (folder / "book").mkdir()
+    for name in ("01_one", "04_sentiment"):
+        (folder / "book" / f"{name}.ipynb").touch()
+    python = folder / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(STUB.format(python=sys.executable))
+    python.chmod(0o755)
+    (folder / ".venv" / ".ready").touch()
+    return folder
+
+
+def environment(folder, **more):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ATTNLIB", "MAKE", "MFLAGS"))}
+    return {**kept, "LOG": str(folder / "log"), "STOP_AT": "", "HOLD": "", **more}
+
+
+def make(folder, *arguments, **more):
+    """`make -C folder arguments`, from another folder; (the run, the lines of the log)."""
+    before = more.pop("before", [])
+    command = [*before, "make", "-C", folder, *arguments]
+    done = subprocess.run(command, cwd="/", env=environment(folder, **more), capture_output=True, text=True, timeout=60)
+    return done, (folder / "log").read_text().splitlines() if (folder / "log").exists() else []
+
+
+def test_make_test_runs_every_step_from_elsewhere(checkout):
+    (checkout / "data é").mkdir()
+    done, log = make(checkout, "test", "ATTNLIB_DATA=data é")
+    assert done.returncode == 0, done.stderr
+    asked = [line.split("|")[-1] for line in log]
+    starts = [
+        "-m ruff check .",
+        "tools/build_book.py",
+        "-m pytest tests",
+        "-m pytest -v",
+        "-c from attnlib",
+        "-m pytest",
+    ]
+    assert len(asked) == len(starts)
+    assert all(line.startswith(start) for line, start in zip(asked, starts, strict=True)), asked
+    assert asked[3].endswith(" --nbval book/01_one.ipynb") and asked[5].endswith(" --nbval book/04_sentiment.ipynb")
+    assert {tuple(line.split("|")[:2]) for line in log} == {("1", str(checkout / "data é"))}
+
+
+@pytest.mark.parametrize("step", ["-m ruff", "build_book", "-m pytest tests", "book/01_one", "book/04_sentiment"])
+def test_make_test_fails_with_any_of_its_steps(checkout, step):
+    done, log = make(checkout, "test", STOP_AT=step)
+    assert done.returncode != 0
+    assert not any(step in line for line in log)
+
+
+def test_make_weekly_runs_the_long_tests_alone(checkout):
+    done, log = make(checkout, "weekly")
+    assert done.returncode == 0, done.stderr
+    assert [line.split("|")[-1] for line in log] == ["-m pytest tests/weekly"]
+
+
+def test_make_gives_a_home_to_those_who_have_none(checkout):
+    home = str(checkout / ".venv" / "home")
+    for given in ({"HOME": "/nowhere"}, {"HOME": ""}, {"HOME": os.devnull}):
+        assert make(checkout, "book", **given)[1][-1].split("|")[2] == home, given
+    assert make(checkout, "book", HOME=str(checkout))[1][-1].split("|")[2] == str(checkout)
+
+
+def started(folder, *arguments):
+    """make, running by itself, once its first step has begun; it ends when the file `hold` is gone."""
+    (folder / "hold").touch()
+    own = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    run = subprocess.Popen(
+        ["make", "-C", folder, *arguments], env=environment(folder, HOLD=str(folder / "hold")), **own
+    )
+    for _ in range(1000):
+        if (folder / "log").exists():
+            return run
+        time.sleep(0.05)
+    raise AssertionError("make began nothing in fifty seconds")
+
+
+def test_second_make_test_says_that_one_runs(checkout):
+    first = started(checkout, "test")
+    for target in ("test", "weekly"):
+        second, log = make(checkout, target)
+        assert second.returncode != 0
+        assert "Another `make test` or `make weekly` runs in this folder" in second.stderr
+        assert "Traceback" not in second.stderr and len(log) == 1
+    (checkout / "hold").unlink()
+    assert first.wait(timeout=30) == 0
+    assert make(checkout, "test")[0].returncode == 0
+
+
+def test_make_test_that_was_killed_leaves_no_lock(checkout):
+    first = started(checkout, "test")
+    os.killpg(first.pid, signal.SIGKILL)  # make and its steps, as a crash or a closed terminal would
+    first.wait(timeout=30)
+    done, log = make(checkout, "test")
+    assert done.returncode == 0, done.stderr
+    assert len(log) > 1
+
+
+def read_only(folder):
+    """Take the right to write from every file; and a command's start under which root has no other rights either."""
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(path.stat().st_mode & ~0o222)
+    return ["setpriv", "--bounding-set", "-dac_override"] if sys.platform == "linux" and os.geteuid() == 0 else []
+
+
+@pytest.fixture
+def locked(checkout, tmp_path):
+    """(A read-only checkout, how to start a command that has to heed it.)"""
+    yield checkout, read_only(checkout)
+    for path in [checkout, *checkout.rglob("*")]:
+        path.chmod(path.stat().st_mode | 0o200)
+
+
+def test_make_in_a_read_only_folder_runs_what_writes_nothing(locked, tmp_path):
+    folder, before = locked
+    done, log = make(folder, "test", before=before, LOG=str(tmp_path / "log"))
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "log").read_text().splitlines()) == 6
+
+
+def test_make_in_a_read_only_folder_names_what_it_cannot_write(checkout, tmp_path):
+    shutil.rmtree(checkout / ".venv")
+    before = read_only(checkout)
+    done, _ = make(checkout, "test", f"PYTHON='{sys.executable}'", before=before)
+    checkout.chmod(0o755)
+    assert done.returncode != 0
+    assert "This folder cannot be written to, and .venv is not there" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("tool", ["build_book.py", "refresh.py"])
+def test_tools_name_the_folder_that_they_cannot_write(locked, tool):
+    folder, before = locked
+    command = [*before, sys.executable, folder / "tools" / tool]
+    strange = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}  # the folder's name does not fit this terminal
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(folder, **strange), timeout=60)
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert "cannot be written to (" in said and "Traceback" not in said
+    assert r"mes \xe9l\xe8ves, 2" in said
+
+
+def test_make_without_a_python_says_which_are_needed(checkout):
+    shutil.rmtree(checkout / ".venv")
+    done, _ = make(checkout, "test", "PYTHON=")
+    assert done.returncode != 0
+    assert "Python 3.11, 3.12 or 3.13 is needed, and none is on the path." in done.stderr
