@@ -47,7 +47,7 @@ COMPONENTS = (
             *(
                 "_static/sphinx_highlight.js",
                 "_static/basic.css",
-                "_static/*.png",
+                *(f"_static/{name}.png" for name in ("file", "minus", "plus")),
                 "searchindex.js",
                 "objects.inv",
                 ".buildinfo",
@@ -125,7 +125,10 @@ COMPONENTS = (
     ),
 )
 # What this book brings itself, beside its pages.
-OWN = ("*.html", "_sources/*", "_images/*", "_static/book.*", "_static/favicon.svg", "_static/licences/*")
+OWN = (
+    *("*.html", "_sources/*", "_images/*", "_static/licences/*"),
+    *(f"_static/{name}" for name in ("book.*", "favicon.svg", "card.png", "print.js", "solved.js")),
+)
 
 
 def version(component):
