@@ -160,14 +160,18 @@ def test_exercise_passes_the_solution_in_other_clothes(exercise):
 # ---------------------------------------------------------------- in a real kernel
 
 
+def cell(exercise, code, expected):
+    """(source, pattern) of a cell that defines the code and checks it."""
+    module, name = exercise.id.split(".")
+    source, call = ("", code) if isinstance(code, str) else (f"{inspect.getsource(code)}\n", code.__name__)
+    seconds = 0.1 if "0.1 seconds" in expected else 20
+    return f"{source}Exercise.seconds = {seconds}\nexercises.{module}.{name}.check({call})", expected
+
+
 def cells():
-    """(source, pattern) of a cell for each misbehaviour, the exercises taken in turn; then each exercise, solved."""
+    """A cell for each misbehaviour, the exercises taken in turn; then each exercise, solved."""
     for place, (code, expected) in enumerate(MISBEHAVIOURS):
-        exercise = EXERCISES[place % len(EXERCISES)]
-        module, name = exercise.id.split(".")
-        source, call = ("", code) if isinstance(code, str) else (f"{inspect.getsource(code)}\n", code.__name__)
-        seconds = 0.1 if "0.1 seconds" in expected else 20
-        yield f"{source}Exercise.seconds = {seconds}\nexercises.{module}.{name}.check({call})", expected
+        yield cell(EXERCISES[place % len(EXERCISES)], code, expected)
     yield from rights(EXERCISES)
 
 
@@ -192,9 +196,9 @@ def run_cells(pairs):
     sources = [first, *(source for source, _ in pairs)]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute(stderr=subprocess.DEVNULL)
-    for cell, (source, expected) in zip(notebook.cells[1:], pairs, strict=True):
-        assert len(cell.outputs) == 1 and cell.outputs[0].output_type == "execute_result", (source, cell.outputs)
-        shown = cell.outputs[0].data["text/plain"]
+    for run, (source, expected) in zip(notebook.cells[1:], pairs, strict=True):
+        assert len(run.outputs) == 1 and run.outputs[0].output_type == "execute_result", (source, run.outputs)
+        shown = run.outputs[0].data["text/plain"]
         assert re.search(expected, shown), (source, shown[:500])
     return len(pairs)
 
