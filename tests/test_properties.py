@@ -105,12 +105,12 @@ class Case:
         return reference.local_attend(query, values, values, centers, half_width, score, mask, gaussian)
 
 
-@st.composite
-def cases(draw, kind, dtypes=("float32",), shortest=0, masks=True, **options):
-    batch, target_len, source_len = (draw(st.integers(*ends)) for ends in ((1, 3), (1, 4), (shortest, 7)))
-    mask = draw(st.none() | arrays(bool, (batch, source_len))) if masks else None
-    return Case(kind, batch, target_len, source_len, draw(st.sampled_from(dtypes)), draw(st.integers(0, 99)), mask=mask,
-                **{name: draw(value) for name, value in options.items()})  # fmt: skip
+def drawn(data, kind, dtypes=("float32",), shortest=0, masks=True, scale=1.0):
+    """A case of any small shape. (Not a strategy: Keras draws initial weights with `random`, which those must not.)"""
+    batch, target_len, source_len = (data.draw(st.integers(*ends)) for ends in ((1, 3), (1, 4), (shortest, 7)))
+    mask = data.draw(st.none() | arrays(bool, (batch, source_len))) if masks else None
+    dtype, seed = data.draw(st.sampled_from(dtypes)), data.draw(st.integers(0, 99))
+    return Case(kind, batch, target_len, source_len, dtype, seed, scale, mask)
 
 
 def assert_equal(got, expected, **tolerance):
@@ -122,7 +122,7 @@ def assert_equal(got, expected, **tolerance):
 @examples
 @given(st.data())
 def test_layer_equals_the_reference_in_every_dtype(kind, data):
-    case = data.draw(cases(kind, tuple(DTYPES)))
+    case = drawn(data, kind, tuple(DTYPES))
     dtype = case.layer.dtype_policy.name
     assume(not (kind.startswith("local-p") and dtype in HALF))  # a rounded centre may lie in another window
     assert_equal(case.attend(), case.expected(), rtol=0, atol=8 * DTYPES[dtype])
@@ -132,7 +132,7 @@ def test_layer_equals_the_reference_in_every_dtype(kind, data):
 @examples
 @given(st.data())
 def test_weights_sum_to_one_and_are_zero_under_the_mask(kind, data):
-    case = data.draw(cases(kind, tuple(DTYPES)))
+    case = drawn(data, kind, tuple(DTYPES))
     context, weights = case.attend()
     mask = np.ones(case.values.shape[:2], bool) if case.mask is None else case.mask
     allowed = np.broadcast_to(mask[:, None], weights.shape)
@@ -154,7 +154,7 @@ def test_weights_sum_to_one_and_are_zero_under_the_mask(kind, data):
 @examples
 @given(st.data())
 def test_permuting_the_source_permutes_the_weights(kind, data):
-    case = data.draw(cases(kind, ("float32", "mixed_float16"), shortest=1))
+    case = drawn(data, kind, ("float32", "mixed_float16"), shortest=1)
     order = data.draw(st.permutations(range(case.values.shape[1])))
     context, weights = case.attend()
     mask = None if case.mask is None else case.mask[:, order]
@@ -166,7 +166,7 @@ def test_permuting_the_source_permutes_the_weights(kind, data):
 @examples
 @given(st.data())
 def test_more_padding_changes_nothing(kind, data):
-    case = data.draw(cases(kind, ("float32", "float64", "mixed_bfloat16")))
+    case = drawn(data, kind, ("float32", "float64", "mixed_bfloat16"))
     garbage = data.draw(st.sampled_from([0.0, 1.0, -1e4, 1e30, np.nan, np.inf]))
     more = data.draw(st.integers(1, 5))
     mask = np.ones(case.values.shape[:2], bool) if case.mask is None else case.mask
@@ -185,7 +185,7 @@ def test_more_padding_changes_nothing(kind, data):
 @examples
 @given(st.data())
 def test_a_batch_equals_its_sentences_one_by_one(kind, data):
-    case = data.draw(cases(kind, ("float32", "float64", "mixed_float16")))
+    case = drawn(data, kind, ("float32", "float64", "mixed_float16"))
     whole = case.attend()
     for place in range(len(case.query)):
         rows = slice(place, place + 1)
@@ -203,7 +203,7 @@ SIZES = {"float16": 4.2, "mixed_float16": 4.2, "bfloat16": 17, "mixed_bfloat16":
 def test_finite_scores_give_no_nan(kind, data):
     dtype = data.draw(st.sampled_from(list(SIZES)))
     size = data.draw(st.floats(-SIZES[dtype], SIZES[dtype]))
-    case = data.draw(cases(kind, (dtype,), scale=st.just(10.0**size)))
+    case = drawn(data, kind, (dtype,), scale=10.0**size)
     with np.errstate(over="ignore", invalid="ignore"):
         assume(np.isfinite(case.scores("float32")).all() and np.isfinite(np.asarray(case.values, float)).all())
     context, weights = case.attend()
@@ -221,7 +221,7 @@ def test_finite_scores_give_no_nan(kind, data):
 @given(st.data())
 def test_nan_and_inf_stay_in_their_sentence(kind, data):
     wrong = data.draw(st.sampled_from([np.nan, np.inf, -np.inf]))
-    case = data.draw(cases(kind, ("float32", "float64"), shortest=1, masks=False))
+    case = drawn(data, kind, ("float32", "float64"), shortest=1, masks=False)
     case.mask = np.ones(case.values.shape[:2], bool)
     where = data.draw(st.sampled_from(["values", "query"]))
     spoilt = {"values": case.values.copy(), "query": case.query.copy()}
