@@ -2,6 +2,11 @@
 
 Every layer: ``call(query, values, mask=None, query_mask=None, values_mask=None)``. The source's mask is `mask` where
 it is given, else the one that Keras carries along with `values`. The context keeps the query's mask.
+
+Scores and softmax are computed in float32 at least, also where the layer's dtype is float16 or bfloat16: finite inputs
+whose scores float32 can hold give no NaN. NaN or inf in a query, or in a value that may be attended, can make NaN of
+that sentence's results, and changes no other's. At a masked place it changes no weight, but it makes the context NaN,
+for 0 * NaN is NaN: fill padding with any finite number.
 """
 
 from attnlib.attention import Attention, check_keys, check_source, check_width, whole_number
@@ -15,6 +20,7 @@ from attnlib.scores import (
     location_scores,
     pooling_scores,
     softmax,
+    wide,
     windowed_attend,
 )  # fmt: skip
 
@@ -56,7 +62,7 @@ class AdditiveAttention(Attention):
         if not self.built:
             raise ValueError("project needs the layer's weights: call the layer once, or build it, before")
         check_width("values", values, self.w_keys.shape[0])
-        return ops.matmul(values, self.w_keys)
+        return ops.matmul(wide(values), wide(self.w_keys))
 
     def call(self, query, values, mask=None, query_mask=None, values_mask=None, keys=None):
         mask = mask if mask is not None else values_mask
@@ -137,7 +143,7 @@ class LuongAttention(Attention):
             raise ValueError("project needs the layer's weights: call the layer once, or build it, before")
         check_width("values", values, self.value_dim)
         if self.score == "concat" and not self.concat_identity:
-            return ops.matmul(values, self.w[self.query_dim :])
+            return ops.matmul(wide(values), wide(self.w[self.query_dim :]))
         return values
 
     def compare(self, query, keys):

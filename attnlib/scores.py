@@ -9,6 +9,15 @@ from attnlib.backend import keras, tf
 ops = keras.ops
 
 
+def wide(tensor):
+    """`tensor` in float32 where it is in half precision: all scores are computed in float32 at least.
+
+    300 * 300 is more than float16 can hold, and a softmax of infinite scores is NaN.
+    """
+    tensor = ops.convert_to_tensor(tensor)
+    return ops.cast(tensor, "float32") if tensor.dtype in (tf.float16, tf.bfloat16) else tensor
+
+
 def additive_scores(query, keys, w_query, w_keys, v):
     """e_ij = v^T tanh(W_a s_{i-1} + U_a h_j): Bahdanau et al. (2015), appendix A.1.2.
 
@@ -17,13 +26,12 @@ def additive_scores(query, keys, w_query, w_keys, v):
     ``keys @ w_keys``, (batch, source_len, units), which depends on the source alone.
     Returns (batch, target_len, source_len).
     """
-    query = ops.matmul(query, w_query)[:, :, None, :]  # (batch, target_len, 1, units)
-    if w_keys is not None:
-        keys = ops.matmul(keys, w_keys)
+    query = ops.matmul(wide(query), wide(w_query))[:, :, None, :]  # (batch, target_len, 1, units)
+    keys = wide(keys) if w_keys is None else ops.matmul(wide(keys), wide(w_keys))
     if len(keys.shape) == 3:
         keys = keys[:, None, :, :]  # (batch, 1, source_len, units)
     hidden = ops.tanh(query + keys)  # (batch, target_len, source_len, units)
-    return ops.tensordot(hidden, v, axes=1)  # (batch, target_len, source_len)
+    return ops.tensordot(hidden, wide(v), axes=1)  # (batch, target_len, source_len)
 
 
 def dot_scores(query, keys):
@@ -31,7 +39,7 @@ def dot_scores(query, keys):
 
     query: (batch, target_len, dim). keys: (batch, source_len, dim). Returns (batch, target_len, source_len).
     """
-    return ops.einsum("btd,bsd->bts" if len(keys.shape) == 3 else "btd,btsd->bts", query, keys)
+    return ops.einsum("btd,bsd->bts" if len(keys.shape) == 3 else "btd,btsd->bts", wide(query), wide(keys))
 
 
 def general_scores(query, keys, w):
@@ -40,7 +48,7 @@ def general_scores(query, keys, w):
     query: (batch, target_len, query_dim). keys: (batch, source_len, key_dim). w: (query_dim, key_dim).
     Returns (batch, target_len, source_len).
     """
-    return dot_scores(ops.matmul(query, w), keys)
+    return dot_scores(ops.matmul(wide(query), wide(w)), keys)
 
 
 def concat_scores(query, keys, w, v):
@@ -59,7 +67,7 @@ def location_scores(query, w):
 
     query: (batch, target_len, query_dim). w: (query_dim, max_source_len). Returns (batch, target_len, max_source_len).
     """
-    return ops.matmul(query, w)
+    return ops.matmul(wide(query), wide(w))
 
 
 def pooling_scores(values, w, b, v):
@@ -67,18 +75,17 @@ def pooling_scores(values, w, b, v):
 
     values: (batch, source_len, value_dim). w: (value_dim, units). b, v: (units,). Returns (batch, source_len).
     """
-    return ops.tensordot(ops.tanh(ops.matmul(values, w) + b), v, axes=1)
+    return ops.tensordot(ops.tanh(ops.matmul(wide(values), wide(w)) + wide(b)), wide(v), axes=1)
 
 
 def softmax(scores, mask=None):
     """Softmax over the last axis in at least float32, over what `mask` allows; a row with nothing gets zeros.
 
     scores: (..., source_len). mask: boolean, broadcastable to scores, True = takes part.
-    Masked scores are replaced before the row's maximum is taken, so they cannot take part in it.
+    Masked scores are replaced before the row's maximum is taken, so they cannot take part in it, whatever they are.
+    A NaN or +inf that takes part makes its whole row NaN; -inf weighs 0 beside finite scores.
     """
-    scores = ops.convert_to_tensor(scores)
-    if scores.dtype in (tf.float16, tf.bfloat16):
-        scores = ops.cast(scores, "float32")
+    scores = wide(scores)
     # TensorFlow's own: that of keras.ops warns when the last axis is 1 long, as it is for a source of one word.
     if mask is None:
         return tf.nn.softmax(scores)

@@ -4,7 +4,9 @@ import re
 
 import numpy as np
 import pytest
+from learners import MISBEHAVIOURS
 from numpy.testing import assert_allclose
+from test_learners import kernel_state
 
 from attnlib import reference as ref
 from attnlib.backend import keras
@@ -123,6 +125,20 @@ def test_layer_check_answers_misbehaving_code(attempt, message, monkeypatch):
     assert not verdict.passed
     assert re.search(message, verdict.message), verdict.message
     assert LAYER.hint() and LAYER.check(LAYER.solve).passed
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("code", [code for code, _ in MISBEHAVIOURS if not isinstance(code, str)])
+def test_layer_survives_misbehaving_code_in_its_call(code, monkeypatch, capsys):
+    before = kernel_state()[:-1]  # a thread that the code started may still run
+    monkeypatch.setattr(Exercise, "seconds", 0.5 if code.__name__.startswith("loops") else 20)
+    verdict = LAYER.check(subclass(call=lambda self, values, mask=None: code(values, mask)))
+    assert not verdict.passed and repr(verdict).startswith("Not yet: AttentionLayer.\n")
+    assert len(repr(verdict)) < 20_000
+    assert kernel_state()[:-1] == before
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(Exercise, "seconds", 20)
+    assert LAYER.check(LAYER.solve).passed
 
 
 def test_layer_stopped_in_its_call_leaves_keras_whole(monkeypatch):

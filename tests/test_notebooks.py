@@ -11,8 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import chapter_runs
 import nbformat
 import pytest
+from jupyter_client.manager import start_new_kernel
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from attnlib.exercises import bugs
@@ -119,11 +121,64 @@ def test_chapter_exercise_cells_are_whole(path):
     assert exercise_problems(read(path)) == []
 
 
+def files(*folders):
+    """Every file below, and when it was written; but what Python keeps for itself."""
+    paths = (path for folder in folders for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts)
+    return {path: path.stat().st_mtime_ns for path in paths if path.is_file()}
+
+
 @every_chapter
 def test_chapter_runs_with_solutions_filled_in(path):
-    notebook = solved(read(path))
+    notebook, before = solved(read(path)), files("book", "experiments", "attnlib")
     refresh.execute(notebook)
     assert checks_not_passed(notebook) == []
+    assert files("book", "experiments", "attnlib") == before, "a chapter writes nothing that another could need"
+
+
+def test_first_chapter_run_twice_and_in_another_order_shows_nothing_wrong():
+    """The quickest one here; all of them every week."""
+    cells = code_cells(read(CHAPTERS[0].values[0]))
+    assert chapter_runs.twice(cells, ROOT / "book") == []
+    assert chapter_runs.again(cells, ROOT / "book") == []
+
+
+def test_runs_twice_and_again_find_what_goes_wrong():
+    cells = [new_code_cell(source) for source in ("a = 1", "a += 1\nprint(a)", "print(a)", "b = a", "a = 7", "del b")]
+    assert [(place, second) for place, _, second in chapter_runs.twice(cells, ROOT)] == [
+        (1, "3\n"), (5, "ERROR NameError: name 'b' is not defined")
+    ]  # fmt: skip
+    found = chapter_runs.again(cells[:3] + cells[4:5], ROOT)
+    assert found and all(place in (1, 2) and first != second for place, first, second in found)
+
+
+def test_training_interrupted_in_a_kernel_goes_on(tmp_path):
+    """The way of a reader: fit, Interrupt, evaluate, fit again, translate."""
+    manager, client = start_new_kernel(kernel_name="python3", stderr=subprocess.DEVNULL, cwd=str(ROOT / "tests"))
+    shown = []
+
+    def on_output(message):
+        content = message["content"]
+        shown.append(content.get("text") or content.get("ename") or "")
+        if "of 10000 epochs, batch" in shown[-1] and shown.count("interrupt") == 0:
+            shown.append("interrupt")
+            manager.interrupt_kernel()
+
+    def ask(source):
+        del shown[:]
+        return client.execute_interactive(source, timeout=120, output_hook=on_output)["content"]["status"]
+
+    try:
+        assert ask("import toy_task\nmodel = toy_task.model()\nbefore = model.evaluate(toy_task.PAIRS)[0]") == "ok"
+        assert ask("model.fit(toy_task.PAIRS, epochs=10000, batch_size=16)") == "error"
+        assert "KeyboardInterrupt" in shown
+        assert ask("loss = model.evaluate(toy_task.PAIRS)[0]\nassert loss < 2 * before") == "ok"
+        assert ask("_ = model.fit(toy_task.PAIRS, epochs=3, batch_size=16)") == "ok"
+        assert "3 epochs in " in "".join(shown)
+        assert ask("assert model.evaluate(toy_task.PAIRS)[0] < before") == "ok"
+        assert ask("print(len(model.translate(toy_task.SOURCES[:3])))") == "ok" and "3" in "".join(shown)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
 
 
 def test_chapter_on_reviews_runs_without_those_of_uci(monkeypatch, tmp_path):

@@ -102,6 +102,7 @@ def show(value):
     if isinstance(value, np.ndarray):
         return show(value.tolist()) if value.size <= SHOWN else f"an array of shape {value.shape}"
     if isinstance(value, (float, np.floating)):
+        value = float(value)  # half precision has no 1e6 to compare with
         if 1e-3 <= abs(value) < 1e6 or value == 0:
             return f"{value + 0.0:.4f}".rstrip("0").rstrip(".")
         return f"{value:.4g}"

@@ -22,10 +22,11 @@ import html
 import inspect
 import re
 import textwrap
+import types
 
 import numpy as np
 
-from attnlib.exercises import judge, sandbox
+from attnlib.exercises import judge, sandbox, state
 
 _NOTHING = object()
 
@@ -88,9 +89,10 @@ class Exercise:
         if not callable(attempt) or isinstance(attempt, type) != isinstance(self.solve, type):
             call = f"check({self.name})"
             return self._not_yet(f"check wants the thing itself: write {call}, with nothing after the name.")
-        replaced = sandbox.replaced_numpy()
+        replaced = state.replaced()
         if replaced:
-            return self._not_yet(f"{replaced} is no longer numpy's own. Restart the kernel and run the cells again.")
+            owner = "attnlib" if replaced.startswith("ref.") else "numpy"
+            return self._not_yet(f"{replaced} is no longer {owner}'s own. Restart the kernel and run the cells again.")
         if _is_stub(attempt):
             return self._not_attempted()
         counts = self._argument_counts
@@ -281,7 +283,7 @@ def _is_stub(function):
     if isinstance(function, type):
         owner = next((c for c in function.__mro__ if "call" in vars(c)), None)
         return owner is None or owner.__module__.startswith("keras.") or _is_stub(vars(owner)["call"])
-    if not hasattr(function, "__code__"):
+    if not isinstance(function, (types.FunctionType, types.MethodType)):
         return False
     steps = [step for step in dis.get_instructions(function) if step.opname not in ("RESUME", "NOP")]
     return all(step.opname in ("LOAD_CONST", "RETURN_VALUE", "RETURN_CONST") and step.argval is None for step in steps)

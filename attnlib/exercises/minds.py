@@ -64,6 +64,8 @@ def _masked_cases(rng):
     yield "rows of 5, 1 and 3", (scores, np.arange(5) < np.array([[5], [1], [3]]))
     yield "a masked score of 1000", (np.array([[1000.0, 1.0, 2.0]]), np.array([[False, True, True]]))
     yield "a row with nothing to attend to", (np.ones((2, 3)), np.array([[True, False, True], [False, False, False]]))
+    scores = np.array([[1000.0, 999.0, 998.0], [-1000.0, -999.0, -998.0]])
+    yield "rows of 1000 and of -1000", (scores, np.array([[True, True, False], [True, True, False]]))
 
 
 @exercise(
@@ -124,6 +126,7 @@ def _temperature_cases(rng):
     yield "temperature 2", (scores, 2.0)
     yield "nearly cold", (10 * scores, 0.01)
     yield "rows, hot", (rng.normal(size=(2, 4)), 50.0)
+    yield "rows of 1000 and of -1000", (np.array([[1000.0, 999.0], [-1000.0, -999.0]]), 1.0)
 
 
 @exercise(

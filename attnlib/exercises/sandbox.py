@@ -3,6 +3,9 @@
 The call stays in the thread that asked for it: no subprocess, no signal, no pickling, so this works in a kernel, on
 Windows, and with functions defined in a cell. A second thread, the watchdog, raises `TimeUp` in the first when the
 time is over. Only plain values leave this module: what the learner's function returned is copied inside the guard.
+
+Three things end the kernel all the same, as they would outside of a check: `os._exit`, a crash of compiled code, and
+memory that runs out. Nothing is lost then but the kernel's variables: the notebook stays as it is.
 """
 
 import contextlib
@@ -16,17 +19,13 @@ import types
 
 import numpy as np
 
+from attnlib.exercises import state
+
 KEPT_CHARACTERS = 10_000  # of what the code prints
 LARGEST = 100_000  # numbers or items in a result; the answers have a few dozen
 
 # Taken now: a learner may replace the functions of numpy, and we go on with these.
-_NDARRAY, _GENERIC, _ERRSTATE, _PRINTOPTIONS = np.ndarray, np.generic, np.errstate, np.printoptions
-_NUMPY = {
-    (module, name): value
-    for module in (np, np.linalg, np.random)
-    for name, value in vars(module).items()
-    if callable(value) and not name.startswith("_")
-}
+_NDARRAY, _GENERIC = np.ndarray, np.generic
 
 
 class Finding(Exception):
@@ -52,60 +51,22 @@ def run(call, blame, seconds):
     """Call `call()` for at most `seconds` and return its Outcome.
 
     Blame: the learner's function, whose file tells which line of a traceback is theirs.
-    Raises nothing, whatever the code does. Standard output, numpy and the recursion limit are put back, and figures
-    that the code opened are closed.
+    Raises nothing, whatever the code does. Standard output, numpy's functions and settings, the random generators, the
+    recursion limit, warnings' filters and the working directory are put back, and figures that the code opened closed.
     """
-    kept, limit, guard = _Kept(), sys.getrecursionlimit(), _Guard(lambda: _describe(call, blame), seconds, sys.stdout)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_no_kernel_exit())
-        stack.enter_context(_no_figures_left())
-        stack.enter_context(contextlib.redirect_stdout(kept))
-        stack.enter_context(contextlib.redirect_stderr(kept))
-        stack.enter_context(_ERRSTATE(all="ignore"))
-        stack.enter_context(_PRINTOPTIONS())
+    kept, guard, threads = _Kept(), _Guard(lambda: _describe(call, blame), seconds, sys.stdout), state.threads()
+    with state.put_back(), contextlib.redirect_stdout(kept), contextlib.redirect_stderr(kept):
         outcome, caught = guard.run()
         # The frames that an exception holds may hold generators, whose last words run now: under a guard again.
         _Guard(caught.clear, 1, sys.stdout).run()
-    sys.setrecursionlimit(limit)
-    replaced = replaced_numpy()
+    replaced = state.put_functions_back()
     if replaced:
-        for (module, name), value in _NUMPY.items():
-            setattr(module, name, value)
         outcome = Outcome(problem=f"Your code replaced {replaced}. It is put back now; restart the kernel to be sure.")
+    elif outcome.problem is None and state.left_running(blame, threads):
+        text = "Your code started a thread that is still running. Restart the kernel to end it."
+        outcome = Outcome(problem=text, timed_out=True)
     outcome.printed = kept.text()
     return outcome
-
-
-@contextlib.contextmanager
-def _no_kernel_exit():
-    """In a kernel `exit()` raises nothing and ends the kernel a moment later: make it raise SystemExit instead."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell is None:
-        yield
-        return
-    shell.ask_exit = sys.exit
-    try:
-        yield
-    finally:
-        del shell.ask_exit
-
-
-@contextlib.contextmanager
-def _no_figures_left():
-    before = sys.modules["matplotlib.pyplot"].get_fignums() if "matplotlib.pyplot" in sys.modules else []
-    yield
-    if "matplotlib.pyplot" in sys.modules:
-        pyplot = sys.modules["matplotlib.pyplot"]
-        for number in set(pyplot.get_fignums()).difference(before):
-            pyplot.close(number)
-
-
-def replaced_numpy():
-    """The name of a numpy function that is no longer numpy's own, or None."""
-    for (module, name), value in _NUMPY.items():
-        if vars(module).get(name) is not value:
-            return f"{module.__name__}.{name}".replace("numpy", "np", 1)
-    return None
 
 
 class _Kept(io.TextIOBase):
@@ -279,7 +240,7 @@ def plain(value, depth=0):
 def _strange(value):
     if isinstance(value, types.GeneratorType):
         return Strange("a generator (it uses yield where return is wanted)")
-    if isinstance(value, types.CoroutineType):
+    if isinstance(value, (types.CoroutineType, types.AsyncGeneratorType)):
         return Strange("a coroutine (it is defined with async def; def is wanted)")
     if isinstance(value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)):
         return Strange(f"the function {getattr(value, '__name__', '')}")
