@@ -54,6 +54,7 @@ weekly: python  ## the tests that take too long for every change: odd places to 
 
 slow: $(READY)
 	$(VENV) -m pytest tests/weekly
+	ATTNLIB_EXAMPLES=60 $(VENV) -m pytest tests/test_properties.py
 
 lab: $(READY)  ## open the chapters in JupyterLab
 	$(VENV) -m jupyter lab --notebook-dir=. --LabApp.app_settings_dir=tools/lab --LabApp.default_url=/lab/tree/book/index.md
