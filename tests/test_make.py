@@ -85,7 +85,7 @@ def test_make_test_fails_with_any_of_its_steps(checkout, step):
 def test_make_weekly_runs_the_long_tests_alone(checkout):
     done, log = make(checkout, "weekly")
     assert done.returncode == 0, done.stderr
-    assert [line.split("|")[-1] for line in log] == ["-m pytest tests/weekly"]
+    assert [line.split("|")[-1] for line in log] == ["-m pytest tests/weekly", "-m pytest tests/test_properties.py"]
 
 
 def test_make_gives_a_home_to_those_who_have_none(checkout):
