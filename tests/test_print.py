@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT
 
 FIRST = sorted((ROOT / "book").glob("*.ipynb"))[0].stem
+FOLDS = ".bd-article .cell_output details:not(.attn-figure details)"  # a figure keeps its own
 ANSWERS = "Answers, hints and solutions"
 
 
@@ -64,7 +65,7 @@ def test_printing_says_plainly_that_chromium_is_missing(tmp_path):
 def test_folds_move_to_the_end_of_what_is_printed_and_back(browser, site):
     page = browser.new_page(color_scheme="dark")
     page.goto(f"{site}{FIRST}.html")
-    folds = page.locator(".bd-article .cell_output details").count()
+    folds = page.locator(FOLDS).count()
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
@@ -81,6 +82,6 @@ def test_folds_move_to_the_end_of_what_is_printed_and_back(browser, site):
     page.emulate_media(media="screen")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator(".answers").count() == 0
-    assert page.locator(".bd-article .cell_output details").count() == folds
+    assert page.locator(FOLDS).count() == folds
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     page.close()

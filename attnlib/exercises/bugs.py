@@ -21,7 +21,7 @@ def _pool_cases(rng):
     yield "two sentences", (rng.normal(size=(2, 5, 4)), rng.normal(size=(4, 3)), rng.normal(size=(3, 1)))
     yield "four sentences of one word", (rng.normal(size=(4, 1, 3)), rng.normal(size=(3, 3)), rng.normal(size=(3, 1)))
     values = rng.uniform(0.2, 0.5, size=(2, 4, 1)) * [[[1]], [[-1]]]
-    yield "large scores in one sentence, very low ones in the other", (values, np.eye(1), np.array([[900.0]]))
+    yield "large scores in one sentence, very low ones in the other", (values, np.eye(1), np.array([[5000.0]]))
 
 
 @exercise(
@@ -174,6 +174,8 @@ def _masked_cases(rng):
     yield "sentences of 6, 2 and 4 words", (rng.normal(size=(3, 2, 6)), mask)
     yield "scores of 1000 at padding", (rng.normal(size=(3, 2, 6)) + 1000.0 * ~mask[:, None, :], mask)
     yield "very low scores", (rng.normal(size=(3, 2, 6)) - 800.0, mask)
+    scores = rng.normal(size=(2, 2, 3)) + [[[900.0]], [[-900.0]]]
+    yield "high scores in one sentence, very low ones in the other", (scores, np.ones((2, 3), bool))
 
 
 @exercise(

@@ -120,5 +120,5 @@ def _file(name):
     path = resources.files("attnlib.interactive") / name
     if not path.is_file():
         return ""
-    lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     return "".join(f"{line}\n" for line in lines if line and not line.startswith(("// ", "/* ")))
