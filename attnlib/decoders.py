@@ -1,6 +1,7 @@
 """One step of a decoder, and all of them at once when the target is known."""
 
 from attnlib.backend import keras, scan, tf
+from attnlib.fast_gru import gru
 from attnlib.layers import AdditiveAttention, LocalAttention
 
 ops = keras.ops
@@ -149,7 +150,7 @@ class LuongDecoder(keras.layers.Layer):
         all steps is one product.
         """
         if not self.input_feeding:
-            _, states = scan(lambda h, word: (self.cell(word, [h])[0],) * 2, state["h"], words)
+            states = tf.transpose(gru(tf.transpose(words, (1, 0, 2)), state["h"], self.cell), (1, 0, 2))
             features, weights = self.look(states, memory, state["t"])
             return features, weights if return_weights else None
 
