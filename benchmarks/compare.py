@@ -107,5 +107,5 @@ def better(theirs):
 def ratio(ours, theirs):
     """{"ratio", "low", "high"}: the median of the ratios round by round, and their quartiles."""
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-    low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else 3 * ratios
+    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else 3 * ratios
     return {"ratio": round(middle, 4), "low": round(low, 4), "high": round(high, 4)}

@@ -32,14 +32,14 @@ def cells(row):
     peer = row["peer"] + (f", {row['threads']} threads" if row.get("threads", 0) > 1 else "")
     return (
         f"({row['case']}) {row['name']}",
-        f"{row['ratio']:.2f}",
+        f"{row['ratio']:.2f}" if row["ratio"] >= 0.01 else f"{row['ratio']:.1g}",
         f"{row['low']:.2f} to {row['high']:.2f}",
         "" if most is None else f"≤ {most:g}" + ("" if row["ratio"] <= most else ", missed"),
         amount(row),
         peer,
         amount(row, "peer_"),
         f"{row['times_the_limit']:.1f}" if "times_the_limit" in row else "",
-        "yes" if row["equal"] else "no",
+        "" if row["case"] in "fg" else "yes" if row["equal"] else "no",  # there is nothing to compare in those
     )
 
 
