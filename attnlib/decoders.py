@@ -1,5 +1,6 @@
 """One step of a decoder, and all of them at once when the target is known."""
 
+from attnlib import fast_bahdanau
 from attnlib.backend import keras, scan, tf
 from attnlib.fast_gru import gru
 from attnlib.layers import AdditiveAttention, LocalAttention
@@ -72,6 +73,8 @@ class BahdanauDecoder(keras.layers.Layer):
             return state, (features, weights) if return_weights else (features,)
 
         return_weights = return_weights and self.attention is not None
+        if self.attention is not None and not return_weights and words.dtype == tf.float32:
+            return fast_bahdanau.run(self, state, words, memory), None
         _, outputs = scan(step, state, words)
         return outputs if return_weights else (outputs[0], None)
 
