@@ -54,6 +54,9 @@ def about(report):
         f"Its matrix product reaches {machine['products_per_second'] / 1e9:.0f} billion operations a second, "
         f"its memory {machine['bytes_per_second'] / 1e9:.0f} GB a second.",
     ]
+    missing = sorted(set("abcdefg") - {row["case"] for row in report["cases"]})
+    if missing:
+        lines.append(f"Not measured in this run: {', '.join(missing)}.")
     if report["busy"]:
         lines.append("The machine was busy: these times say little.")
     return lines
