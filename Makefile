@@ -16,7 +16,6 @@ EXPERIMENTS := $(sort $(wildcard experiments/[a-z]*.py))
 # Its stored outputs come from UCI's reviews, which have to be at hand for comparing.
 REVIEWS := book/04_sentiment.ipynb
 NBVAL := $(VENV) -m pytest -v --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with tests/nbval.cfg
-BENCHMARKS := $(sort $(wildcard benchmarks/[a-z]*.py))
 
 # Notebooks run in book/: the folder's whole name.
 ifdef ATTNLIB_DATA
@@ -65,9 +64,8 @@ refresh: $(READY)  ## run every chapter again and store its outputs
 experiments: $(READY)  ## run the long experiments whose results the chapters plot (hours)
 	@set -e; for script in $(EXPERIMENTS); do echo "== $$script"; $(VENV) $$script; done
 
-bench: $(READY)  ## measure speed and memory
-	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(VENV) $$script; done
-	@$(if $(BENCHMARKS),,echo "There are no benchmarks yet.")
+bench: $(READY)  ## measure speed and memory against peers (10 minutes; PyTorch: pip install -r requirements-bench.txt)
+	$(VENV) benchmarks/bench.py
 
 pins: $(READY)  ## choose the newest versions again and write them to requirements.txt
 	$(VENV) -m pip install --quiet uv
@@ -77,7 +75,7 @@ pins: $(READY)  ## choose the newest versions again and write them to requiremen
 
 clean:  ## remove what was built (.venv stays: remove it by hand)
 	rm -rf book/_build .pytest_cache .ruff_cache .hypothesis
-	find attnlib experiments tests tools book -name __pycache__ -type d -prune -exec rm -rf {} +
+	find attnlib benchmarks experiments tests tools book -name __pycache__ -type d -prune -exec rm -rf {} +
 
 python:
 	@test -x $(VENV) -o -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and none is on the path." >&2; exit 1; }

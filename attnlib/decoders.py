@@ -1,6 +1,8 @@
 """One step of a decoder, and all of them at once when the target is known."""
 
+from attnlib import fast_bahdanau
 from attnlib.backend import keras, scan, tf
+from attnlib.fast_gru import gru
 from attnlib.layers import AdditiveAttention, LocalAttention
 
 ops = keras.ops
@@ -71,6 +73,8 @@ class BahdanauDecoder(keras.layers.Layer):
             return state, (features, weights) if return_weights else (features,)
 
         return_weights = return_weights and self.attention is not None
+        if self.attention is not None and not return_weights and words.dtype == tf.float32:
+            return fast_bahdanau.run(self, state, words, memory), None
         _, outputs = scan(step, state, words)
         return outputs if return_weights else (outputs[0], None)
 
@@ -149,7 +153,7 @@ class LuongDecoder(keras.layers.Layer):
         all steps is one product.
         """
         if not self.input_feeding:
-            _, states = scan(lambda h, word: (self.cell(word, [h])[0],) * 2, state["h"], words)
+            states = tf.transpose(gru(tf.transpose(words, (1, 0, 2)), state["h"], self.cell), (1, 0, 2))
             features, weights = self.look(states, memory, state["t"])
             return features, weights if return_weights else None
 

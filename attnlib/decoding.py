@@ -1,25 +1,28 @@
-"""Greedy decoding and beam search, compiled: one loop over the steps, which ends when every sentence has."""
+"""Greedy decoding and beam search, compiled: loops over the steps, which end when every sentence has."""
 
+import numpy as np
+
+from attnlib import fast_greedy
 from attnlib.backend import tf
 from attnlib.vocabulary import Vocabulary
 
 NEVER = -1e9  # log-probability of what must not happen
+NUMBERS, LIMITS = tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)
 
 
 def compiled(model):
     """decode(source numbers, beam_width, limits) -> (tokens (batch, length), weights (batch, length, source_len) or
     None), in NumPy. limits: (batch,), how many tokens each sentence may have; it ends there or at <end>, and what
     follows is <end>. Traced once a beam width, whatever the lengths."""
-    signature = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)]
-    graphs = {}
+    searches = {}
 
     def decode(source, beam_width, limits):
-        if beam_width not in graphs:
-            search = (lambda s, n: greedy(model, s, n)) if beam_width == 1 else (
-                lambda s, n: beam(model, s, n, beam_width))  # fmt: skip
-            graphs[beam_width] = tf.function(search, input_signature=signature, autograph=False)
-        tokens, weights = graphs[beam_width](source, limits)
-        return tokens.numpy(), None if model.attention == "none" else weights.numpy()
+        if beam_width not in searches:
+            searches[beam_width] = fast_greedy.Greedy(model) if beam_width == 1 else tf.function(
+                lambda s, n: beam(model, s, n, beam_width), input_signature=[NUMBERS, LIMITS], autograph=False
+            )  # fmt: skip
+        tokens, weights = map(np.asarray, searches[beam_width](source, limits))
+        return tokens, None if model.attention == "none" else weights
 
     return decode
 
@@ -37,33 +40,51 @@ def _next(model, state, word, memory):
     return state, tf.where(writable, log_probability, NEVER), tf.cast(weights, tf.float32)
 
 
-def greedy(model, source, limits):
-    """The likeliest word at every step. Returns tokens (batch, length) and weights (batch, length, source_len)."""
+def greedy(model, source, limits, most=None):
+    """The likeliest word at every step. Returns tokens (batch, length) and weights (batch, length, source_len).
+
+    most: the length of what is returned, where it has to be known beforehand; steps not needed are <end>, and weigh 0.
+    """
     state, memory = model.encode(source)
-    batch = tf.shape(source)[0]
-    word = tf.fill((batch,), Vocabulary.start)
-    words = tf.TensorArray(tf.int32, 0, dynamic_size=True, element_shape=(None,))
-    looked = tf.TensorArray(tf.float32, 0, dynamic_size=True, element_shape=(None, None))
+    word = tf.fill(tf.shape(source)[:1], Vocabulary.start)
+    words, looked, *_ = steps(model, 0, 0, word, limits, state, memory, most)
+    return words, looked
+
+
+def steps(model, t, enough, word, limits, state, memory, most=None):
+    """Steps of greedy decoding from step `t` on, until at most `enough` of the sentences have not ended.
+
+    word: (batch,), the words before. limits: (batch,). most: as for `greedy`.
+    Returns words (batch, steps), weights (batch, steps, source_len), which have ended (batch,), and the last state.
+    """
+    begun, room = t, {"size": most or 0, "dynamic_size": most is None}
+    words = tf.TensorArray(tf.int32, **room, element_shape=word.shape)
+    looked = tf.TensorArray(tf.float32, **room, element_shape=(word.shape[0], None))
 
     def body(t, word, state, ended, words, looked):
         state, log_probability, weights = _next(model, state, word, memory)
         word = tf.argmax(log_probability, -1, tf.int32)
         word = tf.where(ended, Vocabulary.end, word)
         ended |= (word == Vocabulary.end) | (t + 1 >= limits)
-        return t + 1, word, state, ended, words.write(t, word), looked.write(t, weights)
+        return t + 1, word, state, ended, words.write(t - begun, word), looked.write(t - begun, weights)
 
-    *_, words, looked = tf.while_loop(
-        lambda t, word, state, ended, *_: ~tf.reduce_all(ended),
+    t, _, state, ended, words, looked = tf.while_loop(
+        lambda t, word, state, ended, *_: tf.reduce_sum(tf.cast(~ended, tf.int32)) > enough,
         body,
-        (0, word, state, tf.zeros((batch,), tf.bool), words, looked),
+        (t, word, state, tf.zeros_like(word, tf.bool), words, looked),
+        maximum_iterations=most,
     )
-    return tf.transpose(words.stack()), tf.transpose(looked.stack(), (1, 0, 2))
+    words = tf.transpose(words.stack())
+    if most is not None:
+        words = tf.where(tf.range(most) < t, words, Vocabulary.end)
+    return words, tf.transpose(looked.stack(), (1, 0, 2)), ended, state
 
 
 def beam(model, source, limits, width):
     """Beam search: at every step the `width` likeliest beginnings are kept, by their total log-probability.
 
-    A beginning that has ended stays as it is. Returns the likeliest at the end, as `greedy` does.
+    A beginning that has ended stays as it is. Returns tokens (batch, length) and weights (batch, length, source_len) of
+    the likeliest at the end.
     """
     state, memory = model.encode(source)
     batch, source_len, vocabulary = tf.shape(source)[0], tf.shape(source)[1], len(model.target_vocabulary)
@@ -99,8 +120,13 @@ def beam(model, source, limits, width):
         body,
         (0, word, state, tf.zeros((batch * width,), tf.bool), total, words, looked),
         shape_invariants=(
-            tf.TensorShape(()), word.shape, tf.nest.map_structure(lambda x: x.shape, state), tf.TensorShape((None,)),
-            tf.TensorShape((None, None)), tf.TensorShape((None, None)), tf.TensorShape((None, None, None)),
+            tf.TensorShape(()),
+            word.shape,
+            tf.nest.map_structure(lambda x: x.shape, state),
+            tf.TensorShape((None,)),
+            tf.TensorShape((None, None)),
+            tf.TensorShape((None, None)),
+            tf.TensorShape((None, None, None)),
         ),  # fmt: skip
     )
     best = tf.range(batch) * width  # top_k sorts: the first beam is the likeliest

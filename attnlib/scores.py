@@ -39,7 +39,10 @@ def dot_scores(query, keys):
 
     query: (batch, target_len, dim). keys: (batch, source_len, dim). Returns (batch, target_len, source_len).
     """
-    return ops.einsum("btd,bsd->bts" if len(keys.shape) == 3 else "btd,btsd->bts", wide(query), wide(keys))
+    query, keys = wide(query), wide(keys)
+    if len(keys.shape) == 3 and query.dtype == keys.dtype:
+        return tf.matmul(query, keys, transpose_b=True)  # what the einsum would do, without its planning
+    return ops.einsum("btd,bsd->bts" if len(keys.shape) == 3 else "btd,btsd->bts", query, keys)
 
 
 def general_scores(query, keys, w):
@@ -90,7 +93,7 @@ def softmax(scores, mask=None):
     if mask is None:
         return tf.nn.softmax(scores)
     weights = tf.nn.softmax(tf.where(mask, scores, scores.dtype.min))
-    return tf.where(mask, weights, tf.zeros_like(weights))
+    return weights * tf.cast(mask, weights.dtype)  # a row with nothing
 
 
 def attend(scores, values, mask=None):

@@ -9,6 +9,7 @@ from attnlib.attention import whole_number
 from attnlib.backend import keras, tf
 from attnlib.batches import Batches, check_pairs
 from attnlib.decoders import BahdanauDecoder, LuongDecoder
+from attnlib.fast_gru import FastGRU
 from attnlib.layers import LocalAttention, LuongAttention
 from attnlib.progress import EpochProgress, Progress
 from attnlib.vocabulary import Vocabulary
@@ -86,7 +87,7 @@ class Seq2Seq(keras.Model):
         self.source_embedding = keras.layers.Embedding(len(self.source_vocabulary), embedding_dim)
         self.target_embedding = keras.layers.Embedding(len(self.target_vocabulary), embedding_dim)
         width = units // 2 if bidirectional else units
-        encoder = keras.layers.GRU(width, return_sequences=True, return_state=True)
+        encoder = FastGRU(width, return_sequences=True, return_state=True, name="gru")
         self.encoder = keras.layers.Bidirectional(encoder) if bidirectional else encoder
         self.decoder = self._decoder()
         self.readout = keras.layers.Dense(len(self.target_vocabulary))

@@ -1,20 +1,16 @@
-"""What local attention costs as the source grows: time and memory, beside itself and beside full scoring with a mask.
-
-    python benchmarks/local_attention.py            prints ratios, medians of 31 rounds
-    python benchmarks/local_attention.py --quick    a few rounds of small sizes, to see that it runs
+"""Local attention as the source grows, beside itself and beside full scoring with a mask.
 
 16 sentences, 32 queries, width 128, D = 10, general score, predicted centers. A step is forward and backward, with
-gradients to query, W_a, W_p and v_p (so to the centers). Sizes take turns in each round. Extra memory is the peak of
-one step above what is held before it (inputs and all), in a process of its own; Linux alone can tell.
+gradients to query, W_a, W_p and v_p (so to the centers).
+
+    python benchmarks/local_attention.py local 16384    prints the peak memory of one step above what is held before
+                                                        it (inputs and all), in MB; Linux alone can tell
 """
 
-import argparse
-import statistics
-import subprocess
 import sys
-import time
 
 BATCH, QUERIES, WIDTH, HALF_WIDTH = 16, 32, 128, 10
+LENGTHS, QUICK = (256, 16384), (64, 256)
 
 
 def step_of(kind):
@@ -53,14 +49,12 @@ def step_of(kind):
     return step, inputs
 
 
-def extra_memory_mb(kind, source_len):
-    """Peak of one step above what is held before it, measured in a new process; None where that cannot be told."""
-    if sys.platform != "linux":
-        return None
-    done = subprocess.run(
-        [sys.executable, __file__, "--memory", kind, str(source_len)], capture_output=True, text=True, check=True
-    )
-    return float(done.stdout)
+def arms(folder, threads, quick):
+    short, long = QUICK if quick else LENGTHS
+    (local, inputs), (full, _) = step_of("local"), step_of("full")
+    at_short, at_long = inputs(BATCH, short), inputs(BATCH, long)
+    run = lambda step, given: lambda: [gradient.numpy() for gradient in step(*given)]  # noqa: E731
+    return {"short": run(local, at_short), "long": run(local, at_long), "full": run(full, at_long)}
 
 
 def measure_memory(kind, source_len):
@@ -75,56 +69,8 @@ def measure_memory(kind, source_len):
         clear.write("5")  # the peak starts again from here
     before = held("VmRSS")
     step(*step_inputs)
-    print(held("VmHWM") - before)
-
-
-def times(cases, rounds):
-    """Seconds of each case in each round, the cases taking turns; cases: {name: (step, inputs)}."""
-    found = {name: [] for name in cases}
-    for step, inputs in cases.values():
-        step(*inputs)
-    for _ in range(rounds):
-        for name, (step, inputs) in cases.items():
-            started = time.perf_counter()
-            [gradient.numpy() for gradient in step(*inputs)]
-            found[name].append(time.perf_counter() - started)
-    return found
-
-
-def ratio(one, other):
-    """Median of the ratios round by round, and their quartiles."""
-    low, middle, high = statistics.quantiles([a / b for a, b in zip(one, other, strict=True)], n=4)
-    return f"{middle:6.2f}   ({low:.2f} to {high:.2f})"
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.memory:
-        return measure_memory(options.memory[0], int(options.memory[1]))
-    short, long, rounds = (64, 256, 5) if options.quick else (256, 16384, 31)
-    steps = {kind: step_of(kind) for kind in ("local", "full")}
-    cases = {
-        (kind, source_len): (step, inputs(BATCH, source_len))
-        for kind, (step, inputs) in steps.items()
-        for source_len in (short, long)
-    }
-    query, values = cases["local", long][1]
-    for one, other in zip(steps["local"][0](query, values), steps["full"][0](query, values), strict=True):
-        assert abs(one - other).numpy().max() < 1e-3 * abs(other).numpy().max() + 1e-4, "the two should be equal"
-    found = times(cases, rounds)
-    for (kind, source_len), seconds in found.items():
-        print(f"{kind:5} {source_len:6} words: {1000 * statistics.median(seconds):8.1f} ms")
-    print(f"time, local, {long} against {short} words:  {ratio(found['local', long], found['local', short])}")
-    print(f"time, full against local at {long} words: {ratio(found['full', long], found['local', long])}")
-    memory = {case: extra_memory_mb(*case) for case in cases}
-    if None not in memory.values():
-        for (kind, source_len), extra in memory.items():
-            print(f"{kind:5} {source_len:6} words: {extra:8.1f} MB above what is held before")
-        print(f"memory, local, {long} against {short} words: {memory['local', long] / memory['local', short]:6.2f}")
+    return held("VmHWM") - before
 
 
 if __name__ == "__main__":
-    main()
+    print(measure_memory(sys.argv[1], int(sys.argv[2])))

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "book" / "_build" / "html"
 STAMP = HTML.parent / ".built"
-SOURCES = ("_config.yml", "_toc.yml", "book", "attnlib", "requirements.txt", "tools/build_book.py")
+SOURCES = ("_config.yml", "_toc.yml", "book", "attnlib", "benchmarks", "requirements.txt", "tools/build_book.py")
 
 
 def sources():

@@ -1,0 +1,100 @@
+"""The faster ways through greedy decoding give what the plain one gives."""
+
+import numpy as np
+import pytest
+import toy_task
+from numpy.testing import assert_allclose, assert_array_equal
+
+from attnlib import decoding
+from attnlib.backend import tf
+from attnlib.fast_greedy import Greedy
+from attnlib.seq2seq import ATTENTIONS
+
+SOURCES = toy_task.pairs(40, seed=5, shortest=1, longest=9)
+
+
+def greedy_of(attention, **options):
+    """A search, and what it is asked: sentences as numbers and limits, some of which are reached before <end>."""
+    if attention == "location":
+        options["max_source_len"] = 9
+    model = toy_task.model(seed=3, scale=1.2, attention=attention, **options)
+    source = model.source_vocabulary.encode([source for source, _ in SOURCES])
+    return Greedy(model), source, np.arange(len(source), dtype=np.int32) % 7 + 6
+
+
+def assert_same(got, expected, lengths):
+    """Tokens up to the length of the longer are equal, beyond the shorter <end>; weights of what was written too."""
+    tokens, weights = (np.asarray(x) for x in got)
+    plain_tokens, plain_weights = (np.asarray(x) for x in expected)
+    steps = plain_tokens.shape[1]
+    assert_array_equal(tokens[:, :steps], plain_tokens)
+    assert (tokens[:, steps:] == 2).all()
+    for row, length in enumerate(lengths):
+        assert_allclose(weights[row, :length], plain_weights[row, :length], atol=1e-6)
+
+
+def written(tokens, limits):
+    """How many steps count in each row: as many as words, and one for <end>, within the limit."""
+    return np.minimum((tokens != 2).sum(1) + 1, limits)
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_halving_equals_greedy(attention):
+    search, source, limits = greedy_of(attention)
+    expected = [x.numpy() for x in decoding.greedy(search.model, source, limits)]
+    lengths = written(expected[0], limits)
+    assert len(set(lengths)) > 3
+    assert_same(search(source, limits), expected, lengths)
+    assert search.steps is not None  # that way was taken
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_compiled_for_one_sentence_equals_greedy(attention):
+    search, source, limits = greedy_of(attention, bidirectional=False)
+    search.USUAL = 0
+    for row in range(6):
+        length = (source[row] != 0).sum()
+        one = source[row : row + 1, :length], limits[row : row + 1]
+        expected = [x.numpy() for x in decoding.greedy(search.model, *one)]
+        assert_same(search(*one), expected, written(expected[0], one[1]))
+    assert list(search.compiled) == [9 if attention == "location" else 16]
+
+
+def test_length_is_compiled_when_it_has_come_often(monkeypatch):
+    search, source, limits = greedy_of("additive")
+    monkeypatch.setattr(Greedy, "USUAL", 3)
+    made = []
+    for _ in range(5):
+        search(source[:1], limits[:1])
+        made.append(len(search.compiled))
+    assert made == [0, 0, 0, 1, 1]
+    long = np.resize(source[:1, :1], (1, 17))
+    search(long, limits[:1])
+    assert list(search.compiled) == [16]
+    for _ in range(3):
+        search(long, limits[:1])
+    assert list(search.compiled) == [16, 32]
+
+
+def test_limit_beyond_what_is_compiled_is_kept():
+    search, source, _ = greedy_of("additive")
+    search.USUAL = 0
+    model = search.model
+    model.readout.set_weights([model.readout.get_weights()[0] * 0, np.eye(len(model.target_vocabulary))[3]])
+    tokens, _ = search(source[:1], np.array([50]))  # 2 * 16 + 10 = 42 would be too few
+    assert tokens.shape == (1, 50) and (tokens == 3).all()
+
+
+def test_without_xla_sentences_are_decoded_all_the_same(monkeypatch):
+    search, source, limits = greedy_of("additive")
+    search.USUAL = 0
+    expected = [x.numpy() for x in decoding.greedy(search.model, source[:1], limits[:1])]
+
+    def refuse(*_):
+        raise tf.errors.UnimplementedError(None, None, "no XLA here")
+
+    search.compiled[16] = refuse
+    for _ in range(2):
+        assert_same(search(source[:1], limits[:1]), expected, written(expected[0], limits[:1]))
+        search.compiled.clear()
+    assert not search.compiled  # it was not tried again
