@@ -30,7 +30,7 @@ def assert_same(got, expected, lengths):
     assert_array_equal(tokens[:, :steps], plain_tokens)
     assert (tokens[:, steps:] == 2).all()
     for row, length in enumerate(lengths):
-        assert_allclose(weights[row, :length], plain_weights[row, :length], atol=1e-6)
+        assert_allclose(weights[row, :length], plain_weights[row, :length], atol=1e-5)  # float32 over many steps
 
 
 def written(tokens, limits):
