@@ -29,6 +29,7 @@ def lab(tmp_path_factory):
     for name in ("book", "tools"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=unwanted)
     nbformat.write(small_map(), tmp_path / "book" / "map.ipynb")
+    nbformat.write(small_figure(), tmp_path / "book" / "figure.ipynb")
     settings = tmp_path / "settings" / "@jupyterlab" / "notebook-extension"
     settings.mkdir(parents=True)
     # All cells are drawn, not only those on the screen.
@@ -61,6 +62,16 @@ def lab(tmp_path_factory):
         server.terminate()
         server.wait(timeout=30)
         log.close()
+
+
+def small_figure():
+    """As `small_map`, of a figure that answers."""
+    cell = nbformat.v4.new_code_cell("from attnlib import interactive\ninteractive.weights(['a', 'b'], [0, 2])")
+    data = {"text/html": str(interactive.weights(["a", "b"], [0, 2])), "text/plain": "Figure"}
+    cell.outputs = [nbformat.v4.new_output("execute_result", data, execution_count=1)]
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    return notebook
 
 
 MAP = """\
@@ -180,15 +191,9 @@ def test_exercise_is_solved_in_jupyterlab(browser, lab):
     page.close()
 
 
-def test_interactive_figure_is_still_in_jupyterlab_until_its_cell_is_run(browser, lab, tmp_path):
-    cells = [nbformat.v4.new_code_cell("from attnlib import interactive\ninteractive.weights(['a', 'b'], [0, 2])")]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    data = {"text/html": str(interactive.weights(["a", "b"], [0, 2])), "text/plain": "Figure"}
-    cells[0].outputs = [nbformat.v4.new_output("execute_result", data, execution_count=1)]
-    nbformat.write(notebook, tmp_path / "figure.ipynb")
+def test_interactive_figure_is_still_in_jupyterlab_until_its_cell_is_run(browser, lab):
     page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.goto(f"{lab}lab/tree/figure.ipynb?token={TOKEN}")
+    page.goto(f"{lab}lab/workspaces/figure/tree/book/figure.ipynb?token={TOKEN}")
     output = page.locator(".jp-NotebookPanel .jp-OutputArea-output")
 
     # a notebook that somebody else wrote is not trusted: no script of it runs, and no style of it holds
