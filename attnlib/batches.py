@@ -52,7 +52,10 @@ class Batches(keras.utils.PyDataset):
 
         numbers = tf.TensorSpec((None, None), tf.int32)
         data = tf.data.Dataset.from_generator(epoch, output_signature=((numbers, numbers), numbers))
-        return data.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(2)
+        data = data.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(2)
+        options = tf.data.Options()
+        options.autotune.enabled = False  # its thread sleeps 10, 20, 40 … ms, and `fit` would wait for it to wake
+        return data.with_options(options)
 
 
 def check_pairs(pairs):
