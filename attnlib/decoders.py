@@ -62,9 +62,10 @@ class BahdanauDecoder(keras.layers.Layer):
         state, _ = self.cell(ops.concatenate([word, context], -1), [state])
         return state, ops.concatenate([state, context, word], -1), weights
 
-    def run(self, state, words, memory, return_weights=False):
+    def run(self, state, words, memory, return_weights=False, compiled=False):
         """All steps, the target being known: words (batch, target_len, word_dim).
 
+        compiled: whether by XLA, where it can.
         Returns features (batch, target_len, …) and weights (batch, target_len, source_len) or None.
         """
 
@@ -74,7 +75,7 @@ class BahdanauDecoder(keras.layers.Layer):
 
         return_weights = return_weights and self.attention is not None
         if self.attention is not None and not return_weights and words.dtype == tf.float32:
-            return fast_bahdanau.run(self, state, words, memory), None
+            return fast_bahdanau.run(self, state, words, memory, compiled), None
         _, outputs = scan(step, state, words)
         return outputs if return_weights else (outputs[0], None)
 
@@ -146,7 +147,7 @@ class LuongDecoder(keras.layers.Layer):
         following = {"h": h, "t": state["t"] + 1, "fed": features}
         return {name: following[name] for name in state}, features, weights
 
-    def run(self, state, words, memory, return_weights=False):
+    def run(self, state, words, memory, return_weights=False, compiled=False):
         """All steps, with arguments and returns as for `BahdanauDecoder`.
 
         Without input feeding no step needs the attention of the one before: the GRU runs through, and the attention of

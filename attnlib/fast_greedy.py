@@ -1,9 +1,12 @@
 """Faster ways through ``decoding.greedy``, which give what it gives."""
 
+import threading
+
 import numpy as np
 
 from attnlib import decoding
 from attnlib.backend import tf
+from attnlib.compiling import available
 from attnlib.vocabulary import Vocabulary
 
 
@@ -11,16 +14,16 @@ class Greedy:
     """(source numbers, limits) -> tokens (batch, length) and weights (batch, length, source_len), in NumPy.
 
     A batch runs until half of its sentences have ended, and goes on with the other half alone: the longest does not
-    make the others wait. Sentences that come one by one run in XLA's compiled form once their length is a usual one;
-    compiling takes a second or two, so it has to pay.
+    make the others wait. What has come often, of one shape, runs in XLA's compiled form from then on; compiling takes
+    a second or two, so it has to pay. May be called from several threads.
     """
 
     FEW = 8  # so few go on together to the end
-    USUAL = 8  # so often a length comes before it is compiled
-    ROUND = 16  # lengths are padded to multiples of it, so that few are compiled
+    USUAL = 8, 32  # so often a shape comes before it is compiled, if of one sentence, and if of several
+    ROUND = 12  # lengths are padded to multiples of it, numbers of sentences to powers of 2, so that few are compiled
 
     def __init__(self, model):
-        self.model, self.compiled, self.seen = model, {}, {}
+        self.model, self.compiled, self.seen, self.lock = model, {}, {}, threading.Lock()
         self.plain = tf.function(
             lambda source, limits: decoding.greedy(model, source, limits),
             input_signature=[decoding.NUMBERS, decoding.LIMITS],
@@ -31,42 +34,48 @@ class Greedy:
 
     def __call__(self, source, limits):
         source, limits = np.asarray(source, np.int32), np.asarray(limits, np.int32)
+        shape, most = self.padded(source.shape)
+        if limits.max() <= most:
+            with self.lock:
+                compiled = self.often(shape, most)
+            if compiled is not None:
+                return self.run(compiled, shape, source, limits)
         if len(source) > self.FEW:
             return self.halving(source, limits)
-        if len(source) == 1:
-            known = self.compiled_for(source, limits)
-            if known is not None:
-                return known
         return [x.numpy() for x in self.plain(source, limits)]
 
-    def compiled_for(self, source, limits):
-        """What XLA's form gives for one sentence, or None where its length has not come often enough."""
-        longest = -(-source.shape[1] // self.ROUND) * self.ROUND
+    def padded(self, shape):
+        """The shape that is compiled for one of `shape`, (batch, source_len), and the tokens it can write."""
+        batch, longest = 2 ** (shape[0] - 1).bit_length(), -(-shape[1] // self.ROUND) * self.ROUND
         if self.model.attention == "location":  # which has a longest source
             longest = min(longest, self.model.max_source_len)
-        most = 2 * longest + 10
-        self.seen[longest] = self.seen.get(longest, 0) + 1
-        if self.seen[longest] <= self.USUAL or limits[0] > most:
+        return (batch, longest), 2 * longest + 10
+
+    def often(self, shape, most):
+        """XLA's form for a shape, or None where it has not come often enough."""
+        self.seen[shape] = self.seen.get(shape, 0) + 1
+        if self.seen[shape] <= self.USUAL[shape[0] > 1] or not available():
             return None
-        if longest not in self.compiled:
-            self.compiled[longest] = tf.function(
+        if shape not in self.compiled:
+            self.compiled[shape] = tf.function(
                 lambda source, limits: decoding.greedy(self.model, source, limits, most),
-                input_signature=[tf.TensorSpec((1, longest), tf.int32), tf.TensorSpec((1,), tf.int32)],
+                input_signature=[tf.TensorSpec(shape, tf.int32), tf.TensorSpec(shape[:1], tf.int32)],
                 autograph=False,
                 jit_compile=True,
             )
-        padded = np.pad(source, ((0, 0), (0, longest - source.shape[1])))
-        try:
-            tokens, weights = self.compiled[longest](padded, limits)
-        except tf.errors.OpError:  # no XLA on this machine
-            self.USUAL = float("inf")
-            return None
-        return tokens.numpy(), weights.numpy()[:, :, : source.shape[1]]
+        return self.compiled[shape]
+
+    def run(self, compiled, shape, source, limits):
+        batch, source_len = source.shape
+        more = shape[0] - batch
+        given = np.pad(source, ((0, more), (0, shape[1] - source_len))), np.pad(limits, (0, more))
+        tokens, weights = (x.numpy() for x in compiled(*given))
+        return tokens[:batch], weights[:batch, :, :source_len]
 
     def halving(self, source, limits):
         """A batch, with those that have ended left out each time that half have."""
         state, memory = self.begin(source)
-        if self.steps is None:
+        if self.steps is None:  # two threads may both make it; either will do
             spec = lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype)  # noqa: E731
             given = tf.nest.map_structure(spec, self.begin.get_concrete_function().structured_outputs)
             scalar, row = tf.TensorSpec((), tf.int32), decoding.LIMITS

@@ -1,10 +1,11 @@
 """Encoder, decoder, training, and decoding: a sequence in, a sequence out."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
-from attnlib import decoding
+from attnlib import compiling, decoding
 from attnlib.attention import whole_number
 from attnlib.backend import keras, tf
 from attnlib.batches import Batches, check_pairs
@@ -94,6 +95,7 @@ class Seq2Seq(keras.Model):
         self.drop = keras.layers.Dropout(dropout)
         self.loss_tracker = keras.metrics.Mean("loss")
         self.accuracy_tracker = keras.metrics.Mean("token_accuracy")
+        self.shapes = None
         self.decode, self.forced_weights = decoding.compiled(self), decoding.forced(self)
         self.build()
 
@@ -158,11 +160,17 @@ class Seq2Seq(keras.Model):
         (batch, target_len, source_len), or None without attention.
         """
         source, before = inputs
+        if training and self.shapes is not None:
+            halves = [self._logits(*half, compiled=True)[0] for half in self.shapes.halves(source, before)]
+            return tf.concat(halves, 0)[: tf.shape(before)[0], : tf.shape(before)[1]]
+        logits, weights = self._logits(source, before, return_weights)
+        return (logits, weights) if return_weights else logits
+
+    def _logits(self, source, before, return_weights=False, compiled=False):
         state, memory = self.encode(source)
         words = self.drop(self.target_embedding(before))
-        features, weights = self.decoder.run(state, words, memory, return_weights)
-        logits = self.readout(self.drop(features))
-        return (logits, weights) if return_weights else logits
+        features, weights = self.decoder.run(state, words, memory, return_weights, compiled)
+        return self.readout(self.drop(features)), weights
 
     # Training: loss and accuracy are means over real tokens, in an epoch as in a batch.
 
@@ -201,28 +209,44 @@ class Seq2Seq(keras.Model):
                 f"has {lengths[place]}; give a larger max_source_len, or another attention"
             )
 
-    def _dataset(self, pairs, *options):
-        return (pairs if isinstance(pairs, Batches) else self.batches(pairs, *options)).dataset()
+    def _batches(self, pairs, *options):
+        return pairs if isinstance(pairs, Batches) else self.batches(pairs, *options)
+
+    def compile_loops(self, shapes):
+        """Have XLA compile the loops of training, in batches of these `Shapes`; None has TensorFlow run them.
+
+        The numbers stay the same, up to rounding. `fit` chooses by itself, for additive attention.
+        """
+        if shapes == self.shapes:
+            return
+        self.shapes = shapes
+        both = self.bidirectional
+        for gru in (self.encoder.forward_layer, self.encoder.backward_layer) if both else [self.encoder]:
+            gru.compiled = shapes is not None
+        self.train_function = None  # traced anew
 
     def fit(self, pairs, epochs=1, batch_size=128, seed=0, validation_data=None, callbacks=None, verbose="auto",
             **options):  # fmt: skip
         """Keras' fit, on pairs or a PyDataset. seed: of the order of the batches. verbose: "auto" shows one line
         that tells how far it is and stays at the end; 0 nothing; 1 and 2 are Keras' own."""
-        data = self._dataset(pairs, batch_size, True, seed)
+        batches = self._batches(pairs, batch_size, True, seed)
         if validation_data is not None:
-            validation_data = self._dataset(validation_data, batch_size, False)
+            validation_data = self._batches(validation_data, batch_size, False).dataset()
+        # With dropout, halves of a batch would draw other numbers than the whole does.
+        plain = self.attention != "additive" or self.dropout or self.jit_compile or self.run_eagerly
+        self.compile_loops(None if plain else compiling.worthwhile(batches, epochs, self.units))
         callbacks = list(callbacks or [])
         if verbose == "auto":
             verbose = 0
             callbacks.append(EpochProgress())
-        return super().fit(data, epochs=epochs, validation_data=validation_data, callbacks=callbacks, verbose=verbose,
-                           shuffle=False, **options)  # fmt: skip
+        return super().fit(batches.dataset(), epochs=epochs, validation_data=validation_data, callbacks=callbacks,
+                           verbose=verbose, shuffle=False, **options)  # fmt: skip
 
     def evaluate(self, pairs=None, batch_size=128, verbose=0, **options):
         """Keras' evaluate, on pairs or a PyDataset: [loss in nats a real token, accuracy over real tokens]."""
         if pairs is None:  # called by Keras' fit, for its validation data
             return super().evaluate(batch_size=batch_size, verbose=verbose, **options)
-        return super().evaluate(self._dataset(pairs, batch_size, False), verbose=verbose, **options)
+        return super().evaluate(self._batches(pairs, batch_size, False).dataset(), verbose=verbose, **options)
 
     # Decoding
 
@@ -244,16 +268,24 @@ class Seq2Seq(keras.Model):
         order = np.argsort(lengths, kind="stable")
         found = [None] * len(order)
         progress = Progress(len(order), "sentences translated", verbose)
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            longest = int(lengths[rows].max())
-            tokens, weights = self.decode(numbers[rows, :longest], beam_width, limits[rows])
-            for place, row in enumerate(rows):
-                words = self.target_vocabulary.decode(tokens[place])
-                steps = min(len(words) + 1, limits[row])  # one for <end>, if it was reached
-                kept = None if weights is None else weights[place, :steps, : lengths[row]]
-                found[row] = Translation(words, kept)
-            progress.to(start + len(rows))
+
+        def decode(rows):
+            return self.decode(numbers[rows, : lengths[rows].max()], beam_width, limits[rows])
+
+        # Two halves of a batch at a time, one a core; the longest first, so that neither waits long for the other.
+        half = -(-batch_size // 2)
+        parts = [order[start : start + half] for start in range(0, len(order), half)][::-1]
+        with ThreadPoolExecutor(2) as threads:
+            decoded = map(decode, parts) if len(parts) == 1 else threads.map(decode, parts)
+            done = 0
+            for rows, (tokens, weights) in zip(parts, decoded, strict=True):
+                for place, row in enumerate(rows):
+                    words = self.target_vocabulary.decode(tokens[place])
+                    steps = min(len(words) + 1, limits[row])  # one for <end>, if it was reached
+                    kept = None if weights is None else weights[place, :steps, : lengths[row]]
+                    found[row] = Translation(words, kept)
+                done += len(rows)
+                progress.to(done)
         progress.end()
         return found
 

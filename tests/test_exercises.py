@@ -23,8 +23,7 @@ ALL_EXERCISES = [
     pytest.param(value, id=f"{module.__name__.split('.')[-1]}.{value.name}")
     for module in MODULES
     for value in vars(module).values()
-    if isinstance(value, Exercise)
-    and value.solve.__module__ == module.__name__  # `bugs` hands on those of `bugs_sly`
+    if isinstance(value, Exercise) and value.solve.__module__ == module.__name__  # `bugs` hands on those of `bugs_sly`
 ]
 EXERCISES = [param for param in ALL_EXERCISES if not isinstance(param.values[0].solve, type)]  # a class has tests apart
 every_exercise = pytest.mark.parametrize("exercise", EXERCISES)

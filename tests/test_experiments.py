@@ -23,9 +23,9 @@ def test_experiment_quick_run_writes_a_result_of_the_committed_form(script, tmp_
     quick = json.loads((tmp_path / f"{script.stem}.json").read_text(encoding="utf-8"))
     full = results.load(script.stem)
     assert quick.keys() == full.keys()
-    assert quick["runs"][0].keys() == next(
-        run for run in full["runs"] if run["model"] == quick["runs"][0]["model"]
-    ).keys()
+    assert (
+        quick["runs"][0].keys() == next(run for run in full["runs"] if run["model"] == quick["runs"][0]["model"]).keys()
+    )
 
 
 def test_experiment_takes_up_where_it_stopped(tmp_path):

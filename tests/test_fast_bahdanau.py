@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose
 
 from attnlib import fast_bahdanau
 from attnlib.backend import tf
+from attnlib.compiling import available
 from attnlib.decoders import BahdanauDecoder
 
 
@@ -53,7 +54,10 @@ def plain(decoder):
 def test_fast_steps_equal_the_plain_ones(given):
     decoder = given[0]
     expected = results(given, plain(decoder))
-    for run in (lambda *x: fast_bahdanau.run(decoder, *x), lambda *x: decoder.run(*x)[0]):
+    ways = [lambda *x: fast_bahdanau.run(decoder, *x), lambda *x: decoder.run(*x)[0]]
+    if available():
+        ways += [lambda *x: fast_bahdanau.run(decoder, *x, compiled=True), lambda *x: decoder.run(*x, compiled=True)[0]]
+    for run in ways:
         found = results(given, run)
         assert len(found) == len(expected) == 10
         for a, b in zip(found, expected, strict=True):

@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from attnlib.backend import keras, tf
+from attnlib.compiling import available
 from attnlib.fast_gru import FastGRU, gru
 
 LENGTHS = np.array([5, 1, 3, 4])
@@ -18,21 +19,26 @@ def results(layer, sequences, mask, upstream, initial_state=None):
     def run():
         with tf.GradientTape() as tape:
             state = {} if initial_state is None else {"initial_state": tf.convert_to_tensor(variables[1])}
-            outputs, *states = layer(tf.convert_to_tensor(variables[0]), mask=mask, **state)
+            outputs, *states = layer(tf.convert_to_tensor(variables[0]), mask=mask, training=True, **state)
             loss = tf.reduce_sum(outputs * upstream) + sum(tf.reduce_sum(s * s) for s in states)
         return outputs, states, tape.gradient(loss, variables + layer.trainable_variables)
 
     return [x.numpy() for x in tf.nest.flatten(run())]
 
 
-@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("compiled", [False, True], ids=["", "compiled"])
+@pytest.mark.parametrize("masked", [True, False], ids=["masked", ""])
 @pytest.mark.parametrize("kind", ["forwards", "backwards", "both ways"])
-def test_fast_gru_equals_that_of_keras(kind, masked):
+def test_fast_gru_equals_that_of_keras(kind, masked, compiled):
+    if compiled and not available():
+        pytest.skip("this TensorFlow has no XLA for the processor")
     random = np.random.default_rng(1)
     options = {"return_sequences": True, "return_state": True, "go_backwards": kind == "backwards"}
     layers = [make(3, **options) for make in (FastGRU, keras.layers.GRU)]
+    layers[0].compiled = compiled
     if kind == "both ways":
         layers = [keras.layers.Bidirectional(layer) for layer in layers]
+        layers[0].forward_layer.compiled = layers[0].backward_layer.compiled = compiled
     sequences = random.normal(size=(4, 5, 2)).astype(np.float32)
     upstream = random.normal(size=(4, 5, 6 if kind == "both ways" else 3)).astype(np.float32)
     mask = tf.constant(np.arange(5) < LENGTHS[:, None]) if masked else None

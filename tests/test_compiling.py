@@ -1,0 +1,138 @@
+"""Training with its loops compiled by XLA: the same numbers, in batches of few shapes, where it earns its time."""
+
+import numpy as np
+import pytest
+import toy_task
+from numpy.testing import assert_allclose, assert_array_equal
+
+from attnlib import compiling
+from attnlib.backend import keras, tf
+from attnlib.compiling import Shapes
+from attnlib.seq2seq import ATTENTIONS
+
+needs_xla = pytest.mark.skipif(not compiling.available(), reason="this TensorFlow has no XLA for the processor")
+PAIRS = toy_task.pairs(45, seed=4, longest=9)  # with batches of 16, the last has 13
+SHAPES = Shapes(16, 4, 4)
+
+
+def gradients(model, source, before, after):
+    @tf.function(autograph=False)
+    def step():
+        with tf.GradientTape() as tape:
+            loss = model.compute_loss(y=after, y_pred=model((source, before), training=True))
+        return loss, tape.gradient(loss, [weight.value for weight in model.trainable_variables])
+
+    loss, found = step()
+    return [loss.numpy(), *(tf.convert_to_tensor(gradient).numpy() for gradient in found)]
+
+
+@needs_xla
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_compiled_loss_and_gradients_equal_the_plain_ones(bidirectional):
+    model = toy_task.model(seed=2, scale=0.7, bidirectional=bidirectional)
+    batches = model.batches(PAIRS, 16, shuffle=False)
+    for place in (0, 2):  # a whole batch, and the last
+        (source, before), after = batches[place]
+        model.compile_loops(None)
+        expected = gradients(model, source, before, after)
+        model.compile_loops(SHAPES)
+        found = gradients(model, source, before, after)
+        for a, b in zip(found, expected, strict=True):
+            assert np.abs(b).max() > 1e-4
+            assert_allclose(a, b, rtol=1e-4, atol=2e-6 * max(1, np.abs(b).max()))
+
+
+@needs_xla
+def test_compiled_logits_stand_where_the_plain_ones_do():
+    model = toy_task.model(seed=2, scale=0.7)
+    (source, before), _ = model.batches(PAIRS, 13)[0]
+    plain = model((source, before))
+    model.compile_loops(SHAPES)
+    assert_allclose(model((source, before), training=True), plain, rtol=1e-4, atol=1e-5)
+    assert_array_equal(model((source, before)), plain)  # outside training nothing is compiled
+
+
+@needs_xla
+def test_fit_compiled_gives_the_weights_that_it_gives_plain(monkeypatch):
+    found = []
+    for shapes in (SHAPES, None):
+        monkeypatch.setattr(compiling, "worthwhile", lambda *_, shapes=shapes: shapes)
+        model = toy_task.model()
+        history = model.fit(PAIRS, epochs=2, batch_size=16, verbose=0).history
+        assert model.shapes == shapes
+        found.append([history["loss"], history["token_accuracy"], *model.get_weights()])
+    untrained = toy_task.model().get_weights()
+    assert all(np.abs(a - b).max() > 1e-3 for a, b in zip(found[1][2:], untrained, strict=True))
+    for a, b in zip(*found, strict=True):
+        assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+@needs_xla
+def test_long_training_is_compiled_and_a_short_one_is_not(monkeypatch):
+    seen = []
+    monkeypatch.setattr(keras.Model, "fit", lambda self, *_, **options: seen.append(self.shapes))
+    pairs = toy_task.pairs(300, longest=9)
+    model = toy_task.model(units=128)
+    for epochs in (1, 1000, 1):
+        model.fit(pairs, epochs=epochs, verbose=0)
+    toy_task.model(units=2).fit(pairs, epochs=1000, verbose=0)
+    assert seen == [None, Shapes(128, 8, 8), None, None]
+
+
+@pytest.mark.parametrize("attention", [a for a in ATTENTIONS if a != "additive"])
+def test_other_attentions_are_not_compiled(attention, monkeypatch):
+    monkeypatch.setattr(compiling, "worthwhile", lambda *_: SHAPES)
+    monkeypatch.setattr(keras.Model, "fit", lambda self, *_, **options: None)
+    model = toy_task.model(attention=attention)
+    model.fit(toy_task.PAIRS, epochs=1, verbose=0)
+    assert model.shapes is None
+
+
+def test_dropout_is_not_compiled_for_halves_would_draw_other_numbers(monkeypatch):
+    monkeypatch.setattr(compiling, "worthwhile", lambda *_: SHAPES)
+    monkeypatch.setattr(keras.Model, "fit", lambda self, *_, **options: None)
+    for dropout, shapes in ((0.1, None), (0.0, SHAPES)):
+        model = toy_task.model(dropout=dropout)
+        model.fit(PAIRS, epochs=1, verbose=0)
+        assert model.shapes == shapes
+
+
+def test_nothing_is_compiled_without_xla(monkeypatch):
+    batches = toy_task.model(units=128).batches(PAIRS, 16)
+    monkeypatch.setattr(compiling, "available", lambda: False)
+    assert compiling.worthwhile(batches, 10**6, 128) is None
+    monkeypatch.setattr(compiling, "available", lambda: True)
+    assert compiling.worthwhile(batches, 10**6, 128) == Shapes(16, 8, 8)
+
+
+def test_each_shape_that_is_compiled_has_to_earn_its_time(monkeypatch):
+    monkeypatch.setattr(compiling, "available", lambda: True)
+    alike, unlike = ([(["a"] * n, ["A"] * n) for n in lengths] for lengths in ([40] * 64, [8, 40] * 32))
+    enough = []
+    for pairs in (alike, unlike):
+        batches = toy_task.model().batches(pairs, 32)
+        enough.append(next(e for e in range(1, 10**5) if compiling.worthwhile(batches, e, 64)))
+    # 2 batches of 40 * 41 in 1 shape of 40 * 48; or one of 40 * 41 and one of 8 * 9 in 2 shapes
+    assert enough[1] / enough[0] == pytest.approx(2 * 2 * 40 * 41 / (40 * 41 + 8 * 9), rel=0.1)
+
+
+def test_available_says_whether_xla_compiles(monkeypatch):
+    def refuse(function):
+        raise tf.errors.UnimplementedError(None, None, "no XLA here")
+
+    compiling.available.cache_clear()
+    monkeypatch.setattr(compiling, "xla", refuse)
+    assert compiling.available() is False
+    monkeypatch.undo()
+    assert compiling.available() is False  # asked once
+    compiling.available.cache_clear()
+
+
+def test_halves_hold_every_number_and_zeros_behind():
+    source, before = np.arange(1, 31).reshape(5, 6), np.arange(1, 16).reshape(5, 3)
+    (s0, b0), (s1, b1) = Shapes(4, 4, 2).halves(source, before)
+    assert s0.shape == s1.shape == (4, 8) and b0.shape == b1.shape == (4, 4)
+    both = np.concatenate([s0, s1]), np.concatenate([b0, b1])
+    for got, given in zip(both, (source, before), strict=True):
+        assert_array_equal(got[:5, : given.shape[1]], given)
+        assert np.sum(got) == np.sum(given)
