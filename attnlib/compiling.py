@@ -29,14 +29,32 @@ def _padded(numbers, *multiples):
     return tf.pad(numbers, [(0, n) for n in missing])
 
 
+def shapes_for(model, batches, epochs, compiled=None):
+    """`Shapes` for training `model` on these `Batches`, or None where XLA does not compile it.
+
+    compiled: as for ``Seq2Seq.fit``. Raises ValueError where it is True and cannot be.
+    """
+    # With dropout, halves of a batch would draw other numbers than the whole does.
+    possible = model.attention == "additive" and not model.dropout and not model.jit_compile and not model.run_eagerly
+    if compiled and not possible:
+        raise ValueError(
+            "compiled=True needs additive attention, no dropout, and neither jit_compile nor run_eagerly, got "
+            f"attention={model.attention!r}, dropout={model.dropout}, jit_compile={model.jit_compile}, "
+            f"run_eagerly={model.run_eagerly}"
+        )
+    if compiled and not available():
+        raise ValueError("compiled=True needs a TensorFlow with XLA for the processor, got one without")
+    if compiled is None:
+        compiled = possible and worthwhile(batches, epochs, model.units) and available()
+    return Shapes(batches.batch_size + batches.batch_size % 2) if compiled else None
+
+
 def worthwhile(batches, epochs, units):
-    """`Shapes` for a training on these `Batches`, or None where it is too short to win back what compiling takes, or
-    where this TensorFlow has no XLA."""
+    """Whether a training is long enough to win back what compiling takes."""
     sizes = [[int(lengths[rows].max()) for lengths in batches.lengths] for rows in batches.rows]
     shapes = {(-source // ROUND, -(target - 1) // ROUND) for source, target in sizes}
     numbers = epochs * units * batches.batch_size * sum(source * target for source, target in sizes)
-    worth = numbers * SECONDS_SAVED > len(shapes) * SECONDS_A_SHAPE
-    return Shapes(batches.batch_size + batches.batch_size % 2) if worth and available() else None
+    return numbers * SECONDS_SAVED > len(shapes) * SECONDS_A_SHAPE
 
 
 @functools.cache

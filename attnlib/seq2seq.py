@@ -213,10 +213,7 @@ class Seq2Seq(keras.Model):
         return pairs if isinstance(pairs, Batches) else self.batches(pairs, *options)
 
     def compile_loops(self, shapes):
-        """Have XLA compile the loops of training, in batches of these `Shapes`; None has TensorFlow run them.
-
-        The numbers stay the same, up to rounding. `fit` chooses by itself, for additive attention.
-        """
+        """Have XLA compile the loops of training, in batches of these `Shapes`; None has TensorFlow run them."""
         if shapes == self.shapes:
             return
         self.shapes = shapes
@@ -226,15 +223,15 @@ class Seq2Seq(keras.Model):
         self.train_function = None  # traced anew
 
     def fit(self, pairs, epochs=1, batch_size=128, seed=0, validation_data=None, callbacks=None, verbose="auto",
-            **options):  # fmt: skip
+            compiled=None, **options):  # fmt: skip
         """Keras' fit, on pairs or a PyDataset. seed: of the order of the batches. verbose: "auto" shows one line
-        that tells how far it is and stays at the end; 0 nothing; 1 and 2 are Keras' own."""
+        that tells how far it is and stays at the end; 0 nothing; 1 and 2 are Keras' own.
+        compiled: whether XLA compiles the loops, for additive attention without dropout: the same numbers up to
+        rounding, later but faster. None: where the training is long enough to win back what that takes."""
         batches = self._batches(pairs, batch_size, True, seed)
         if validation_data is not None:
             validation_data = self._batches(validation_data, batch_size, False).dataset()
-        # With dropout, halves of a batch would draw other numbers than the whole does.
-        plain = self.attention != "additive" or self.dropout or self.jit_compile or self.run_eagerly
-        self.compile_loops(None if plain else compiling.worthwhile(batches, epochs, self.units))
+        self.compile_loops(compiling.shapes_for(self, batches, epochs, compiled))
         callbacks = list(callbacks or [])
         if verbose == "auto":
             verbose = 0

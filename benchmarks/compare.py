@@ -11,6 +11,7 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 ROUND_SECONDS = 0.1  # a short case is repeated so often in each round
+LONG = 3  # seconds of a first run that say enough
 
 
 def torch_python():
@@ -90,7 +91,9 @@ def in_turn(name, ours, theirs, rounds):
     """Seconds of `ours`, and of each of `theirs`, in each round, after one run of each to warm up."""
     workers = [ours, *theirs]
     first = [worker.run(name) for worker in workers]
-    repeats = [max(1, round(ROUND_SECONDS / worker.run(name))) for worker in workers]
+    # A first run may compile, so a short one is measured again.
+    again = [seconds if seconds > LONG else worker.run(name) for worker, seconds in zip(workers, first, strict=True)]
+    repeats = [max(1, round(ROUND_SECONDS / seconds)) for seconds in again]
     found = [[] for _ in workers]
     for number in range(rounds):
         turns = list(zip(workers, repeats, found, strict=True))

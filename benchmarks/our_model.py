@@ -52,15 +52,18 @@ def exact(translations, pairs):
 
 
 def arms(folder, threads, quick):
+    from attnlib.compiling import available
+
     train, test, sizes = task(quick)
     model = new_model(0, train, sizes)
     keep(folder, "epoch", model, train, 1)
     batch = model.batches(train)[0]
     first_loss = float(model.compute_loss(y=batch[1], y_pred=model(batch[0])))
     sources = [source for source, _ in test]
+    compiled = None if quick else available()  # as `fit` has it in a training of fifteen epochs
 
     def epoch():
-        loss = model.fit(train, epochs=1, verbose=0).history["loss"][-1]
+        loss = model.fit(train, epochs=1, verbose=0, compiled=compiled).history["loss"][-1]
         return [first_loss, loss]
 
     def translations(sentences):
@@ -71,7 +74,7 @@ def arms(folder, threads, quick):
 
     def ready():
         """Train until the words are right, so that sentences have their usual lengths, and keep the weights."""
-        model.fit(train, epochs=1 if quick else 6, verbose=0)
+        model.fit(train, epochs=1 if quick else 6, verbose=0, compiled=compiled)
         keep(folder, "trained", model, train, 0)
         return [0]
 

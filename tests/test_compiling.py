@@ -53,12 +53,11 @@ def test_compiled_logits_stand_where_the_plain_ones_do():
 
 
 @needs_xla
-def test_fit_compiled_gives_the_weights_that_it_gives_plain(monkeypatch):
+def test_fit_compiled_gives_the_weights_that_it_gives_plain():
     found = []
-    for shapes in (SHAPES, None):
-        monkeypatch.setattr(compiling, "worthwhile", lambda *_, shapes=shapes: shapes)
+    for compiled, shapes in ((True, Shapes(16, 8, 8)), (False, None)):
         model = toy_task.model()
-        history = model.fit(PAIRS, epochs=2, batch_size=16, verbose=0).history
+        history = model.fit(PAIRS, epochs=2, batch_size=16, verbose=0, compiled=compiled).history
         assert model.shapes == shapes
         found.append([history["loss"], history["token_accuracy"], *model.get_weights()])
     untrained = toy_task.model().get_weights()
@@ -76,37 +75,44 @@ def test_long_training_is_compiled_and_a_short_one_is_not(monkeypatch):
     for epochs in (1, 1000, 1):
         model.fit(pairs, epochs=epochs, verbose=0)
     toy_task.model(units=2).fit(pairs, epochs=1000, verbose=0)
-    assert seen == [None, Shapes(128, 8, 8), None, None]
+    model.fit(pairs, epochs=1000, verbose=0, compiled=False)
+    model.fit(pairs, batch_size=63, verbose=0, compiled=True)
+    assert seen == [None, Shapes(128, 8, 8), None, None, None, Shapes(64, 8, 8)]
 
 
-@pytest.mark.parametrize("attention", [a for a in ATTENTIONS if a != "additive"])
-def test_other_attentions_are_not_compiled(attention, monkeypatch):
-    monkeypatch.setattr(compiling, "worthwhile", lambda *_: SHAPES)
+# Halves of a batch would draw other numbers for dropout than the whole does.
+@pytest.mark.parametrize("options", [*({"attention": a} for a in ATTENTIONS if a != "additive"), {"dropout": 0.1}])
+def test_other_models_are_not_compiled(options, monkeypatch):
     monkeypatch.setattr(keras.Model, "fit", lambda self, *_, **options: None)
-    model = toy_task.model(attention=attention)
-    model.fit(toy_task.PAIRS, epochs=1, verbose=0)
+    model = toy_task.model(units=128, **options)
+    model.fit(toy_task.PAIRS, epochs=10**6, verbose=0)
     assert model.shapes is None
+    with pytest.raises(ValueError, match=r"compiled=True needs additive attention, no dropout, .* got attention="):
+        model.fit(toy_task.PAIRS, compiled=True)
 
 
-def test_dropout_is_not_compiled_for_halves_would_draw_other_numbers(monkeypatch):
-    monkeypatch.setattr(compiling, "worthwhile", lambda *_: SHAPES)
-    monkeypatch.setattr(keras.Model, "fit", lambda self, *_, **options: None)
-    for dropout, shapes in ((0.1, None), (0.0, SHAPES)):
-        model = toy_task.model(dropout=dropout)
-        model.fit(PAIRS, epochs=1, verbose=0)
-        assert model.shapes == shapes
+@pytest.mark.parametrize("how", ["jit_compile", "run_eagerly"])
+def test_ways_of_keras_are_not_crossed(how):
+    model = toy_task.model(units=128)
+    model.compile("adam", **{"jit_compile": False, how: True})
+    batches = model.batches(PAIRS)
+    assert compiling.shapes_for(model, batches, 10**6) is None
+    with pytest.raises(ValueError, match=f"{how}=True"):
+        compiling.shapes_for(model, batches, 1, compiled=True)
 
 
 def test_nothing_is_compiled_without_xla(monkeypatch):
-    batches = toy_task.model(units=128).batches(PAIRS, 16)
+    model = toy_task.model(units=128)
+    batches = model.batches(PAIRS, 16)
+    monkeypatch.setattr(compiling, "available", lambda: True)
+    assert compiling.shapes_for(model, batches, 10**6) == Shapes(16, 8, 8)
     monkeypatch.setattr(compiling, "available", lambda: False)
-    assert compiling.worthwhile(batches, 10**6, 128) is None
-    monkeypatch.setattr(compiling, "available", lambda: True)
-    assert compiling.worthwhile(batches, 10**6, 128) == Shapes(16, 8, 8)
+    assert compiling.shapes_for(model, batches, 10**6) is None
+    with pytest.raises(ValueError, match="needs a TensorFlow with XLA"):
+        compiling.shapes_for(model, batches, 1, compiled=True)
 
 
-def test_each_shape_that_is_compiled_has_to_earn_its_time(monkeypatch):
-    monkeypatch.setattr(compiling, "available", lambda: True)
+def test_each_shape_that_is_compiled_has_to_earn_its_time():
     alike, unlike = ([(["a"] * n, ["A"] * n) for n in lengths] for lengths in ([40] * 64, [8, 40] * 32))
     enough = []
     for pairs in (alike, unlike):
