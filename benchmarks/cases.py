@@ -39,7 +39,7 @@ def layers(run):
         for name in ours.arms:
             layer, kind, size = name.split(",")
             same = all(equal(ours.answer(name), peer.answer(name)) for peer in peers)
-            _, seconds, theirs = in_turn(name, ours, peers, 3 if run.quick else 11)
+            seconds, theirs = in_turn(name, ours, peers, 3 if run.quick else 15)
             best, theirs = better(theirs)
             shape = (our_layers.QUICK if run.quick else our_layers.SIZES)[size.replace("_", " ")]
             label = f"{layer}, {kind.replace('gradients', 'with gradients')}, {size.replace('_', ' ')}"
@@ -91,7 +91,7 @@ def model(run):
             peers = [Worker("torch_arms", run.folder, run.quick, threads, run.torch) for threads in (1, 2)]
         losses = [worker.answer("epoch") for worker in (ours, *peers)]  # of the first batch, then of the first epoch
         same = all(equal(losses[0][:1], loss[:1]) for loss in losses[1:])
-        warm_up, seconds, theirs = in_turn("epoch", ours, peers, rounds)
+        seconds, theirs = in_turn("epoch", ours, peers, rounds, warm=True)
         words = [len({w for pair in train for w in pair[side]}) + 3 for side in (0, 1)]
         least = limits.model(train, *words)
         best = None
@@ -109,9 +109,9 @@ def model(run):
             ("batches", "greedy decoding, batches of 256", test),
             ("one_by_one", "greedy decoding, one sentence at a time", test[: sizes["one_by_one"]]),
         ):
-            first = sum(ours.run(name) for _ in range(2 if run.quick else 20))  # till XLA's forms are made
+            first = sum(ours.run(name) for _ in range(2 if run.quick else 40))  # till XLA's forms are made
             texts = [worker.answer(name) for worker in (ours, *peers)]
-            _, seconds, theirs = in_turn(name, ours, peers, 2 if run.quick else 11)
+            seconds, theirs = in_turn(name, ours, peers, 2 if run.quick else 11)
             least = limits.model(some, *words, training=False)
             if peers:
                 fastest, theirs = better(theirs)

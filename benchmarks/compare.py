@@ -11,7 +11,6 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 ROUND_SECONDS = 0.1  # a short case is repeated so often in each round
-LONG = 3  # seconds of a first run that say enough
 
 
 def torch_python():
@@ -87,24 +86,32 @@ def equal(ours, theirs, tolerance=1e-4):
     return True
 
 
-def in_turn(name, ours, theirs, rounds):
-    """Seconds of `ours`, and of each of `theirs`, in each round, after one run of each to warm up."""
+def in_turn(name, ours, theirs, rounds, warm=False):
+    """Seconds of `ours`, and of each of `theirs`, in each round, after two runs of each if they are not `warm`.
+
+    After two rounds, a peer goes out whose fastest run was slower than the slowest of another.
+    """
     workers = [ours, *theirs]
-    first = [worker.run(name) for worker in workers]
-    # A first run may compile, so a short one is measured again.
-    again = [seconds if seconds > LONG else worker.run(name) for worker, seconds in zip(workers, first, strict=True)]
-    repeats = [max(1, round(ROUND_SECONDS / seconds)) for seconds in again]
+    repeats = [1 for _ in workers]
+    if not warm:
+        for worker in workers:
+            worker.run(name)
+        repeats = [max(1, round(ROUND_SECONDS / worker.run(name))) for worker in workers]
     found = [[] for _ in workers]
+    going = list(range(len(workers)))
     for number in range(rounds):
-        turns = list(zip(workers, repeats, found, strict=True))
-        for worker, times, seconds in turns[:: 1 if number % 2 else -1]:
-            seconds.append(worker.run(name, times))
-    return first[0], found[0], found[1:]
+        if number == 2:
+            limit = min(map(max, found[1:]), default=0)
+            going = [place for place in going if place == 0 or min(found[place]) <= limit]
+        for place in going[:: 1 if number % 2 else -1]:
+            found[place].append(workers[place].run(name, repeats[place]))
+    return found[0], found[1:]
 
 
 def better(theirs):
-    """The number and the seconds of the peer with the smaller median."""
-    return min(enumerate(theirs), key=lambda one: statistics.median(one[1]))
+    """The number and the seconds of the peer with the smallest median, among those that stayed to the end."""
+    stayed = max(map(len, theirs))
+    return min(((n, s) for n, s in enumerate(theirs) if len(s) == stayed), key=lambda one: statistics.median(one[1]))
 
 
 def ratio(ours, theirs):

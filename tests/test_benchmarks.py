@@ -63,6 +63,30 @@ def test_ratio_is_the_median_of_rounds_with_quartiles():
 def test_better_peer_has_the_smaller_median():
     assert compare.better([[2, 2, 9], [1, 3, 3]]) == (0, [2, 2, 9])
     assert compare.better([[4, 4, 1], [1, 3, 3]]) == (1, [1, 3, 3])
+    assert compare.better([[1, 1], [2, 3, 3]]) == (1, [2, 3, 3])
+
+
+class Clock:
+    """Stands for a worker: its runs take what `seconds` says, one after the other."""
+
+    def __init__(self, *seconds):
+        self.seconds, self.repeats = list(seconds), []
+
+    def run(self, name, repeats=1):
+        self.repeats.append(repeats)
+        return self.seconds.pop(0)
+
+
+def test_workers_run_in_turn_and_a_slower_peer_goes_out():
+    ours, one, two = Clock(9, 0.05, 1, 2, 3, 4), Clock(9, 0.01, 5, 6, 1, 1), Clock(9, 0.2, 7, 8)
+    found, theirs = compare.in_turn("x", ours, [one, two], 4)
+    assert found == [1, 2, 3, 4] and theirs == [[5, 6, 1, 1], [7, 8]]
+    assert (ours.repeats, one.repeats, two.repeats) == ([1, 1, 2, 2, 2, 2], [1, 1, 10, 10, 10, 10], [1, 1, 1, 1])
+    assert compare.better(theirs) == (0, [5, 6, 1, 1])
+    ours, one, two = Clock(1, 2, 3), Clock(5, 7, 9), Clock(6, 4, 8)  # neither is clearly slower
+    assert compare.in_turn("x", ours, [one, two], 3, warm=True) == ([1, 2, 3], [[5, 7, 9], [6, 4, 8]])
+    assert ours.repeats == [1, 1, 1]
+    assert compare.in_turn("x", Clock(1, 2, 3), [], 3, warm=True) == ([1, 2, 3], [])
 
 
 @pytest.mark.parametrize(
