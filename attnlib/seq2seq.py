@@ -1,6 +1,7 @@
 """Encoder, decoder, training, and decoding: a sequence in, a sequence out."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import NamedTuple
 
 import numpy as np
@@ -272,8 +273,12 @@ class Seq2Seq(keras.Model):
         # Two halves of a batch at a time, one a core; the longest first, so that neither waits long for the other.
         half = -(-batch_size // 2)
         parts = [order[start : start + half] for start in range(0, len(order), half)][::-1]
-        with ThreadPoolExecutor(2) as threads:
-            decoded = map(decode, parts) if len(parts) == 1 else threads.map(decode, parts)
+        with ExitStack() as stack:  # on an error, parts not begun are left
+            if len(parts) > 1:
+                decoded = stack.enter_context(ThreadPoolExecutor(2)).map(decode, parts)
+                stack.callback(decoded.close)
+            else:
+                decoded = map(decode, parts)
             done = 0
             for rows, (tokens, weights) in zip(parts, decoded, strict=True):
                 for place, row in enumerate(rows):

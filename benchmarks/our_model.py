@@ -73,8 +73,7 @@ def arms(folder, threads, quick):
         return [text for source in sources[: sizes["one_by_one"]] for text in translations([source])]
 
     def ready():
-        """Train until the words are right, so that sentences have their usual lengths, and keep the weights."""
-        model.fit(train, epochs=1 if quick else 6, verbose=0, compiled=compiled)
+        """Keep the weights, after so many epochs that sentences have their usual lengths."""
         keep(folder, "trained", model, train, 0)
         return [0]
 
