@@ -29,11 +29,12 @@ def amount(row, whose=""):
 
 def cells(row):
     most = target(row)
+    low, ratio, high = (f"{x:.2f}" if x >= 0.01 else f"{x:.1g}" for x in (row["low"], row["ratio"], row["high"]))
     peer = row["peer"] + (f", {row['threads']} threads" if row.get("threads", 0) > 1 else "")
     return (
         f"({row['case']}) {row['name']}",
-        f"{row['ratio']:.2f}" if row["ratio"] >= 0.01 else f"{row['ratio']:.1g}",
-        f"{row['low']:.2f} to {row['high']:.2f}",
+        ratio,
+        f"{low} to {high}",
         "" if most is None else f"≤ {most:g}" + ("" if row["ratio"] <= most else ", missed"),
         amount(row),
         peer,

@@ -1,5 +1,7 @@
 """Training with its loops compiled by XLA: the same numbers, in batches of few shapes, where it earns its time."""
 
+import itertools
+
 import numpy as np
 import pytest
 import toy_task
@@ -64,6 +66,19 @@ def test_fit_compiled_gives_the_weights_that_it_gives_plain():
     assert all(np.abs(a - b).max() > 1e-3 for a, b in zip(found[1][2:], untrained, strict=True))
     for a, b in zip(*found, strict=True):
         assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+@needs_xla
+def test_fit_changes_its_way_when_it_is_told_to(monkeypatch):
+    model, seen = toy_task.model(), []
+    logits = model._logits
+    monkeypatch.setattr(
+        model, "_logits", lambda *x, compiled=False: seen.append(compiled) or logits(*x, compiled=compiled)
+    )
+    for compiled in (False, True, True, False):
+        model.fit(PAIRS, batch_size=45, verbose=0, compiled=compiled)
+        seen.append("ended")
+    assert [key for key, _ in itertools.groupby(seen)] == [False, "ended", True, "ended", False, "ended"]
 
 
 @needs_xla

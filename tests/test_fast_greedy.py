@@ -133,15 +133,22 @@ def test_halves_of_a_batch_are_put_back_in_their_places(monkeypatch):
         assert_allclose(a.weights, b.weights, atol=1e-5)
 
 
-def test_error_in_one_half_reaches_the_caller_and_the_rest_is_left(monkeypatch):
+@pytest.mark.parametrize("where", ["in a half", "between them"])
+def test_error_reaches_the_caller_and_the_rest_is_left(where, monkeypatch):
     model, begun = toy_task.model(), []
 
-    def fail(*_):
+    def decode(numbers, *_):
         begun.append(1)
         time.sleep(0.05)
+        if where == "in a half":
+            raise KeyboardInterrupt
+        return np.full((len(numbers), 1), 2), None
+
+    def interrupt(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(model, "decode", fail)
+    monkeypatch.setattr(model, "decode", decode)
+    monkeypatch.setattr(model.target_vocabulary, "decode", interrupt)
     with pytest.raises(KeyboardInterrupt):
         model.translate([source for source, _ in SOURCES], batch_size=4, verbose=0)
     assert 1 <= len(begun) < 10  # of 20
