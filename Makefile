@@ -64,7 +64,7 @@ refresh: $(READY)  ## run every chapter again and store its outputs
 experiments: $(READY)  ## run the long experiments whose results the chapters plot (hours)
 	@set -e; for script in $(EXPERIMENTS); do echo "== $$script"; $(VENV) $$script; done
 
-bench: $(READY)  ## measure speed and memory against peers (13 minutes; PyTorch: pip install -r requirements-bench.txt)
+bench: $(READY)  ## measure speed and memory against peers (10 minutes; PyTorch: pip install -r requirements-bench.txt)
 	$(VENV) benchmarks/bench.py
 
 pins: $(READY)  ## choose the newest versions again and write them to requirements.txt

@@ -1,5 +1,7 @@
 """Greedy decoding and beam search, compiled: loops over the steps, which end when every sentence has."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from attnlib import fast_greedy
@@ -14,17 +16,26 @@ def compiled(model):
     """decode(source numbers, beam_width, limits) -> (tokens (batch, length), weights (batch, length, source_len) or
     None), in NumPy. limits: (batch,), how many tokens each sentence may have; it ends there or at <end>, and what
     follows is <end>. Traced once a beam width, whatever the lengths."""
-    searches = {}
+    searches = {1: fast_greedy.Greedy(model)}
 
     def decode(source, beam_width, limits):
         if beam_width not in searches:
-            searches[beam_width] = fast_greedy.Greedy(model) if beam_width == 1 else tf.function(
+            searches[beam_width] = tf.function(
                 lambda s, n: beam(model, s, n, beam_width), input_signature=[NUMBERS, LIMITS], autograph=False
-            )  # fmt: skip
+            )
         tokens, weights = map(np.asarray, searches[beam_width](source, limits))
         return tokens, None if model.attention == "none" else weights
 
     return decode
+
+
+def side_by_side(function, parts):
+    """``map(function, parts)``, two at a time, one a core. Those not begun are left when it is closed."""
+    if len(parts) < 2:
+        yield from map(function, parts)
+        return
+    with ThreadPoolExecutor(2) as threads:
+        yield from threads.map(function, parts)
 
 
 def _next(model, state, word, memory):

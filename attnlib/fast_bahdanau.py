@@ -4,8 +4,8 @@ The loops hold only what a step needs of the step before; the gradients to weigh
 one product each. s_{i-1} U and s_{i-1} W_a are one product. tanh(W_a s_{i-1} + U_a h_j) is computed again on the way
 back, not kept: it is the largest array by far.
 
-Both loops run as TensorFlow's operations, one by one, or compiled by XLA, which joins them and so passes over that
-array once where TensorFlow passes four times.
+Both loops run as TensorFlow's operations, one by one, or compiled by XLA, which joins them: most of a step's
+operations are small, and starting one costs more than its arithmetic.
 """
 
 from attnlib.backend import tf

@@ -72,18 +72,22 @@ class Greedy:
         tokens, weights = (x.numpy() for x in compiled(*given))
         return tokens[:batch], weights[:batch, :, :source_len]
 
+    def make_steps(self):
+        """``decoding.steps``, traced once, whatever the lengths."""
+        spec = lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype)  # noqa: E731
+        given = tf.nest.map_structure(spec, self.begin.get_concrete_function().structured_outputs)
+        scalar, row = tf.TensorSpec((), tf.int32), decoding.LIMITS
+        return tf.function(
+            lambda *given: decoding.steps(self.model, *given),
+            input_signature=[scalar, scalar, row, row, *given],
+            autograph=False,
+        )
+
     def halving(self, source, limits):
         """A batch, with those that have ended left out each time that half have."""
         state, memory = self.begin(source)
-        if self.steps is None:  # two threads may both make it; either will do
-            spec = lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype)  # noqa: E731
-            given = tf.nest.map_structure(spec, self.begin.get_concrete_function().structured_outputs)
-            scalar, row = tf.TensorSpec((), tf.int32), decoding.LIMITS
-            self.steps = tf.function(
-                lambda *given: decoding.steps(self.model, *given),
-                input_signature=[scalar, scalar, row, row, *given],
-                autograph=False,
-            )
+        with self.lock:
+            self.steps = self.steps or self.make_steps()
         rows, word = np.arange(len(source)), np.full(len(source), Vocabulary.start, np.int32)
         tokens = np.full((len(source), limits.max()), Vocabulary.end, np.int32)
         width = 0 if self.model.attention == "none" else source.shape[1]

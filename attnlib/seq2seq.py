@@ -1,7 +1,6 @@
 """Encoder, decoder, training, and decoding: a sequence in, a sequence out."""
 
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
@@ -161,7 +160,7 @@ class Seq2Seq(keras.Model):
         (batch, target_len, source_len), or None without attention.
         """
         source, before = inputs
-        if training and self.shapes is not None:
+        if training and not return_weights and self.shapes is not None:
             halves = [self._logits(*half, compiled=True)[0] for half in self.shapes.halves(source, before)]
             return tf.concat(halves, 0)[: tf.shape(before)[0], : tf.shape(before)[1]]
         logits, weights = self._logits(source, before, return_weights)
@@ -273,13 +272,8 @@ class Seq2Seq(keras.Model):
         # Two halves of a batch at a time, one a core; the longest first, so that neither waits long for the other.
         half = -(-batch_size // 2)
         parts = [order[start : start + half] for start in range(0, len(order), half)][::-1]
-        with ExitStack() as stack:  # on an error, parts not begun are left
-            if len(parts) > 1:
-                decoded = stack.enter_context(ThreadPoolExecutor(2)).map(decode, parts)
-                stack.callback(decoded.close)
-            else:
-                decoded = map(decode, parts)
-            done = 0
+        done = 0
+        with closing(decoding.side_by_side(decode, parts)) as decoded:
             for rows, (tokens, weights) in zip(parts, decoded, strict=True):
                 for place, row in enumerate(rows):
                     words = self.target_vocabulary.decode(tokens[place])

@@ -52,15 +52,16 @@ def exact(translations, pairs):
 
 
 def arms(folder, threads, quick):
-    from attnlib.compiling import available
+    from attnlib import compiling
 
     train, test, sizes = task(quick)
     model = new_model(0, train, sizes)
     keep(folder, "epoch", model, train, 1)
-    batch = model.batches(train)[0]
-    first_loss = float(model.compute_loss(y=batch[1], y_pred=model(batch[0])))
+    batches, compiled = model.batches(train), compiling.available()  # as `fit` has it in a training of fifteen epochs
+    model.compile_loops(compiling.shapes_for(model, batches, 1, compiled))
+    given, after = batches[0]
+    first_loss = float(model.compute_loss(y=after, y_pred=model(given, training=True)))
     sources = [source for source, _ in test]
-    compiled = None if quick else available()  # as `fit` has it in a training of fifteen epochs
 
     def epoch():
         loss = model.fit(train, epochs=1, verbose=0, compiled=compiled).history["loss"][-1]

@@ -11,9 +11,11 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
+import cases  # noqa: E402
 import compare  # noqa: E402
 import limits  # noqa: E402
 import machine  # noqa: E402
+import our_model  # noqa: E402
 import table  # noqa: E402
 
 LATEST = ROOT / "benchmarks" / "results" / "latest.json"
@@ -149,6 +151,14 @@ def test_table_tells_what_was_missed_and_what_differs():
     assert "Not measured in this run: a, b, d, e, f, g." in table.as_text(REPORT)
     assert "The machine was busy" in table.as_text({**REPORT, "busy": True})
     assert "200 billion operations a second" in table.as_text(REPORT)
+
+
+def test_page_names_the_sizes_that_are_measured():
+    page = " ".join((ROOT / "book" / "speed.md").read_text("utf-8").split())
+    full = our_model.FULL
+    for said in (f"{full['pairs']:,} pairs", f"{full['aim']:.0%}".replace("%", " %"), f"of {full['test']} unseen"):
+        assert said in page
+    assert f"with {['no', 'one', 'two', 'three'][cases.SEEDS]} seeds" in page
 
 
 def test_page_shows_every_row():

@@ -51,6 +51,9 @@ def test_compiled_logits_stand_where_the_plain_ones_do():
     plain = model((source, before))
     model.compile_loops(SHAPES)
     assert_allclose(model((source, before), training=True), plain, rtol=1e-4, atol=1e-5)
+    logits, weights = model((source, before), training=True, return_weights=True)
+    assert_allclose(logits, plain, rtol=1e-4, atol=1e-5)
+    assert weights.shape == (*before.shape, source.shape[1])
     assert_array_equal(model((source, before)), plain)  # outside training nothing is compiled
 
 
