@@ -147,6 +147,7 @@ def test_table_tells_what_was_missed_and_what_differs():
         "2.50 s", "PyTorch, 2 threads", "3.1 ms", "1.9", "yes",
     )  # fmt: skip
     assert second[3] == "≤ 0.9, missed" and second[-1] == "no"
+    assert table.cells({**ROW, "ratio": 0.00042, "low": 0.004, "high": 0.01})[1:3] == ("0.0004", "0.004 to 0.01")
     assert "busy" not in table.as_text(REPORT)
     assert "Not measured in this run: a, b, d, e, f, g." in table.as_text(REPORT)
     assert "The machine was busy" in table.as_text({**REPORT, "busy": True})

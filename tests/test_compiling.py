@@ -7,7 +7,7 @@ import pytest
 import toy_task
 from numpy.testing import assert_allclose, assert_array_equal
 
-from attnlib import compiling
+from attnlib import compiling, fast_bahdanau, fast_gru
 from attnlib.backend import keras, tf
 from attnlib.compiling import Shapes
 from attnlib.seq2seq import ATTENTIONS
@@ -55,6 +55,24 @@ def test_compiled_logits_stand_where_the_plain_ones_do():
     assert_allclose(logits, plain, rtol=1e-4, atol=1e-5)
     assert weights.shape == (*before.shape, source.shape[1])
     assert_array_equal(model((source, before)), plain)  # outside training nothing is compiled
+
+
+@needs_xla
+def test_loops_of_encoder_and_decoder_are_those_that_xla_compiles(monkeypatch):
+    taken = []
+    for module, name in ((fast_gru, "compiled_recurrence"), (fast_bahdanau, "compiled_steps")):
+        loop = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *x, name=name, loop=loop: taken.append(name) or loop(*x))
+    model = toy_task.model()
+    given, _ = model.batches(PAIRS, 16)[0]
+    model.compile_loops(SHAPES)
+    model(given)
+    assert taken == []
+    model(given, training=True)  # two halves, each with an encoder of two directions
+    assert taken == 2 * ["compiled_recurrence", "compiled_recurrence", "compiled_steps"]
+    model.compile_loops(None)
+    model(given, training=True)
+    assert len(taken) == 6
 
 
 @needs_xla
