@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
   $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
 READY := .venv/.ready
 # Whatever has to run alone here; the first time .venv is not there yet.
-ALONE = $(or $(wildcard $(VENV)),$(PYTHON)) tools/alone.py $(MAKE) --no-print-directory
+ALONE = $(or $(wildcard $(VENV)),$(PYTHON)) tools/single_instance.py $(MAKE) --no-print-directory
 NOTEBOOKS := $(sort $(wildcard book/*.ipynb))
 EXPERIMENTS := $(sort $(wildcard experiments/[a-z]*.py))
 # Its stored outputs come from UCI's reviews, which have to be at hand for comparing.
@@ -59,7 +59,7 @@ lab: $(READY)  ## open the chapters in JupyterLab
 	$(VENV) -m jupyter lab --notebook-dir=. --LabApp.app_settings_dir=tools/lab --LabApp.default_url=/lab/tree/book/index.md
 
 refresh: $(READY)  ## run every chapter again and store its outputs
-	$(VENV) tools/refresh.py
+	$(VENV) tools/execute_notebooks.py
 
 experiments: $(READY)  ## run the long experiments whose results the chapters plot (hours)
 	@set -e; for script in $(EXPERIMENTS); do echo "== $$script"; $(VENV) $$script; done

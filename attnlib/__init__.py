@@ -1,22 +1,38 @@
 """Attention, step by step: the small library behind the book.
 
-Modules load on first use, so that ``import attnlib`` costs next to nothing and needs no TensorFlow:
-``attnlib.reference`` is NumPy alone, ``attnlib.layers`` and ``attnlib.seq2seq`` bring Keras in.
+Modules load on first use, so that ``import attnlib`` costs next to nothing and needs no
+TensorFlow:
+``attnlib.reference`` is NumPy alone, ``attnlib.layers`` and ``attnlib.seq2seq`` bring
+Keras in.
 """
 
 import importlib
 
 __version__ = "0.1.0"
 _MODULES = (
-    "exercises", "explorer", "interactive", "layers", "metrics", "plots", "quiz", "reference", "results", "scores",
-    "seq2seq", "tasks", "vocabulary",
-)  # fmt: skip
+    "checking",
+    "exercises",
+    "interactive",
+    "layers",
+    "metrics",
+    "plots",
+    "quiz",
+    "reference",
+    "results",
+    "scores",
+    "seq2seq",
+    "tasks",
+    "vocabulary",
+)
 
 
 def __getattr__(name):
     if name in _MODULES:
         return importlib.import_module(f"attnlib.{name}")
-    raise AttributeError(f"module 'attnlib' has no attribute {name!r}; its modules are {', '.join(_MODULES)}")
+    raise AttributeError(
+        f"module 'attnlib' has no attribute {name!r}; its modules are"
+        f" {', '.join(_MODULES)}"
+    )
 
 
 def __dir__():

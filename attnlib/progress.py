@@ -1,4 +1,6 @@
-"""How far a long cell is: one line that is written over while it runs, and stays, complete, at the end."""
+"""How far a long cell is: one line that is written over while it runs, and stays,
+complete, at the end.
+"""
 
 import sys
 import time
@@ -7,7 +9,9 @@ from attnlib.backend import keras
 
 
 class Progress:
-    """``to(done)`` shows how much is done, at most ten times a second; ``end()`` leaves one final line."""
+    """``to(done)`` shows how much is done, at most ten times a second; ``end()`` leaves
+    one final line.
+    """
 
     def __init__(self, total, what, verbose="auto"):
         self.total, self.what, self.silent = total, what, not verbose
@@ -27,11 +31,17 @@ class Progress:
             self.write(f"{done} of {self.total} {self.what}{note}")
 
     def end(self, note=""):
-        self.write(f"{self.total} {self.what} in {time.perf_counter() - self.started:.0f} s{note}", "\n")
+        self.write(
+            f"{self.total} {self.what} in {time.perf_counter() - self.started:.0f}"
+            f" s{note}",
+            "\n",
+        )
 
 
 class EpochProgress(keras.callbacks.Callback):
-    """The same for a training: epoch and batch with the loss so far, one line at the end."""
+    """The same for a training: epoch and batch with the loss so far, one line at the
+    end.
+    """
 
     def on_train_begin(self, logs=None):
         self.epoch, self.logs = 0, None
@@ -50,4 +60,7 @@ class EpochProgress(keras.callbacks.Callback):
 
     @staticmethod
     def told(logs):
-        return "".join(f", {name.replace('_', ' ')} {float(value):.3f}" for name, value in (logs or {}).items())
+        return "".join(
+            f", {name.replace('_', ' ')} {float(value):.3f}"
+            for name, value in (logs or {}).items()
+        )

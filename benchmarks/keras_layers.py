@@ -1,4 +1,6 @@
-"""Keras' built-in attention layers that do the same mathematics, behind the Dense layers that they need for it."""
+"""Keras' built-in attention layers that do the same mathematics, behind the Dense
+layers that they need for it.
+"""
 
 import os
 
@@ -19,7 +21,10 @@ def arms(folder, threads, quick):
     found = {}
     for size, shape in (QUICK if quick else SIZES).items():
         query, values, mask, upstream, weights = inputs(*shape)
-        dense = {name: keras.layers.Dense(shape[-1], use_bias=False) for name in ("w_query", "w_keys")}
+        dense = {
+            name: keras.layers.Dense(shape[-1], use_bias=False)
+            for name in ("w_query", "w_keys")
+        }
         for name, layer in dense.items():
             layer.build((None, None, shape[-1]))
             layer.set_weights([weights[name]])
@@ -27,17 +32,25 @@ def arms(folder, threads, quick):
         additive, plain = keras.layers.AdditiveAttention(), keras.layers.Attention()
         additive.build([query.shape, values.shape])
         additive.set_weights([weights["v"]])
-        # Keras takes [query, values, keys]; the values stay as they are, the keys are what is scored.
+        # Keras takes [query, values, keys]; the values stay as they are, the keys are
+        # what is scored.
         layers = {
             "additive": (
-                lambda q, k, m, w=w_query, u=w_keys, a=additive: a([w(q), k, u(k)], mask=[None, m]),
+                lambda q, k, m, w=w_query, u=w_keys, a=additive: a(
+                    [w(q), k, u(k)], mask=[None, m]
+                ),
                 [w_query, w_keys, additive],
             ),
             "dot": (lambda q, k, m, a=plain: a([q, k], mask=[None, m]), []),
-            "general": (lambda q, k, m, w=w_query, a=plain: a([w(q), k], mask=[None, m]), [w_query]),
+            "general": (
+                lambda q, k, m, w=w_query, a=plain: a([w(q), k], mask=[None, m]),
+                [w_query],
+            ),
         }
         for name, (forward, used) in layers.items():
-            trainable = lambda used=used: [v for layer in used for v in layer.trainable_variables]  # noqa: E731
+            trainable = lambda used=used: [
+                v for layer in used for v in layer.trainable_variables
+            ]  # noqa: E731
             both = measured(tf, forward, trainable, query, values, mask, upstream)
             for kind, run in zip(("forward", "gradients"), both, strict=True):
                 found[f"{name},{kind},{size}".replace(" ", "_")] = run

@@ -1,4 +1,6 @@
-"""The machine: what it is, how busy it is, and what its matrix product and its memory reach."""
+"""The machine: what it is, how busy it is, and what its matrix product and its memory
+reach.
+"""
 
 import importlib.metadata
 import os
@@ -15,7 +17,11 @@ BUSY = 0.3  # cores used by others, from which on a run is marked
 def processor():
     if sys.platform == "linux":
         with open("/proc/cpuinfo") as lines:
-            names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+            names = [
+                line.split(":", 1)[1].strip()
+                for line in lines
+                if line.startswith("model name")
+            ]
         return names[0] if names else platform.machine()
     return platform.processor() or platform.machine()
 
@@ -32,10 +38,11 @@ def versions():
 
 
 class Load:
-    """How many cores other processes use, from the system's own count: Linux alone can tell, elsewhere None.
+    """How many cores other processes use, from the system's own count: Linux alone can
+    tell, elsewhere None.
 
-    `others()` gives the mean since the object was made. Of the benchmark's own processes, those that have ended by then
-    are told apart from others.
+    `others()` gives the mean since the object was made. Of the benchmark's own
+    processes, those that have ended by then are told apart from others.
     """
 
     def __init__(self):
@@ -47,17 +54,23 @@ class Load:
             return None
         with open("/proc/stat") as stat:
             ticks = [int(x) for x in stat.readline().split()[1:9]]
-        busy = (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")  # all but idle and waiting
+        busy = (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf(
+            "SC_CLK_TCK"
+        )  # all but idle and waiting
         return busy - sum(os.times()[:4])
 
     def others(self):
         if self.used is None:
             return None
-        return max(0.0, (self._used() - self.used) / (time.perf_counter() - self.started))
+        return max(
+            0.0, (self._used() - self.used) / (time.perf_counter() - self.started)
+        )
 
 
 def matrix_product_rate():
-    """Floating-point operations a second of a float32 product of 2048 × 2048 matrices in TensorFlow."""
+    """Floating-point operations a second of a float32 product of 2048 × 2048 matrices
+    in TensorFlow.
+    """
     from attnlib.backend import tf
 
     size = 2048

@@ -9,10 +9,14 @@ LAYERS = ("additive", "dot", "general")
 
 
 def inputs(batch, target_len, source_len, width):
-    """Query, values, mask, what the context is multiplied with for a gradient, and the weights, all seeded."""
+    """Query, values, mask, what the context is multiplied with for a gradient, and the
+    weights, all seeded.
+    """
     random = np.random.default_rng(0)
     draw = lambda *shape: random.normal(size=shape).astype(np.float32)  # noqa: E731
-    mask = np.arange(source_len) < random.integers(source_len // 2, source_len + 1, (batch, 1))
+    mask = np.arange(source_len) < random.integers(
+        source_len // 2, source_len + 1, (batch, 1)
+    )
     weights = {name: draw(width, width) / width**0.5 for name in ("w_query", "w_keys")}
     return (
         draw(batch, target_len, width),
@@ -24,15 +28,23 @@ def inputs(batch, target_len, source_len, width):
 
 
 def measured(tf, forward, trainable, query, values, mask, upstream):
-    """(forward, with gradients), compiled once for any lengths; each call gives its results in NumPy."""
+    """(forward, with gradients), compiled once for any lengths; each call gives its
+    results in NumPy.
+    """
     any_length = [None, None, query.shape[-1]]
-    signature = [tf.TensorSpec(any_length), tf.TensorSpec(any_length), tf.TensorSpec([None, None], tf.bool)]
+    signature = [
+        tf.TensorSpec(any_length),
+        tf.TensorSpec(any_length),
+        tf.TensorSpec([None, None], tf.bool),
+    ]
 
     @tf.function(input_signature=signature, autograph=False)
     def only_forward(query, values, mask):
         return forward(query, values, mask)
 
-    @tf.function(input_signature=[*signature, tf.TensorSpec(any_length)], autograph=False)
+    @tf.function(
+        input_signature=[*signature, tf.TensorSpec(any_length)], autograph=False
+    )
     def with_gradients(query, values, mask, upstream):
         with tf.GradientTape() as tape:
             tape.watch([query, values])

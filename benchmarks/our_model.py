@@ -1,6 +1,8 @@
-"""attnlib's `Seq2Seq` on number words: an epoch, decoding, and a training to 99 % exact match.
+"""attnlib's `Seq2Seq` on number words: an epoch, decoding, and a training to 99 % exact
+match.
 
-It writes to the folder what the peer needs to do the same: vocabulary sizes, weights and batches.
+It writes to the folder what the peer needs to do the same: vocabulary sizes, weights
+and batches.
 """
 
 import json
@@ -8,11 +10,22 @@ import time
 
 import numpy as np
 
-FULL = {"pairs": 8000, "test": 512, "one_by_one": 48, "most_epochs": 15, "options": {}, "aim": 0.99}
+FULL = {
+    "pairs": 8000,
+    "test": 512,
+    "one_by_one": 48,
+    "most_epochs": 15,
+    "options": {},
+    "aim": 0.99,
+}
 QUICK = {
-    "pairs": 120, "test": 12, "one_by_one": 2, "most_epochs": 1, "aim": 0.99,
+    "pairs": 120,
+    "test": 12,
+    "one_by_one": 2,
+    "most_epochs": 1,
+    "aim": 0.99,
     "options": {"units": 8, "embedding_dim": 4},
-}  # fmt: skip
+}
 
 
 def task(quick):
@@ -33,22 +46,42 @@ def new_model(seed, train, sizes):
 
 
 def keep(folder, name, model, train, epochs, seed=0):
-    """The model's weights, and the batches of so many epochs, where the peer finds them."""
-    weights = {v.path.split("/", 1)[1].replace("/", "."): v.numpy() for v in model.trainable_variables}
+    """The model's weights, and the batches of so many epochs, where the peer finds
+    them.
+    """
+    weights = {
+        v.path.split("/", 1)[1].replace("/", "."): v.numpy()
+        for v in model.trainable_variables
+    }
     np.savez(folder / f"{name}.weights.npz", **weights)
     batches, arrays = model.batches(train, seed=seed), {}
     for epoch in range(epochs):
         for place in range(len(batches)):
             (source, before), after = batches[place]
-            arrays |= {f"{epoch}.{place}.{part}": a for part, a in enumerate((source, before, after))}
+            arrays |= {
+                f"{epoch}.{place}.{part}": a
+                for part, a in enumerate((source, before, after))
+            }
         batches.on_epoch_end()
     np.savez(folder / f"{name}.batches.npz", **arrays)
-    sizes = [len(model.source_vocabulary), len(model.target_vocabulary), model.units, model.embedding_dim]
+    sizes = [
+        len(model.source_vocabulary),
+        len(model.target_vocabulary),
+        model.units,
+        model.embedding_dim,
+    ]
     (folder / f"{name}.json").write_text(json.dumps(sizes))
 
 
 def exact(translations, pairs):
-    return float(np.mean([words == target for words, (_, target) in zip(translations, pairs, strict=True)]))
+    return float(
+        np.mean(
+            [
+                words == target
+                for words, (_, target) in zip(translations, pairs, strict=True)
+            ]
+        )
+    )
 
 
 def arms(folder, threads, quick):
@@ -57,32 +90,50 @@ def arms(folder, threads, quick):
     train, test, sizes = task(quick)
     model = new_model(0, train, sizes)
     keep(folder, "epoch", model, train, 1)
-    batches, compiled = model.batches(train), compiling.available()  # as `fit` has it in a training of fifteen epochs
+    batches, compiled = (
+        model.batches(train),
+        compiling.available(),
+    )  # as `fit` has it in a training of fifteen epochs
     model.compile_loops(compiling.shapes_for(model, batches, 1, compiled))
     given, after = batches[0]
     first_loss = float(model.compute_loss(y=after, y_pred=model(given, training=True)))
     sources = [source for source, _ in test]
 
     def epoch():
-        loss = model.fit(train, epochs=1, verbose=0, compiled=compiled).history["loss"][-1]
+        loss = model.fit(train, epochs=1, verbose=0, compiled=compiled).history["loss"][
+            -1
+        ]
         return [first_loss, loss]
 
     def translations(sentences):
         return [np.array(t.text) for t in model.translate(sentences, verbose=0)]
 
     def one_by_one():
-        return [text for source in sources[: sizes["one_by_one"]] for text in translations([source])]
+        return [
+            text
+            for source in sources[: sizes["one_by_one"]]
+            for text in translations([source])
+        ]
 
     def ready():
-        """Keep the weights, after so many epochs that sentences have their usual lengths."""
+        """Keep the weights, after so many epochs that sentences have their usual
+        lengths.
+        """
         keep(folder, "trained", model, train, 0)
         return [0]
 
-    return {"epoch": epoch, "ready": ready, "batches": lambda: translations(sources), "one_by_one": one_by_one}
+    return {
+        "epoch": epoch,
+        "ready": ready,
+        "batches": lambda: translations(sources),
+        "one_by_one": one_by_one,
+    }
 
 
 def until_exact(folder, seed, quick):
-    """Wall time from `fit` until the test is written well enough, compilation counted; and how many epochs it took."""
+    """Wall time from `fit` until the test is written well enough, compilation counted;
+    and how many epochs it took.
+    """
     from attnlib.backend import keras
 
     train, test, sizes = task(quick)
@@ -92,7 +143,10 @@ def until_exact(folder, seed, quick):
 
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            found = [t.tokens for t in model.translate([source for source, _ in test], verbose=0)]
+            found = [
+                t.tokens
+                for t in model.translate([source for source, _ in test], verbose=0)
+            ]
             reached.append(exact(found, test))
             model.stop_training = reached[-1] >= sizes["aim"]
 

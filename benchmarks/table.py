@@ -1,6 +1,18 @@
-"""The results as a table: in the terminal, and on the book's page (through book/_ext/speed.py)."""
+"""The results as a table: in the terminal, and on the book's page (through
+book/_ext/speed.py).
+"""
 
-HEAD = ("case", "ratio", "quartiles", "target", "ours", "peer", "of the peer", "times the limit", "equal")
+HEAD = (
+    "case",
+    "ratio",
+    "quartiles",
+    "target",
+    "ours",
+    "peer",
+    "of the peer",
+    "times the limit",
+    "equal",
+)
 # What the ratios must reach at most, by case and by how a name begins.
 TARGETS = {
     ("a", ""): 1.05,
@@ -29,18 +41,29 @@ def amount(row, whose=""):
 
 def cells(row):
     most = target(row)
-    low, ratio, high = (f"{x:.2f}" if x >= 0.01 else f"{x:.1g}" for x in (row["low"], row["ratio"], row["high"]))
-    peer = row["peer"] + (f", {row['threads']} threads" if row.get("threads", 0) > 1 else "")
+    low, ratio, high = (
+        f"{x:.2f}" if x >= 0.01 else f"{x:.1g}"
+        for x in (row["low"], row["ratio"], row["high"])
+    )
+    peer = row["peer"] + (
+        f", {row['threads']} threads" if row.get("threads", 0) > 1 else ""
+    )
     return (
         f"({row['case']}) {row['name']}",
         ratio,
         f"{low} to {high}",
-        "" if most is None else f"≤ {most:g}" + ("" if row["ratio"] <= most else ", missed"),
+        (
+            ""
+            if most is None
+            else f"≤ {most:g}" + ("" if row["ratio"] <= most else ", missed")
+        ),
         amount(row),
         peer,
         amount(row, "peer_"),
         f"{row['times_the_limit']:.1f}" if "times_the_limit" in row else "",
-        "" if row["case"] in "fg" else "yes" if row["equal"] else "no",  # there is nothing to compare in those
+        (
+            "" if row["case"] in "fg" else "yes" if row["equal"] else "no"
+        ),  # there is nothing to compare in those
     )
 
 
@@ -48,12 +71,22 @@ def about(report):
     """When, where and with what, in sentences."""
     machine, versions = report["machine"], report["versions"]
     others = report["cores_used_by_others"]
-    load = "how busy it was is not known" if others is None else f"{others:g} cores used by other processes"
+    load = (
+        "how busy it was is not known"
+        if others is None
+        else f"{others:g} cores used by other processes"
+    )
     lines = [
-        f"Measured on {report['date']}: {machine['processor']}, {machine['cores']} cores, {machine['system']}; {load}.",
+        (
+            f"Measured on {report['date']}: {machine['processor']}, {machine['cores']}"
+            f" cores, {machine['system']}; {load}."
+        ),
         ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
-        f"Its matrix product reaches {machine['products_per_second'] / 1e9:.0f} billion operations a second, "
-        f"its memory {machine['bytes_per_second'] / 1e9:.0f} GB a second.",
+        (
+            f"Its matrix product reaches {machine['products_per_second'] / 1e9:.0f}"
+            " billion operations a second, its memory"
+            f" {machine['bytes_per_second'] / 1e9:.0f} GB a second."
+        ),
     ]
     missing = sorted(set("abcdefg") - {row["case"] for row in report["cases"]})
     if missing:
@@ -66,5 +99,12 @@ def about(report):
 def as_text(report):
     rows = [HEAD, *map(cells, report["cases"])]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, "", *about(report), f"{report['seconds']} seconds in all."])
+    lines = [
+        "  ".join(
+            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join(
+        [*lines, "", *about(report), f"{report['seconds']} seconds in all."]
+    )

@@ -1,9 +1,10 @@
-"""One side of a comparison, in a process of its own: runs what it is told to, and says how long it took.
+"""One side of a comparison, in a process of its own: runs what it is told to, and says
+how long it took.
 
     python worker.py MODULE THREADS FOLDER [--quick]
 
-MODULE has ``arms(folder, threads, quick)``, a dict of functions. THREADS is 0 for the library's own choice. The process
-reads a line and answers with a line of JSON:
+MODULE has ``arms(folder, threads, quick)``, a dict of functions. THREADS is 0 for the
+library's own choice. The process reads a line and answers with a line of JSON:
 
     run NAME REPEATS    runs it so often; answers with the seconds of one run
     answer NAME         runs it once and keeps the arrays that it returns in FOLDER/MODULE.NAME.npz
@@ -25,7 +26,11 @@ def peak_memory_mb():
     """None where it cannot be told."""
     if sys.platform == "linux":
         with open("/proc/self/status") as status:
-            return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:"))
+            return next(
+                int(line.split()[1]) / 1024
+                for line in status
+                if line.startswith("VmHWM:")
+            )
     if sys.platform == "darwin":
         import resource
 
@@ -42,7 +47,9 @@ def main():
     options = parser.parse_args()
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what a library prints is no answer
-    arms = importlib.import_module(options.module).arms(options.folder, options.threads, options.quick)
+    arms = importlib.import_module(options.module).arms(
+        options.folder, options.threads, options.quick
+    )
     print(json.dumps({"arms": list(arms)}), file=answers)
     for line in sys.stdin:
         command, *rest = line.split()

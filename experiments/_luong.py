@@ -1,4 +1,6 @@
-"""One training for Luong et al. (2015) in miniature, on number words or on dates; the experiments share its runs."""
+"""One training for Luong et al. (2015) in miniature, on number words or on dates; the
+experiments share its runs.
+"""
 
 import math
 
@@ -7,7 +9,8 @@ from _training import run, teacher_forced, train_to_best
 from attnlib import metrics
 from attnlib.tasks import dates, numbers
 
-# Number words: an encoder that reads one way, as in the paper. Each rung of its Table 1 adds to the one before.
+# Number words: an encoder that reads one way, as in the paper. Each rung of its Table 1
+# adds to the one before.
 REVERSE = {"units": 64, "bidirectional": False, "reverse_source": True}
 DROPOUT = REVERSE | {"dropout": 0.1}
 FED = DROPOUT | {"input_feeding": True}
@@ -44,14 +47,23 @@ def _model(pairs, seed, options):
 
 
 def _train_words(name, seed, sizes):
-    test = numbers.stratified(per_bin=sizes["test_per_bin"], edges=numbers.EDGES, seed=100)
+    test = numbers.stratified(
+        per_bin=sizes["test_per_bin"], edges=numbers.EDGES, seed=100
+    )
     train = numbers.pairs(sizes["pairs"], seed=0, exclude=test)
     development = numbers.pairs(sizes["development"], seed=1, exclude=test + train)
     model = _model(train + development + test, seed, WORDS[name])
-    result = {"model": name, "task": "number words", "seed": seed, "options": WORDS[name]}
+    result = {
+        "model": name,
+        "task": "number words",
+        "seed": seed,
+        "options": WORDS[name],
+    }
     result |= {"parameters": model.count_params(), **sizes}
     result |= train_to_best(model, train, development, sizes["epochs"], seed)
-    found = [t.tokens for t in model.translate([source for source, _ in test], verbose=0)]
+    found = [
+        t.tokens for t in model.translate([source for source, _ in test], verbose=0)
+    ]
     targets, right = [target for _, target in test], teacher_forced(model, test)
     return result | {
         "perplexity": round(math.exp(model.evaluate(test)[0]), 4),
@@ -62,11 +74,17 @@ def _train_words(name, seed, sizes):
 
 
 def dates_options(name):
-    """The model's options and epochs: "general", "local-p-5", or with more, "local-m-3-forward-zeros"."""
+    """The model's options and epochs: "general", "local-p-5", or with more,
+    "local-m-3-forward-zeros".
+    """
     options = {"units": 64}
     kind, *more = name.split("-")
     if kind == "local":
-        options |= {"attention": f"local-{more.pop(0)}", "score": "general", "half_width": int(more.pop(0))}
+        options |= {
+            "attention": f"local-{more.pop(0)}",
+            "score": "general",
+            "half_width": int(more.pop(0)),
+        }
     else:
         options["attention"] = kind
     said = {
@@ -90,11 +108,15 @@ def _train_dates(name, seed, sizes):
     result = {"model": name, "task": "dates", "seed": seed, "options": options}
     result |= {"parameters": model.count_params(), **sizes}
     result |= train_to_best(model, train, development, sizes["epochs"], seed)
-    found = [t.tokens for t in model.translate([source for source, _ in test], verbose=0)]
+    found = [
+        t.tokens for t in model.translate([source for source, _ in test], verbose=0)
+    ]
     weights = model.align(test)
     mass = [float(w[p.rows].sum(1).mean()) for w, p in zip(weights, test, strict=True)]
     return result | {
-        "exact_match": round(metrics.exact_match(found, [target for _, target in test]), 4),
+        "exact_match": round(
+            metrics.exact_match(found, [target for _, target in test]), 4
+        ),
         "aer": round(dates.alignment_error_rate(weights, test), 4),
         "aer_shifted": round(dates.alignment_error_rate(weights, test, shift=1), 4),
         "weight_sum": round(sum(mass) / len(mass), 4),
@@ -105,13 +127,19 @@ def words(names, options, seeds=SEEDS):
     """The runs of these models on number words, trained where they are not there yet."""
     sizes, seeds = (WORDS_QUICK, (0,)) if options.quick else (WORDS_FULL, seeds)
     names = names[-1:] if options.quick else names
-    return [run(f"words-{name}-{seed}", options.output, _train_words, name, seed, sizes)
-            for seed in seeds for name in names]  # fmt: skip
+    return [
+        run(f"words-{name}-{seed}", options.output, _train_words, name, seed, sizes)
+        for seed in seeds
+        for name in names
+    ]
 
 
 def on_dates(names, options, seeds=SEEDS):
     """The runs of these models on dates, trained where they are not there yet."""
     sizes, seeds = (DATES_QUICK, (0,)) if options.quick else (DATES_FULL, seeds)
     names = names[-1:] if options.quick else names
-    return [run(f"dates-{name}-{seed}", options.output, _train_dates, name, seed, sizes)
-            for seed in seeds for name in names]  # fmt: skip
+    return [
+        run(f"dates-{name}-{seed}", options.output, _train_dates, name, seed, sizes)
+        for seed in seeds
+        for name in names
+    ]

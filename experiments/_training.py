@@ -1,7 +1,9 @@
-"""What the experiments share: each (configuration, seed) is trained once, and its result kept as JSON.
+"""What the experiments share: each (configuration, seed) is trained once, and its
+result kept as JSON.
 
-A result that is there already is not trained again, so an interrupted experiment goes on where it stopped, and
-two experiments that need the same model share it. Remove a file below results/runs/ to train it anew.
+A result that is there already is not trained again, so an interrupted experiment goes
+on where it stopped, and two experiments that need the same model share it. Remove a
+file below results/runs/ to train it anew.
 """
 
 import argparse
@@ -20,11 +22,20 @@ RESULTS = Path(__file__).parent / "results"
 
 def arguments(description):
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs (20 s at most)")
-    parser.add_argument("--output", type=Path, help="folder for the JSON (default: experiments/results)")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="tiny sizes, to see that it runs (20 s at most)",
+    )
+    parser.add_argument(
+        "--output", type=Path, help="folder for the JSON (default: experiments/results)"
+    )
     options = parser.parse_args()
     if options.quick and options.output is None:
-        parser.error("--quick writes results that mean nothing: name a folder for them with --output")
+        parser.error(
+            "--quick writes results that mean nothing: name a folder for them with"
+            " --output"
+        )
     options.output = options.output or RESULTS
     return options
 
@@ -41,8 +52,13 @@ def peak_memory_mb():
 
 def versions():
     names = ("numpy", "keras", "num2words", "Babel")
-    tensorflow = "tensorflow-cpu" if platform.machine() in ("x86_64", "AMD64") else "tensorflow"
-    return {"python": platform.python_version(), **{name: version(name) for name in (*names, tensorflow)}}
+    tensorflow = (
+        "tensorflow-cpu" if platform.machine() in ("x86_64", "AMD64") else "tensorflow"
+    )
+    return {
+        "python": platform.python_version(),
+        **{name: version(name) for name in (*names, tensorflow)},
+    }
 
 
 def save(path, content):
@@ -74,7 +90,8 @@ def run(name, output, train, *details):
 
 
 def train_to_best(model, train, development, epochs, seed):
-    """Trains for `epochs` and leaves the model at its best epoch by exact match on `development`.
+    """Trains for `epochs` and leaves the model at its best epoch by exact match on
+    `development`.
 
     Returns what each epoch reached, and which was the best, counted from 1.
     """
@@ -84,9 +101,20 @@ def train_to_best(model, train, development, epochs, seed):
     for epoch in range(epochs):
         logs = model.fit(train, epochs=1, seed=1000 * seed + epoch, verbose=0).history
         found = model.translate([source for source, _ in development], verbose=0)
-        exact = metrics.exact_match([t.tokens for t in found], [target for _, target in development])
-        history.append({"loss": round(logs["loss"][-1], 4), "development_exact_match": round(exact, 4)})
-        print(f"  epoch {epoch + 1} of {epochs}: loss {history[-1]['loss']:.3f}, exact match {exact:.3f}", flush=True)
+        exact = metrics.exact_match(
+            [t.tokens for t in found], [target for _, target in development]
+        )
+        history.append(
+            {
+                "loss": round(logs["loss"][-1], 4),
+                "development_exact_match": round(exact, 4),
+            }
+        )
+        print(
+            f"  epoch {epoch + 1} of {epochs}: loss {history[-1]['loss']:.3f}, exact"
+            f" match {exact:.3f}",
+            flush=True,
+        )
         if exact > best:
             best, kept, best_epoch = exact, model.get_weights(), epoch + 1
     model.set_weights(kept)
@@ -94,11 +122,13 @@ def train_to_best(model, train, development, epochs, seed):
 
 
 def teacher_forced(model, pairs):
-    """For each pair, whether each next token is right when the true ones before it are given: boolean arrays
-    (target_len + 1,), the last entry for <end>."""
+    """For each pair, whether each next token is right when the true ones before it are
+    given: boolean arrays (target_len + 1,), the last entry for <end>."""
     data, right = model.batches(pairs, 256, False), {}
     for rows, (inputs, target) in zip(data.rows, data, strict=True):
         guess = np.argmax(model.predict_on_batch(inputs), -1)
-        for row, hit, length in zip(rows, guess == target, data.lengths[1][rows] - 1, strict=True):
+        for row, hit, length in zip(
+            rows, guess == target, data.lengths[1][rows] - 1, strict=True
+        ):
             right[row] = hit[:length]
     return [right[row] for row in range(len(pairs))]

@@ -1,10 +1,14 @@
-"""Exact match and alignment error rate on dates against D, half the width of the window, for local-m and local-p."""
+"""Exact match and alignment error rate on dates against D, half the width of the
+window, for local-m and local-p.
+"""
 
 from _luong import on_dates
 from _training import arguments, save
 
 HALF_WIDTHS = (1, 2, 3, 5, 8, 10, 15, 20)
-MODELS = tuple(f"local-{kind}-{half_width}" for half_width in HALF_WIDTHS for kind in "mp")
+MODELS = tuple(
+    f"local-{kind}-{half_width}" for half_width in HALF_WIDTHS for kind in "mp"
+)
 
 
 def main():

@@ -3,7 +3,14 @@
 from _luong import words
 from _training import arguments, save
 
-MODELS = ("base", "reverse", "dropout", "location", "location-fed", "local-p-general-fed")
+MODELS = (
+    "base",
+    "reverse",
+    "dropout",
+    "location",
+    "location-fed",
+    "local-p-general-fed",
+)
 
 
 def main():

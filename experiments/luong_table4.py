@@ -1,12 +1,20 @@
-"""Luong et al. (2015), Table 4, in miniature: number words, every score with every reach."""
+"""Luong et al. (2015), Table 4, in miniature: number words, every score with every
+reach.
+"""
 
 from _luong import words
 from _training import arguments, save
 
 MODELS = (
-    "location-fed", "dot-fed", "general-fed", "concat-fed",
-    "local-m-dot-fed", "local-m-general-fed", "local-p-dot-fed", "local-p-general-fed",
-)  # fmt: skip
+    "location-fed",
+    "dot-fed",
+    "general-fed",
+    "concat-fed",
+    "local-m-dot-fed",
+    "local-m-general-fed",
+    "local-p-dot-fed",
+    "local-p-general-fed",
+)
 
 
 def main():

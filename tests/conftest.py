@@ -1,4 +1,6 @@
-"""What several test files need: the built book on a local server, and a browser to read it."""
+"""What several test files need: the built book on a local server, and a browser to read
+it.
+"""
 
 import contextlib
 import functools
@@ -32,7 +34,9 @@ def html():
 
 @contextlib.contextmanager
 def serve(folder, headers=None):
-    """Serve a folder on this machine alone, with some headers more, and give the address."""
+    """Serve a folder on this machine alone, with some headers more, and give the
+    address.
+    """
 
     class Server(Quiet):
         def end_headers(self):
@@ -63,6 +67,8 @@ def browser():
     with sync_playwright() as playwright:
         chromium = launch(playwright)
         if chromium is None:
-            pytest.skip("no Chromium on this machine: install it to test the built pages")
+            pytest.skip(
+                "no Chromium on this machine: install it to test the built pages"
+            )
         yield chromium
         chromium.close()

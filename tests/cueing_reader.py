@@ -1,4 +1,6 @@
-"""What the tests of the cueing experiment share: a page under a clock of their own, and a reader who takes it."""
+"""What the tests of the cueing experiment share: a page under a clock of their own, and
+a reader who takes it.
+"""
 
 from io import StringIO
 from urllib.parse import urlsplit
@@ -7,16 +9,24 @@ import numpy as np
 
 from attnlib.interactive import _cueing, cueing
 
-READ = dict(delimiter=",", names=True, dtype=None, encoding="utf-8")  # as the chapter reads the file
+READ = dict(
+    delimiter=",", names=True, dtype=None, encoding="utf-8"
+)  # as the chapter reads the file
 
 
 def open_cueing(browser, tmp_path):
-    """A fixture that opens the experiment under a clock that stands still; it must throw and ask for nothing."""
+    """A fixture that opens the experiment under a clock that stands still; it must
+    throw and ask for nothing.
+    """
     contexts, troubles, requests = [], [], []
 
     def opened(timed=False, **options):
         cueing().save(tmp_path / "cueing.html")
-        contexts.append(browser.new_context(**{"viewport": {"width": 760, "height": 700}, **options}))
+        contexts.append(
+            browser.new_context(
+                **{"viewport": {"width": 760, "height": 700}, **options}
+            )
+        )
         page = contexts[-1].new_page()
         page.on("console", lambda message: troubles.append(message.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
@@ -33,13 +43,15 @@ def open_cueing(browser, tmp_path):
     for context in contexts:
         context.close()
     assert troubles == []
-    assert {urlsplit(url).path for url in requests if not url.startswith("data:text/csv")} == {
-        (tmp_path / "cueing.html").as_posix()
-    }
+    assert {
+        urlsplit(url).path for url in requests if not url.startswith("data:text/csv")
+    } == {(tmp_path / "cueing.html").as_posix()}
 
 
 def short_settings(monkeypatch):
-    """A fixture: two blocks of 12, no practice, and at most one repetition: what the tests of single trials need."""
+    """A fixture: two blocks of 12, no practice, and at most one repetition: what the
+    tests of single trials need.
+    """
     less = {"blocks": 2, "counts": {"valid": 6, "invalid": 4, "catch": 2}, "again": 1}
     none = {"practice": {"valid": 0, "invalid": 0, "catch": 0}}
     monkeypatch.setattr(_cueing, "SETTINGS", {**_cueing.SETTINGS, **less, **none})
@@ -101,7 +113,9 @@ def kind(shown):
 
 
 def take(page, delay, step=96):
-    """Take the experiment to its end: `delay(kind)` is the time to the key press, None for no answer."""
+    """Take the experiment to its end: `delay(kind)` is the time to the key press, None
+    for no answer.
+    """
     while True:
         phase, shown = until(page, "pause", "target", "over", step=step)
         if phase == "over":

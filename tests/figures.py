@@ -1,4 +1,6 @@
-"""What the tests of interactive figures share: two figures, a page around them, and what a reader sees of it."""
+"""What the tests of interactive figures share: two figures, a page around them, and
+what a reader sees of it.
+"""
 
 from urllib.parse import urlsplit
 
@@ -7,14 +9,26 @@ import numpy as np
 from attnlib import reference as ref
 from attnlib.interactive import frame, weights, window
 
-WORDS, SCORES = ["friend", "neighbour", "your name", "music", "glasses"], [2, 0.5, 1.5, 0, -0.5]
+WORDS, SCORES = (
+    ["friend", "neighbour", "your name", "music", "glasses"],
+    [2, 0.5, 1.5, 0, -0.5],
+)
 DATE = "March 5, 2024"
 DIGITS = [2.0 if letter.isdigit() else 0.0 for letter in DATE]
 HOSTILE = [
-    "</script><script>window.hacked=1</script>", "<!--", '"><img src=x onerror="window.hacked=1">', "</style><b>",
-    "'\" onfocus='window.hacked=1'", "</table></div>", "&lt;", "\u2028", "__proto__", "${window.hacked=1}",
-    "\u202eabc", " ",
-]  # fmt: skip
+    "</script><script>window.hacked=1</script>",
+    "<!--",
+    '"><img src=x onerror="window.hacked=1">',
+    "</style><b>",
+    "'\" onfocus='window.hacked=1'",
+    "</table></div>",
+    "&lt;",
+    "\u2028",
+    "__proto__",
+    "${window.hacked=1}",
+    "\u202eabc",
+    " ",
+]
 
 
 def party(**options):
@@ -30,22 +44,37 @@ def local(scores, center, half_width, gaussian=True):
     scores = np.array(scores, float)[None, None]
     vectors = np.zeros((1, scores.shape[2], 1))
     _, found = ref.local_attend(
-        vectors[:, :1], vectors, vectors, [[center]], half_width, score=lambda *_: scores, gaussian=gaussian
+        vectors[:, :1],
+        vectors,
+        vectors,
+        [[center]],
+        half_width,
+        score=lambda *_: scores,
+        gaussian=gaussian,
     )
     return found[0, 0]
 
 
 def open_figures(browser, tmp_path):
-    """A fixture that opens figures on one page, which at the end must have thrown nothing and asked for nothing."""
+    """A fixture that opens figures on one page, which at the end must have thrown
+    nothing and asked for nothing.
+    """
     contexts, troubles, requests = [], [], []
 
     def opened(*figures, root="<html>", body="<body>", clock=False, **options):
         path = tmp_path / "figure.html"
         text = frame.page("Figures", "".join(map(str, figures)))
         path.write_text(
-            text.replace('<html lang="en">', root.replace(">", ' lang="en">')).replace("<body>", body), "utf-8"
+            text.replace('<html lang="en">', root.replace(">", ' lang="en">')).replace(
+                "<body>", body
+            ),
+            "utf-8",
         )
-        contexts.append(browser.new_context(**{"viewport": {"width": 760, "height": 900}, **options}))
+        contexts.append(
+            browser.new_context(
+                **{"viewport": {"width": 760, "height": 900}, **options}
+            )
+        )
         page = contexts[-1].new_page()
         page.on("console", lambda message: troubles.append(message.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
@@ -59,7 +88,9 @@ def open_figures(browser, tmp_path):
     for context in contexts:
         context.close()
     assert troubles == []
-    assert {urlsplit(url).path for url in requests} == {(tmp_path / "figure.html").as_posix()}
+    assert {urlsplit(url).path for url in requests} == {
+        (tmp_path / "figure.html").as_posix()
+    }
 
 
 def said(page):
@@ -78,7 +109,10 @@ def texts(page, selector):
 
 
 def focused(page):
-    return page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.labels?.[0]?.innerText ?? ''")
+    return page.evaluate(
+        "document.activeElement.ariaLabel ??"
+        " document.activeElement.labels?.[0]?.innerText ?? ''"
+    )
 
 
 # Sets every slider, box and button in turn, and gives what the figure then shows.

@@ -7,24 +7,56 @@ import itertools
 import numpy as np
 
 OPERATORS = {
-    ast.Add: [ast.Sub], ast.Sub: [ast.Add], ast.Mult: [ast.Div], ast.Div: [ast.Mult], ast.Pow: [ast.Mult],
-    ast.MatMult: [ast.Mult], ast.BitAnd: [ast.BitOr], ast.BitOr: [ast.BitAnd],
-    ast.Lt: [ast.LtE, ast.Gt], ast.LtE: [ast.Lt, ast.GtE], ast.Gt: [ast.GtE, ast.Lt], ast.GtE: [ast.Gt, ast.LtE],
-    ast.Eq: [ast.NotEq], ast.NotEq: [ast.Eq], ast.Is: [ast.IsNot], ast.IsNot: [ast.Is],
-    ast.And: [ast.Or], ast.Or: [ast.And],
-}  # fmt: skip
+    ast.Add: [ast.Sub],
+    ast.Sub: [ast.Add],
+    ast.Mult: [ast.Div],
+    ast.Div: [ast.Mult],
+    ast.Pow: [ast.Mult],
+    ast.MatMult: [ast.Mult],
+    ast.BitAnd: [ast.BitOr],
+    ast.BitOr: [ast.BitAnd],
+    ast.Lt: [ast.LtE, ast.Gt],
+    ast.LtE: [ast.Lt, ast.GtE],
+    ast.Gt: [ast.GtE, ast.Lt],
+    ast.GtE: [ast.Gt, ast.LtE],
+    ast.Eq: [ast.NotEq],
+    ast.NotEq: [ast.Eq],
+    ast.Is: [ast.IsNot],
+    ast.IsNot: [ast.Is],
+    ast.And: [ast.Or],
+    ast.Or: [ast.And],
+}
 OTHERS = {
-    "max": "min", "min": "max", "sum": "mean", "mean": "sum", "argmax": "argmin", "exp": "exp2", "log": "log2",
-    "tanh": "sin", "floor": "ceil", "maximum": "minimum", "triu": "tril", "tril": "triu", "sin": "cos", "cos": "sin",
-    "zeros": "ones", "ones": "zeros", "set_xticks": "set_yticks", "set_yticks": "set_xticks",
-}  # fmt: skip
+    "max": "min",
+    "min": "max",
+    "sum": "mean",
+    "mean": "sum",
+    "argmax": "argmin",
+    "exp": "exp2",
+    "log": "log2",
+    "tanh": "sin",
+    "floor": "ceil",
+    "maximum": "minimum",
+    "triu": "tril",
+    "tril": "triu",
+    "sin": "cos",
+    "cos": "sin",
+    "zeros": "ones",
+    "ones": "zeros",
+    "set_xticks": "set_yticks",
+    "set_yticks": "set_xticks",
+}
 
 
 def mutants(source, namespace):
-    """(description, object) of every mutant of a function's or a class' source, run with `namespace` at hand."""
+    """(description, object) of every mutant of a function's or a class' source, run
+    with `namespace` at hand.
+    """
     tree = ast.parse(source)
     for definition in ast.walk(tree):
-        if isinstance(definition, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(definition):
+        if isinstance(
+            definition, (ast.FunctionDef, ast.ClassDef)
+        ) and ast.get_docstring(definition):
             definition.body = definition.body[1:]
     name, seen = tree.body[0].name, {ast.unparse(tree)}
     places = list(_places(tree))
@@ -32,7 +64,11 @@ def mutants(source, namespace):
         for replacement in _replacements(node, names):
             changed = copy.deepcopy(tree)
             target = next(itertools.islice(_places(changed), place, None))[0]
-            text = ast.unparse(ast.fix_missing_locations(_Replace(target, copy.deepcopy(replacement)).visit(changed)))
+            text = ast.unparse(
+                ast.fix_missing_locations(
+                    _Replace(target, copy.deepcopy(replacement)).visit(changed)
+                )
+            )
             if text in seen:
                 continue
             seen.add(text)
@@ -45,12 +81,22 @@ def mutants(source, namespace):
 
 
 def _places(tree):
-    """Each node, with the names that its function knows: parameters and local variables."""
+    """Each node, with the names that its function knows: parameters and local
+    variables.
+    """
 
     def walk(node, names):
         if isinstance(node, ast.FunctionDef):
-            stored = (n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
-            names = list(dict.fromkeys([*(a.arg for a in node.args.args if a.arg != "self"), *stored]))
+            stored = (
+                n.id
+                for n in ast.walk(node)
+                if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            )
+            names = list(
+                dict.fromkeys(
+                    [*(a.arg for a in node.args.args if a.arg != "self"), *stored]
+                )
+            )
         yield node, names
         for child in ast.iter_child_nodes(node):
             yield from walk(child, names)
@@ -71,15 +117,27 @@ def _replacements(node, names):
     elif isinstance(node, ast.Compare):
         for place, operator in enumerate(node.ops):
             for other in OPERATORS.get(type(operator), ()):
-                yield ast.Compare(node.left, [*node.ops[:place], other(), *node.ops[place + 1 :]], node.comparators)
+                yield ast.Compare(
+                    node.left,
+                    [*node.ops[:place], other(), *node.ops[place + 1 :]],
+                    node.comparators,
+                )
     elif isinstance(node, ast.BoolOp):
         yield ast.BoolOp(OPERATORS[type(node.op)][0](), node.values)
         yield from node.values
     elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        yield from (ast.Constant(node.value + 1), ast.Constant(node.value - 1), ast.Constant(-node.value))
+        yield from (
+            ast.Constant(node.value + 1),
+            ast.Constant(node.value - 1),
+            ast.Constant(-node.value),
+        )
     elif isinstance(node, ast.Constant) and type(node.value) is bool:
         yield ast.Constant(not node.value)
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and "->" in node.value:
+    elif (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and "->" in node.value
+    ):
         yield from map(ast.Constant, _other_einsums(node.value))
     elif isinstance(node, ast.Call):
         yield from _other_calls(node)
@@ -88,25 +146,46 @@ def _replacements(node, names):
     elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
         yield node.value
     elif isinstance(node, ast.Slice):
-        for lower, upper in ((None, node.upper), (node.lower, None), (node.upper, node.lower)):
+        for lower, upper in (
+            (None, node.upper),
+            (node.lower, None),
+            (node.upper, node.lower),
+        ):
             yield ast.Slice(lower, upper, node.step)
         for bound in filter(None, (node.lower, node.upper)):
             if not isinstance(bound, ast.Constant):
                 one_more = ast.BinOp(bound, ast.Add(), ast.Constant(1))
-                yield ast.Slice(*(one_more if b is bound else b for b in (node.lower, node.upper)), node.step)
+                yield ast.Slice(
+                    *(one_more if b is bound else b for b in (node.lower, node.upper)),
+                    node.step,
+                )
     elif isinstance(node, ast.IfExp):
         yield from (node.body, node.orelse)
     elif isinstance(node, ast.If):
-        yield from (ast.If(ast.Constant(value), node.body, node.orelse) for value in (True, False))
-    elif isinstance(node, ast.Tuple) and isinstance(node.ctx, ast.Load) and len(node.elts) > 1:
+        yield from (
+            ast.If(ast.Constant(value), node.body, node.orelse)
+            for value in (True, False)
+        )
+    elif (
+        isinstance(node, ast.Tuple)
+        and isinstance(node.ctx, ast.Load)
+        and len(node.elts) > 1
+    ):
         yield ast.Tuple([node.elts[1], node.elts[0], *node.elts[2:]], ast.Load())
     elif isinstance(node, ast.Break):
         yield ast.Continue()
-    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in names:
+    elif (
+        isinstance(node, ast.Name)
+        and isinstance(node.ctx, ast.Load)
+        and node.id in names
+    ):
         yield from (ast.Name(name, ast.Load()) for name in names if name != node.id)
         yield ast.UnaryOp(ast.USub(), node)
         if node.id == "mask":
-            yield from (ast.parse(text, mode="eval").body for text in ("np.ones_like(mask)", "~mask"))
+            yield from (
+                ast.parse(text, mode="eval").body
+                for text in ("np.ones_like(mask)", "~mask")
+            )
     if isinstance(node, (ast.Assign, ast.AugAssign, ast.Expr, ast.Break)):
         yield ast.Pass()
 
@@ -117,19 +196,31 @@ def _other_calls(node):
     if isinstance(node.func, ast.Attribute) and not _is_module(node.func.value):
         yield node.func.value  # a method left out: transpose, max
     if len(node.args) > 1:
-        yield ast.Call(node.func, [node.args[1], node.args[0], *node.args[2:]], node.keywords)
+        yield ast.Call(
+            node.func, [node.args[1], node.args[0], *node.args[2:]], node.keywords
+        )
     for place in range(len(node.keywords)):
-        yield ast.Call(node.func, node.args, node.keywords[:place] + node.keywords[place + 1 :])
+        yield ast.Call(
+            node.func, node.args, node.keywords[:place] + node.keywords[place + 1 :]
+        )
     name = getattr(node.func, "attr", getattr(node.func, "id", None))
     if name in OTHERS:
         attribute = isinstance(node.func, ast.Attribute)
-        other = ast.Attribute(node.func.value, OTHERS[name], ast.Load()) if attribute else ast.Name(OTHERS[name])
+        other = (
+            ast.Attribute(node.func.value, OTHERS[name], ast.Load())
+            if attribute
+            else ast.Name(OTHERS[name])
+        )
         yield ast.Call(other, node.args, node.keywords)
     if name in ("arange", "range"):  # one step more, one less
         for operator in (ast.Add(), ast.Sub()):
             for place, argument in enumerate(node.args):
                 shifted = ast.BinOp(argument, operator, ast.Constant(1))
-                yield ast.Call(node.func, [*node.args[:place], shifted, *node.args[place + 1 :]], node.keywords)
+                yield ast.Call(
+                    node.func,
+                    [*node.args[:place], shifted, *node.args[place + 1 :]],
+                    node.keywords,
+                )
 
 
 def _is_module(node):
@@ -138,7 +229,9 @@ def _is_module(node):
 
 
 def _other_einsums(text):
-    """The subscripts with two letters of one operand, or of the result, in each other's places."""
+    """The subscripts with two letters of one operand, or of the result, in each other's
+    places.
+    """
     parts = text.replace("->", ",").split(",")
     for place, part in enumerate(parts):
         for i, j in itertools.combinations(range(len(part)), 2):
@@ -162,7 +255,9 @@ class _Replace(ast.NodeTransformer):
 
 
 def harder(arguments, rng):
-    """The same arguments with other numbers: floats of other sizes, row by row, and other masks."""
+    """The same arguments with other numbers: floats of other sizes, row by row, and
+    other masks.
+    """
 
     def changed(value):
         if not isinstance(value, np.ndarray) or value.size == 0:
@@ -173,6 +268,8 @@ def harder(arguments, rng):
             return value
         rows = (-1, *[1] * (value.ndim - 1))
         size = 10.0 ** rng.integers(-1, 3, len(value)).reshape(rows)
-        return value * size + rng.normal(size=len(value)).reshape(rows) * 10.0 ** rng.integers(0, 5)
+        return value * size + rng.normal(size=len(value)).reshape(
+            rows
+        ) * 10.0 ** rng.integers(0, 5)
 
     return tuple(map(changed, arguments))

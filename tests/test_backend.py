@@ -1,4 +1,6 @@
-"""What importing attnlib brings in and says, and the compiled recurrence against a Python loop."""
+"""What importing attnlib brings in and says, and the compiled recurrence against a
+Python loop.
+"""
 
 import os
 import runpy
@@ -15,18 +17,35 @@ import attnlib
 FOLDER = Path(attnlib.__file__).parent
 LIGHT = [
     "attnlib",
-    *(f"attnlib.{name}" for name in ("reference", "vocabulary", "metrics", "plots", "explorer", "quiz")),
+    *(
+        f"attnlib.{name}"
+        for name in ("reference", "vocabulary", "metrics", "plots", "explorer", "quiz")
+    ),
 ]
-for package in ("tasks", "exercises"):  # all of their modules, but for solutions that are Keras classes
-    LIGHT += [f"attnlib.{package}.{path.stem}" for path in sorted((FOLDER / package).glob("[a-z]*.py"))]
+for package in (
+    "tasks",
+    "exercises",
+):  # all of their modules, but for solutions that are Keras classes
+    LIGHT += [
+        f"attnlib.{package}.{path.stem}"
+        for path in sorted((FOLDER / package).glob("[a-z]*.py"))
+    ]
 LIGHT = [name for name in LIGHT if not name.endswith("_keras")]
 HEAVY = ["attnlib.layers", "attnlib.scores", "attnlib.seq2seq"]
 
 
 def python(code, **environment):
-    """`code` in a Python of its own: return code, and all that reached file descriptors 1 and 2."""
+    """`code` in a Python of its own: return code, and all that reached file descriptors
+    1 and 2.
+    """
     environment = {**os.environ, **environment}
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=300)
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=300,
+    )
 
 
 def test_import_without_tensorflow():
@@ -63,31 +82,45 @@ except ImportError:
 
 def test_attnlib_loads_modules_on_first_use_and_names_them():
     assert "seq2seq" in dir(attnlib) and "layers" in dir(attnlib)
-    with pytest.raises(AttributeError, match="module 'attnlib' has no attribute 'lairs'; its modules are .*layers"):
+    with pytest.raises(
+        AttributeError,
+        match="module 'attnlib' has no attribute 'lairs'; its modules are .*layers",
+    ):
         attnlib.lairs  # noqa: B018
 
 
 def test_import_of_tensorflow_says_nothing():
-    done = python(f"import {', '.join(HEAVY)}, os; os.write(2, b'still here')", TF_CPP_MIN_LOG_LEVEL="")
+    done = python(
+        f"import {', '.join(HEAVY)}, os; os.write(2, b'still here')",
+        TF_CPP_MIN_LOG_LEVEL="",
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "still here")
 
 
 def test_import_refuses_another_backend():
     done = python("import attnlib.layers", KERAS_BACKEND="jax")
     assert done.returncode != 0
-    assert done.stderr.endswith("ImportError: attnlib runs on Keras' tensorflow backend, KERAS_BACKEND is 'jax'\n")
+    assert done.stderr.endswith(
+        "ImportError: attnlib runs on Keras' tensorflow backend, KERAS_BACKEND is"
+        " 'jax'\n"
+    )
 
 
 def test_import_refuses_a_keras_loaded_with_another_backend(monkeypatch):
     from attnlib import backend
 
     monkeypatch.setattr(backend.keras.config, "backend", lambda: "torch")
-    with pytest.raises(ImportError, match="runs on Keras' tensorflow backend, Keras is loaded with 'torch'"):
+    with pytest.raises(
+        ImportError,
+        match="runs on Keras' tensorflow backend, Keras is loaded with 'torch'",
+    ):
         runpy.run_path(backend.__file__)
 
 
 def recurrence():
-    """A step with a nest for state and for output, its inputs, and the same as a Python loop."""
+    """A step with a nest for state and for output, its inputs, and the same as a Python
+    loop.
+    """
     from attnlib.backend import tf
 
     rng = np.random.default_rng(0)
@@ -135,7 +168,11 @@ def test_scan_gradient_equals_that_of_a_python_loop(compiled):
         with tf.GradientTape() as tape:
             tape.watch([inputs, state["h"]])
             last, (h, parts) = run(state, inputs)
-            total = tf.reduce_sum(last["h"] ** 3) + tf.reduce_sum(h**2) + tf.reduce_sum(tf.sin(parts["outer"]))
+            total = (
+                tf.reduce_sum(last["h"] ** 3)
+                + tf.reduce_sum(h**2)
+                + tf.reduce_sum(tf.sin(parts["outer"]))
+            )
         return tape.gradient(total, [w, inputs, state["h"]])
 
     scanned = lambda state, inputs: scan(step, state, inputs)  # noqa: E731
@@ -153,7 +190,14 @@ def test_scan_takes_lengths_known_only_when_run():
     @tf.function(input_signature=[tf.TensorSpec((None, None, 3), tf.float64)])
     def run(inputs):
         traced.append(None)
-        return scan(step, {"h": tf.zeros((tf.shape(inputs)[0], 3), tf.float64), "steps": tf.constant(0)}, inputs)[1][0]
+        return scan(
+            step,
+            {
+                "h": tf.zeros((tf.shape(inputs)[0], 3), tf.float64),
+                "steps": tf.constant(0),
+            },
+            inputs,
+        )[1][0]
 
     for batch, time in ((2, 5), (1, 1), (2, 3)):
         part = inputs[:batch, :time]

@@ -1,4 +1,6 @@
-"""The benchmarks run in their quick size, whose times are no matter; what is computed from times is."""
+"""The benchmarks run in their quick size, whose times are no matter; what is computed
+from times is.
+"""
 
 import json
 import subprocess
@@ -20,26 +22,53 @@ import table  # noqa: E402
 
 LATEST = ROOT / "benchmarks" / "results" / "latest.json"
 ROW = {
-    "case": "c", "name": "an epoch of number words", "ratio": 0.8, "low": 0.7, "high": 0.95, "equal": True,
-    "seconds": 2.5, "peer_seconds": 0.0031, "peer": "PyTorch", "threads": 2, "times_the_limit": 1.9,
-}  # fmt: skip
+    "case": "c",
+    "name": "an epoch of number words",
+    "ratio": 0.8,
+    "low": 0.7,
+    "high": 0.95,
+    "equal": True,
+    "seconds": 2.5,
+    "peer_seconds": 0.0031,
+    "peer": "PyTorch",
+    "threads": 2,
+    "times_the_limit": 1.9,
+}
 REPORT = {
-    "date": "2026-01-02", "busy": False, "cores_used_by_others": 0.1, "seconds": 9, "versions": {"keras": "3"},
+    "date": "2026-01-02",
+    "busy": False,
+    "cores_used_by_others": 0.1,
+    "seconds": 9,
+    "versions": {"keras": "3"},
     "machine": {
-        "processor": "Some", "cores": 2, "system": "Linux", "products_per_second": 2e11, "bytes_per_second": 3e10,
+        "processor": "Some",
+        "cores": 2,
+        "system": "Linux",
+        "products_per_second": 2e11,
+        "bytes_per_second": 3e10,
     },
     "cases": [ROW, {**ROW, "ratio": 0.91, "equal": False}],
-}  # fmt: skip
+}
 
 
 def test_quick_run_computes_the_same_as_the_peers(tmp_path):
     output = tmp_path / "found.json"
-    command = [sys.executable, ROOT / "benchmarks" / "bench.py", "--quick", "--output", output]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=compare.environment())
+    command = [
+        sys.executable,
+        ROOT / "benchmarks" / "bench.py",
+        "--quick",
+        "--output",
+        output,
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=600, env=compare.environment()
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads(output.read_text())
     with_torch = "torch" in report["versions"]
-    assert {row["case"] for row in report["cases"]} == set("abcdefg" if with_torch else "abfg")
+    assert {row["case"] for row in report["cases"]} == set(
+        "abcdefg" if with_torch else "abfg"
+    )
     assert [row["name"] for row in report["cases"] if not row["equal"]] == []
     for row in report["cases"]:
         assert 0 < row["low"] <= row["ratio"] <= row["high"]
@@ -51,7 +80,8 @@ def test_latest_results_are_whole():
     report = json.loads(LATEST.read_text("utf-8"))
     assert {row["case"] for row in report["cases"]} == set("abcdefg")
     assert not report["quick"]
-    # A training of (d) may end before it is right often enough; the page then says so. The rest computes the same.
+    # A training of (d) may end before it is right often enough; the page then says so.
+    # The rest computes the same.
     assert all(row["equal"] for row in report["cases"] if row["case"] != "d")
 
 
@@ -80,13 +110,28 @@ class Clock:
 
 
 def test_workers_run_in_turn_and_a_slower_peer_goes_out():
-    ours, one, two = Clock(9, 0.05, 1, 2, 3, 4), Clock(9, 0.01, 5, 6, 1, 1), Clock(9, 0.2, 7, 8)
+    ours, one, two = (
+        Clock(9, 0.05, 1, 2, 3, 4),
+        Clock(9, 0.01, 5, 6, 1, 1),
+        Clock(9, 0.2, 7, 8),
+    )
     found, theirs = compare.in_turn("x", ours, [one, two], 4)
     assert found == [1, 2, 3, 4] and theirs == [[5, 6, 1, 1], [7, 8]]
-    assert (ours.repeats, one.repeats, two.repeats) == ([1, 1, 2, 2, 2, 2], [1, 1, 10, 10, 10, 10], [1, 1, 1, 1])
+    assert (ours.repeats, one.repeats, two.repeats) == (
+        [1, 1, 2, 2, 2, 2],
+        [1, 1, 10, 10, 10, 10],
+        [1, 1, 1, 1],
+    )
     assert compare.better(theirs) == (0, [5, 6, 1, 1])
-    ours, one, two = Clock(1, 2, 3), Clock(5, 7, 9), Clock(6, 4, 8)  # neither is clearly slower
-    assert compare.in_turn("x", ours, [one, two], 3, warm=True) == ([1, 2, 3], [[5, 7, 9], [6, 4, 8]])
+    ours, one, two = (
+        Clock(1, 2, 3),
+        Clock(5, 7, 9),
+        Clock(6, 4, 8),
+    )  # neither is clearly slower
+    assert compare.in_turn("x", ours, [one, two], 3, warm=True) == (
+        [1, 2, 3],
+        [[5, 7, 9], [6, 4, 8]],
+    )
     assert ours.repeats == [1, 1, 1]
     assert compare.in_turn("x", Clock(1, 2, 3), [], 3, warm=True) == ([1, 2, 3], [])
 
@@ -108,13 +153,18 @@ def test_equal_tells_numbers_and_words_apart(theirs, same):
 
 
 def test_limits_by_hand():
-    # dot, 1 sentence, 2 queries, 3 keys, width 4: scores 2·3·4·2 = 48, context 48, softmax 4 a score: 24
-    assert limits.layer("dot", "forward", 1, 2, 3, 4) == {"operations": 120, "bytes": 4 * 4 * (2 * 2 + 3)}
+    # dot, 1 sentence, 2 queries, 3 keys, width 4: scores 2·3·4·2 = 48, context 48,
+    # softmax 4 a score: 24
+    assert limits.layer("dot", "forward", 1, 2, 3, 4) == {
+        "operations": 120,
+        "bytes": 4 * 4 * (2 * 2 + 3),
+    }
     assert limits.layer("dot", "gradients", 1, 2, 3, 4)["operations"] == 360
     # general projects the two queries besides: 2·2·4·4
     assert limits.layer("general", "forward", 1, 2, 3, 4)["operations"] == 184
-    # one word into one word and <end>, units 2, embedding 1, 4 words: encoder 2·(2·3·1·2 + 12) = 48 and key 8;
-    # two steps of cell 2·3·2·5 + 24, query 8, readout 2·5·4 + 16; two pairs of tokens at 4·2 + 2·2 + 4
+    # one word into one word and <end>, units 2, embedding 1, 4 words: encoder
+    # 2·(2·3·1·2 + 12) = 48 and key 8; two steps of cell 2·3·2·5 + 24, query 8, readout
+    # 2·5·4 + 16; two pairs of tokens at 4·2 + 2·2 + 4
     pairs = [(["a"], ["b"])]
     expected = 48 + 8 + 2 * (84 + 8 + 56) + 2 * 16
     assert limits.model(pairs, 4, 4, 2, 1, training=False)["operations"] == expected
@@ -143,11 +193,21 @@ def test_load_counts_what_others_use():
 def test_table_tells_what_was_missed_and_what_differs():
     first, second = map(table.cells, REPORT["cases"])
     assert first == (
-        "(c) an epoch of number words", "0.80", "0.70 to 0.95", "≤ 0.9",
-        "2.50 s", "PyTorch, 2 threads", "3.1 ms", "1.9", "yes",
-    )  # fmt: skip
+        "(c) an epoch of number words",
+        "0.80",
+        "0.70 to 0.95",
+        "≤ 0.9",
+        "2.50 s",
+        "PyTorch, 2 threads",
+        "3.1 ms",
+        "1.9",
+        "yes",
+    )
     assert second[3] == "≤ 0.9, missed" and second[-1] == "no"
-    assert table.cells({**ROW, "ratio": 0.00042, "low": 0.004, "high": 0.01})[1:3] == ("0.0004", "0.004 to 0.01")
+    assert table.cells({**ROW, "ratio": 0.00042, "low": 0.004, "high": 0.01})[1:3] == (
+        "0.0004",
+        "0.004 to 0.01",
+    )
     assert "busy" not in table.as_text(REPORT)
     assert "Not measured in this run: a, b, d, e, f, g." in table.as_text(REPORT)
     assert "The machine was busy" in table.as_text({**REPORT, "busy": True})
@@ -157,7 +217,11 @@ def test_table_tells_what_was_missed_and_what_differs():
 def test_page_names_the_sizes_that_are_measured():
     page = " ".join((ROOT / "book" / "speed.md").read_text("utf-8").split())
     full = our_model.FULL
-    for said in (f"{full['pairs']:,} pairs", f"{full['aim']:.0%}".replace("%", " %"), f"of {full['test']} unseen"):
+    for said in (
+        f"{full['pairs']:,} pairs",
+        f"{full['aim']:.0%}".replace("%", " %"),
+        f"of {full['test']} unseen",
+    ):
         assert said in page
     assert f"with {['no', 'one', 'two', 'three'][cases.SEEDS]} seeds" in page
 
@@ -167,6 +231,10 @@ def test_page_shows_every_row():
 
     said, shown = speed.as_nodes(REPORT)
     assert "2026-01-02" in said.astext() and "Some" in said.astext()
-    assert [entry.astext() for entry in shown.findall(lambda node: node.tagname == "entry")] == [
-        *table.HEAD, *table.cells(REPORT["cases"][0]), *table.cells(REPORT["cases"][1]),
-    ]  # fmt: skip
+    assert [
+        entry.astext() for entry in shown.findall(lambda node: node.tagname == "entry")
+    ] == [
+        *table.HEAD,
+        *table.cells(REPORT["cases"][0]),
+        *table.cells(REPORT["cases"][1]),
+    ]

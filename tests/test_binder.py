@@ -8,7 +8,9 @@ import sys
 import pytest
 from conftest import ROOT
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="repo2docker does not run on Windows")
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="repo2docker does not run on Windows"
+)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,11 @@ def steps(tmp_path_factory):
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     text = re.sub(r"^\s*#.*\n", "", done.stdout + done.stderr, flags=re.M)
-    return [" ".join(step.split()) for step in re.sub(r"\\\n", " ", text).split("\n") if step.strip()]
+    return [
+        " ".join(step.split())
+        for step in re.sub(r"\\\n", " ", text).split("\n")
+        if step.strip()
+    ]
 
 
 def place(steps, pattern):
@@ -37,17 +43,30 @@ def test_binder_has_the_python_of_runtime_txt(steps):
     version = (ROOT / "runtime.txt").read_text().strip().removeprefix("python-")
     assert version == "3.11"
     lock = steps[place(steps, r"^COPY .* \S+/environment\.lock$")]
-    name = re.sub(r"-([0-9a-f]{2})", lambda code: chr(int(code[1], 16)), lock)  # as repo2docker spells paths
+    name = re.sub(
+        r"-([0-9a-f]{2})", lambda code: chr(int(code[1], 16)), lock
+    )  # as repo2docker spells paths
     assert f"/environment.py-{version}-linux-64.lock" in name
-    assert "ENV KERNEL_PYTHON_PREFIX=${NB_PYTHON_PREFIX}" in steps, "the kernel is the Python of JupyterLab"
+    assert "ENV KERNEL_PYTHON_PREFIX=${NB_PYTHON_PREFIX}" in steps, (
+        "the kernel is the Python of JupyterLab"
+    )
 
 
 def test_binder_installs_our_pins_after_its_own_and_nothing_after_them(steps):
     base = place(steps, r"install-base-env\.bash' ")
-    pins = place(steps, r'^RUN \$\{KERNEL_PYTHON_PREFIX\}/bin/pip install --no-cache-dir -r "requirements\.txt"$')
+    pins = place(
+        steps,
+        r"^RUN \$\{KERNEL_PYTHON_PREFIX\}/bin/pip install --no-cache-dir -r"
+        r' "requirements\.txt"$',
+    )
     assert base < pins
-    later = [step for step in steps[pins + 1 :] if re.search(r"\b(pip|conda|mamba|apt-get|npm)\b.* install\b", step)]
-    # repo2docker copies attnlib beside the pins, which pin all that it needs; postBuild makes it the folder again
+    later = [
+        step
+        for step in steps[pins + 1 :]
+        if re.search(r"\b(pip|conda|mamba|apt-get|npm)\b.* install\b", step)
+    ]
+    # repo2docker copies attnlib beside the pins, which pin all that it needs; postBuild
+    # makes it the folder again
     assert later == ["RUN ${KERNEL_PYTHON_PREFIX}/bin/pip install --no-cache-dir ."]
     assert place(steps, r"^RUN \./postBuild$") > steps.index(later[0])
 
@@ -57,15 +76,31 @@ def test_binder_has_the_repository_before_it_installs_it(steps):
     copied = place(steps, r"^COPY --chown=1000:1000 src/ \$\{REPO_DIR\}/?$")
     assert copied < place(steps, r'pip install --no-cache-dir -r "requirements\.txt"')
     post = (ROOT / "postBuild").read_text("utf-8")
-    assert "\npip install --no-cache-dir --no-deps -e .\n" in post and "\ncp tools/lab/overrides.json " in post
+    assert (
+        "\npip install --no-cache-dir --no-deps -e .\n" in post
+        and "\ncp tools/lab/overrides.json " in post
+    )
     assert (ROOT / "postBuild").stat().st_mode & 0o111
 
 
 def test_binder_image_holds_no_cache_and_no_system_package_of_ours(steps):
     installs = [step for step in steps if re.search(r"pip install", step)]
     assert installs and all("--no-cache-dir" in step for step in installs)
-    systems = " ".join(re.findall(r"apt-get -qq install (.*?) >", " ".join(steps))).split()
-    assert {name for name in systems if not name.startswith("-")} == {"locales", "gettext-base", "less", "unzip"}
-    assert not [step for step in steps if re.search(r"\bnpm install|mamba (env )?(update|install)", step)]
+    systems = " ".join(
+        re.findall(r"apt-get -qq install (.*?) >", " ".join(steps))
+    ).split()
+    assert {name for name in systems if not name.startswith("-")} == {
+        "locales",
+        "gettext-base",
+        "less",
+        "unzip",
+    }
+    assert not [
+        step
+        for step in steps
+        if re.search(r"\bnpm install|mamba (env )?(update|install)", step)
+    ]
     pins = (ROOT / "requirements.txt").read_text("utf-8")
-    assert not re.search(r"^(nvidia|torch|jax|triton)", pins, flags=re.M), "no wheel for an accelerator"
+    assert not re.search(r"^(nvidia|torch|jax|triton)", pins, flags=re.M), (
+        "no wheel for an accelerator"
+    )

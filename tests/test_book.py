@@ -1,4 +1,6 @@
-"""The built pages, in a real browser: self-contained, without errors, accessible, light and dark, wide and narrow."""
+"""The built pages, in a real browser: self-contained, without errors, accessible, light
+and dark, wide and narrow.
+"""
 
 import functools
 import gzip
@@ -15,11 +17,14 @@ from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT, serve
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
-CHAPTERS = [chapter["file"] for part in TOC.get("parts", []) for chapter in part["chapters"]]
+CHAPTERS = [
+    chapter["file"] for part in TOC.get("parts", []) for chapter in part["chapters"]
+]
 PAGES = [TOC["root"], *CHAPTERS, "search"]
 VIEWS = {"light": ("light", 1280), "dark": ("dark", 1280), "narrow": ("light", 360)}
 
-# The whole of axe once; in the dark what colours can spoil, on a narrow page all but the colours.
+# The whole of axe once; in the dark what colours can spoil, on a narrow page all but
+# the colours.
 AXE = {
     "light": {},
     "dark": {"runOnly": {"type": "rule", "values": ["color-contrast"]}},
@@ -28,7 +33,8 @@ AXE = {
 # What the theme does wrong, and we cannot mend from here.
 THEME = {"label-content-name-mismatch", "region"}
 BIBLIOGRAPHY = {"aria-required-children", "aria-deprecated-role", "aria-allowed-role"}
-# Everything from the pages' own host, as strict as the theme's own inline scripts allow.
+# Everything from the pages' own host, as strict as the theme's own inline scripts
+# allow.
 POLICY = "default-src 'self' 'unsafe-inline' data: blob:"
 
 
@@ -48,33 +54,64 @@ class Links(HTMLParser):
 
 @pytest.fixture(scope="module")
 def visit(browser, site):
-    """visit(page, view): what a browser that comes for the first time sees, asks for, and complains about."""
+    """visit(page, view): what a browser that comes for the first time sees, asks for,
+    and complains about.
+    """
 
     @functools.cache
     def once(name, view):
         scheme, width = VIEWS[view]
         seen = SimpleNamespace(responses=[], asked=[], complaints=[])
-        context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
+        context = browser.new_context(
+            color_scheme=scheme, viewport={"width": width, "height": 800}
+        )
         page = context.new_page()
         page.on("request", lambda request: seen.asked.append(request.url))
         page.on("response", lambda response: seen.responses.append(response))
-        page.on("requestfailed", lambda request: seen.complaints.append(f"failed: {request.url}"))
+        page.on(
+            "requestfailed",
+            lambda request: seen.complaints.append(f"failed: {request.url}"),
+        )
         page.on("pageerror", lambda error: seen.complaints.append(f"script: {error}"))
-        page.on("console", lambda line: line.type == "error" and seen.complaints.append(f"console: {line.text}"))
+        page.on(
+            "console",
+            lambda line: (
+                line.type == "error" and seen.complaints.append(f"console: {line.text}")
+            ),
+        )
         page.goto(f"{site}{name}.html", wait_until="load")
         page.evaluate("() => window.MathJax?.startup?.promise")
-        seen.complaints += [f"{each.status}: {each.url}" for each in seen.responses if each.status >= 400]
-        seen.bytes = {each.url: transferred(each) for each in seen.responses if each.url.startswith(site)}
-        page.evaluate("() => document.querySelectorAll('details').forEach(each => { each.open = true })")
+        seen.complaints += [
+            f"{each.status}: {each.url}"
+            for each in seen.responses
+            if each.status >= 400
+        ]
+        seen.bytes = {
+            each.url: transferred(each)
+            for each in seen.responses
+            if each.url.startswith(site)
+        }
+        page.evaluate(
+            "() => document.querySelectorAll('details').forEach(each => { each.open ="
+            " true })"
+        )
         page.evaluate("() => dispatchEvent(new Event('resize'))")
         seen.theme = page.evaluate("() => document.documentElement.dataset.theme")
-        seen.too_wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+        seen.too_wide = page.evaluate(
+            "() => document.documentElement.scrollWidth - innerWidth"
+        )
         seen.math_errors = page.locator("mjx-merror").all_inner_texts()
         seen.images = page.locator("article img").evaluate_all(
             "all => all.map(each => [each.src.slice(-40), each.alt])"
         )
-        complaints = list(seen.complaints)  # axe fetches style sheets again, and not always from the right place
-        seen.violations = Axe().run(page, options={"preload": False, **AXE[view]}).response["violations"]
+        complaints = list(
+            seen.complaints
+        )  # axe fetches style sheets again, and not always from the right place
+        seen.violations = (
+            Axe()
+            .run(page, options={"preload": False, **AXE[view]})
+            .response["violations"]
+        )
         seen.complaints = complaints
         context.close()
         return seen
@@ -92,12 +129,16 @@ def strict_site(html):
 def transferred(response):
     """Bytes of a response as a web server sends it: text gzipped, the rest as it is."""
     body = response.body()
-    text = re.search(r"text|javascript|json|svg", response.headers.get("content-type", ""))
+    text = re.search(
+        r"text|javascript|json|svg", response.headers.get("content-type", "")
+    )
     return len(gzip.compress(body)) if text else len(body)
 
 
 every_page = pytest.mark.parametrize("name", PAGES)
-every_chapter = pytest.mark.parametrize("name", [path.stem for path in sorted((ROOT / "book").glob("*.ipynb"))])
+every_chapter = pytest.mark.parametrize(
+    "name", [path.stem for path in sorted((ROOT / "book").glob("*.ipynb"))]
+)
 every_view = pytest.mark.parametrize("view", VIEWS)
 
 
@@ -127,13 +168,20 @@ def test_page_is_accessible(visit, name, view):
 @every_page
 def test_page_asks_no_other_host(visit, site, name):
     asked = visit(name, "light").asked
-    assert asked and [url for url in asked if not url.startswith((site, "data:", "blob:"))] == []
+    assert (
+        asked
+        and [url for url in asked if not url.startswith((site, "data:", "blob:"))] == []
+    )
 
 
 @every_page
 def test_page_is_light_to_load(visit, site, name):
     sizes = visit(name, "light").bytes
-    shared = sum(size for url, size in sizes.items() if url.startswith((f"{site}_static/", f"{site}searchindex.js")))
+    shared = sum(
+        size
+        for url, size in sizes.items()
+        if url.startswith((f"{site}_static/", f"{site}searchindex.js"))
+    )
     total = sum(sizes.values())
     assert total - shared <= 1e6, sizes
     assert total <= 2e6, sizes
@@ -141,12 +189,16 @@ def test_page_is_light_to_load(visit, site, name):
 
 @every_page
 def test_page_describes_each_image(visit, name):
-    assert [source for source, alt in visit(name, "light").images if not alt.strip()] == []
+    assert [
+        source for source, alt in visit(name, "light").images if not alt.strip()
+    ] == []
 
 
 def test_pages_name_no_content_network(html):
     for page in html.rglob("*.html"):
-        assert not re.findall(r"unpkg|jsdelivr|cdnjs|googleapis|fontawesome\.js", page.read_text("utf-8")), page
+        assert not re.findall(
+            r"unpkg|jsdelivr|cdnjs|googleapis|fontawesome\.js", page.read_text("utf-8")
+        ), page
 
 
 def test_links_within_the_book_lead_somewhere(html):
@@ -158,38 +210,60 @@ def test_links_within_the_book_lead_somewhere(html):
             if ":" in path.split("/")[0] or path.startswith("//"):
                 continue  # to another host, or data
             target = (page.parent / unquote(path)).resolve() if path else page
-            if not target.exists() or (anchor and target in pages and unquote(anchor) not in pages[target].ids):
+            if not target.exists() or (
+                anchor and target in pages and unquote(anchor) not in pages[target].ids
+            ):
                 lost.append(f"{page.name}: {address}")
     assert lost == []
 
 
 @every_chapter
 def test_exercises_are_numbered_by_chapter(html, name):
-    found = re.findall(r"Exercise (\d+)\.(\d+)\s*</span>", (html / f"{name}.html").read_text("utf-8"))
+    found = re.findall(
+        r"Exercise (\d+)\.(\d+)\s*</span>", (html / f"{name}.html").read_text("utf-8")
+    )
     chapter = str(int(name[:2]))
-    assert found == [(chapter, str(place)) for place in range(1, len(found) + 1)] and found
+    assert (
+        found == [(chapter, str(place)) for place in range(1, len(found) + 1)] and found
+    )
 
 
 @every_chapter
 def test_launch_buttons_open_this_chapter(html, name):
-    address = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]["url"]
+    address = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"][
+        "url"
+    ]
     slug = address.removeprefix("https://github.com/")
     links = Links(html / f"{name}.html").addresses
-    assert f"https://mybinder.org/v2/gh/{slug}/main?urlpath=lab/tree/book/{name}.ipynb" in links
-    assert f"https://colab.research.google.com/github/{slug}/blob/main/book/{name}.ipynb" in links
+    assert (
+        f"https://mybinder.org/v2/gh/{slug}/main?urlpath=lab/tree/book/{name}.ipynb"
+        in links
+    )
+    assert (
+        f"https://colab.research.google.com/github/{slug}/blob/main/book/{name}.ipynb"
+        in links
+    )
 
 
 @every_chapter
 def test_head_of_a_chapter_says_what_it_takes(html, name):
     text = (html / f"{name}.html").read_text("utf-8")
-    head = text[text.index("<h1>", text.index("<article")) : text.index('<div class="cell ')]
+    head = text[
+        text.index("<h1>", text.index("<article")) : text.index('<div class="cell ')
+    ]
     effort = re.search(r'<p class="effort">(.*?)</p>', head)[1]
     words = re.sub(r"<[^>]+>", "", effort)
-    assert re.fullmatch(r"\d+ minutes to read · runs in \d+ seconds on two cores · \d+ exercises", words)
+    assert re.fullmatch(
+        r"\d+ minutes to read · runs in \d+ seconds on two cores · \d+ exercises", words
+    )
     assert len(re.findall(r"<p>You need ", head)) == 1
-    address = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]["url"]
+    address = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"][
+        "url"
+    ]
     colab = head[head.index("<details") : head.index("</details>")]
-    assert " open" not in colab[: colab.index(">")] and "On Colab, run this first" in colab
+    assert (
+        " open" not in colab[: colab.index(">")] and "On Colab, run this first" in colab
+    )
     code = re.search(r"<pre>(.*?)</pre>", colab, flags=re.S)[1]
     assert re.sub(r"<[^>]+>", "", code).strip() == f"!pip install git+{address}"
 
@@ -197,16 +271,28 @@ def test_head_of_a_chapter_says_what_it_takes(html, name):
 @pytest.mark.parametrize("name", [name for name in PAGES if name != "search"])
 def test_shared_link_shows_title_text_and_picture(html, name):
     text = (html / f"{name}.html").read_text("utf-8")
-    tags = dict(re.findall(r'<meta (?:property|name)="((?:og|twitter):\S+|description)" content="([^"]*)">', text))
+    tags = dict(
+        re.findall(
+            r'<meta (?:property|name)="((?:og|twitter):\S+|description)"'
+            r' content="([^"]*)">',
+            text,
+        )
+    )
     settings = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
     owner, project = settings["repository"]["url"].split("/")[-2:]
     assert tags["og:url"] == f"https://{owner}.github.io/{project}/{name}.html"
     assert tags["og:image"] == f"https://{owner}.github.io/{project}/_static/card.png"
     assert tags["og:title"] and tags["twitter:card"] == "summary_large_image"
     if name != "references":  # which has no paragraph of its own
-        assert 10 < len(tags["og:description"]) <= 220 and tags["description"] == tags["og:description"]
+        assert (
+            10 < len(tags["og:description"]) <= 220
+            and tags["description"] == tags["og:description"]
+        )
     picture = (html / "_static" / "card.png").read_bytes()
-    assert (picture[12:16], struct.unpack(">II", picture[16:24])) == (b"IHDR", (1200, 630)) and len(picture) < 100_000
+    assert (picture[12:16], struct.unpack(">II", picture[16:24])) == (
+        b"IHDR",
+        (1200, 630),
+    ) and len(picture) < 100_000
 
 
 @pytest.mark.parametrize(
@@ -214,7 +300,11 @@ def test_shared_link_shows_title_text_and_picture(html, name):
     [
         ("https://github.com/Owner/a-book", None, "https://owner.github.io/a-book/"),
         ("https://github.com/Owner/a-book/", "", "https://owner.github.io/a-book/"),
-        ("https://github.com/Owner/a-book", "https://books.test/one", "https://books.test/one/"),
+        (
+            "https://github.com/Owner/a-book",
+            "https://books.test/one",
+            "https://books.test/one/",
+        ),
         ("https://gitlab.com/owner/a-book", None, None),
         ("", None, None),
     ],
@@ -227,34 +317,60 @@ def test_published_address_comes_from_the_settings(repository, baseurl, address)
 def test_page_works_where_its_server_allows_no_other_host(browser, strict_site, name):
     context = browser.new_context(base_url=strict_site)
     page, complaints = context.new_page(), []
-    page.on("console", lambda line: line.type == "error" and complaints.append(line.text))
+    page.on(
+        "console", lambda line: line.type == "error" and complaints.append(line.text)
+    )
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.add_init_script(
-        "addEventListener('securitypolicyviolation', e => console.error(`${e.violatedDirective}: ${e.blockedURI}`))"
+        "addEventListener('securitypolicyviolation', e =>"
+        " console.error(`${e.violatedDirective}: ${e.blockedURI}`))"
     )
     response = page.goto(f"{name}.html", wait_until="load")
     assert response.headers["content-security-policy"] == POLICY
     page.evaluate("() => window.MathJax?.startup?.promise")
     assert complaints == []
     equations = page.locator(".math").count()
-    assert page.locator("mjx-container").count() == equations and (equations or name not in ("03_bahdanau", "notation"))
+    assert page.locator("mjx-container").count() == equations and (
+        equations or name not in ("03_bahdanau", "notation")
+    )
     context.close()
 
 
 def test_no_handler_stands_in_what_comes_from_data(html):
     for name in (TOC["root"], *CHAPTERS):
-        article = re.search(r"<article.*</article>", (html / f"{name}.html").read_text("utf-8"), flags=re.S)[0]
-        tags = re.findall(r"<[^>]*>", re.sub(r"<script.*?</script>", "", article, flags=re.S))
-        assert len(tags) > 5 and [tag for tag in tags if re.search(r"\son\w+\s*=", tag)] == [], name
+        article = re.search(
+            r"<article.*</article>",
+            (html / f"{name}.html").read_text("utf-8"),
+            flags=re.S,
+        )[0]
+        tags = re.findall(
+            r"<[^>]*>", re.sub(r"<script.*?</script>", "", article, flags=re.S)
+        )
+        assert (
+            len(tags) > 5
+            and [tag for tag in tags if re.search(r"\son\w+\s*=", tag)] == []
+        ), name
 
 
 def test_page_loads_only_the_scripts_that_it_needs(visit):
     def scripts(name):
-        return {url.split("/")[-1].split("?")[0] for url in visit(name, "light").bytes if ".js" in url}
+        return {
+            url.split("/")[-1].split("?")[0]
+            for url in visit(name, "light").bytes
+            if ".js" in url
+        }
 
     search = {"searchindex.js", "searchtools.js", "language_data.js"}
-    assert scripts("03_bahdanau") >= {"tex-chtml.js", "copybutton.js", "book.js", "solved.js"}
-    assert scripts("03_bahdanau") & (search | {"togglebutton.js", "design-tabs.js"}) == set()
+    assert scripts("03_bahdanau") >= {
+        "tex-chtml.js",
+        "copybutton.js",
+        "book.js",
+        "solved.js",
+    }
+    assert (
+        scripts("03_bahdanau") & (search | {"togglebutton.js", "design-tabs.js"})
+        == set()
+    )
     assert "tex-chtml.js" not in scripts("index")
     assert search <= scripts("search")
 
@@ -281,9 +397,14 @@ def test_link_to_something_folded_opens_it(browser, site):
     page = browser.new_page()
     page.goto(f"{site}index.html", wait_until="networkidle")
     fold = (
-        "<details id='fold'><summary>Solution</summary><p id='inside'>42</p></details><a id='go' href='#inside'>see</a>"
+        "<details id='fold'><summary>Solution</summary><p"
+        " id='inside'>42</p></details><a id='go' href='#inside'>see</a>"
     )
-    page.evaluate("fold => document.querySelector('article').insertAdjacentHTML('beforeend', fold)", fold)
+    page.evaluate(
+        "fold => document.querySelector('article').insertAdjacentHTML('beforeend',"
+        " fold)",
+        fold,
+    )
     assert not page.locator("#inside").is_visible()
     page.locator("#go").click()
     page.wait_for_function("document.getElementById('fold').open")

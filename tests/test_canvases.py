@@ -1,4 +1,6 @@
-"""Canvases of three digits: what is on them, and that test canvases hold nothing that training has seen."""
+"""Canvases of three digits: what is on them, and that test canvases hold nothing that
+training has seen.
+"""
 
 import numpy as np
 import pytest
@@ -16,21 +18,30 @@ def box(canvas, color, corner):
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_canvases_hold_digits_of_their_part_alone(part):
     images, labels = load_digits(return_X_y=True)
-    known = {(image / 16).astype("float32").tobytes(): label for image, label in zip(images, labels, strict=True)}
+    known = {
+        (image / 16).astype("float32").tobytes(): label
+        for image, label in zip(images, labels, strict=True)
+    }
     own = {(images[i] / 16).astype("float32").tobytes() for i in canvases.pool(part)}
     made = canvases.load(50, part, seed=3)
     for pixels, cue, digit, shown, corners in zip(*made, strict=True):
         boxes = [box(pixels, color, corners[color]) for color in range(3)]
         assert all(each.tobytes() in own for each in boxes)
-        assert [known[each.tobytes()] for each in boxes] == shown.tolist() and shown[cue] == digit
-        assert pixels.sum() == pytest.approx(sum(each.sum() for each in boxes)), "nothing outside the three"
+        assert [known[each.tobytes()] for each in boxes] == shown.tolist() and shown[
+            cue
+        ] == digit
+        assert pixels.sum() == pytest.approx(sum(each.sum() for each in boxes)), (
+            "nothing outside the three"
+        )
 
 
 def test_canvases_parts_share_no_digit():
     train, test = canvases.pool("train"), canvases.pool("test")
     assert not set(train) & set(test) and sorted([*train, *test]) == list(range(1797))
     images = load_digits().images
-    assert not {images[i].tobytes() for i in train} & {images[i].tobytes() for i in test}, "no image twice"
+    assert not {images[i].tobytes() for i in train} & {
+        images[i].tobytes() for i in test
+    }, "no image twice"
 
 
 def test_canvases_targets_are_the_cued_box():
@@ -59,7 +70,11 @@ def test_canvases_repeat_with_their_seed():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"), [((0,), "n must be at least 1, got 0"), ((5, "dev"), "part should be 'train' or 'test'")]
+    ("arguments", "said"),
+    [
+        ((0,), "n must be at least 1, got 0"),
+        ((5, "dev"), "part should be 'train' or 'test'"),
+    ],
 )
 def test_canvases_refuse_what_they_cannot_make(arguments, said):
     with pytest.raises(ValueError, match=said):
@@ -70,10 +85,21 @@ def test_canvases_spread_lays_a_patch_over_its_pixels():
     made = canvases.load(2, seed=6)
     weights = np.zeros((2, 81))
     weights[0, 0] = 1  # the patch in the upper left corner
-    weights[1, 80], weights[1, 79] = 0.5, 0.5  # lower right, and the one two pixels to its left
+    weights[1, 80], weights[1, 79] = (
+        0.5,
+        0.5,
+    )  # lower right, and the one two pixels to its left
     laid = made.spread(weights)
-    assert laid[0, :8, :8] == pytest.approx(1 / 64) and laid[0].sum() == pytest.approx(1)
-    assert laid[1, 20, 15] == pytest.approx(0.5 / 64) and laid[1, 20, 14] == pytest.approx(0.5 / 64)
-    assert laid[1, 20, 17] == pytest.approx(1 / 64) and laid[1, 15].sum() == 0 and laid[1].sum() == pytest.approx(1)
+    assert laid[0, :8, :8] == pytest.approx(1 / 64) and laid[0].sum() == pytest.approx(
+        1
+    )
+    assert laid[1, 20, 15] == pytest.approx(0.5 / 64) and laid[
+        1, 20, 14
+    ] == pytest.approx(0.5 / 64)
+    assert (
+        laid[1, 20, 17] == pytest.approx(1 / 64)
+        and laid[1, 15].sum() == 0
+        and laid[1].sum() == pytest.approx(1)
+    )
     with pytest.raises(ValueError, match=r"shape \(2, 81\), got \(2, 80\)"):
         made.spread(weights[:, :80])

@@ -1,11 +1,25 @@
-"""The cueing experiment, taken in a browser: by keyboard alone, by touch, with slips, and broken off."""
+"""The cueing experiment, taken in a browser: by keyboard alone, by touch, with slips,
+and broken off.
+"""
 
 import re
 from collections import Counter
 
 import numpy as np
 import pytest
-from cueing_reader import begin, go_on, kind, now, open_cueing, saved, short_settings, take, told, until, until_dot
+from cueing_reader import (
+    begin,
+    go_on,
+    kind,
+    now,
+    open_cueing,
+    saved,
+    short_settings,
+    take,
+    told,
+    until,
+    until_dot,
+)
 from scipy import stats
 
 from attnlib.interactive import _cueing
@@ -26,20 +40,37 @@ def test_experiment_is_taken_by_the_keyboard_alone_and_analysed_as_in_python(pag
         return {"valid": 200 + spread, "invalid": 320 + spread, "catch": None}[kind]
 
     take(page, delay)
-    assert seen == {"valid": 105, "invalid": 26, "catch": 12}  # practice and five blocks
+    assert seen == {
+        "valid": 105,
+        "invalid": 26,
+        "catch": 12,
+    }  # practice and five blocks
     assert page.evaluate("document.activeElement.className") == "cu-verdict"
 
     text, rows = saved(page)
-    assert text.startswith("trial,block,cue,target,validity,onset_ms,reaction_ms,outcome\n1,1,")
-    assert list(rows["trial"]) == list(range(1, 136)) and Counter(rows["block"]) == dict.fromkeys(range(1, 6), 27)
+    assert text.startswith(
+        "trial,block,cue,target,validity,onset_ms,reaction_ms,outcome\n1,1,"
+    )
+    assert list(rows["trial"]) == list(range(1, 136)) and Counter(
+        rows["block"]
+    ) == dict.fromkeys(range(1, 6), 27)
     assert Counter(rows["outcome"]) == {"answered": 125, "withheld": 10}
-    assert ((300 <= rows["onset_ms"]) & (rows["onset_ms"] < 817)).all()  # 800, and the frame that was waited for
+    assert (
+        (300 <= rows["onset_ms"]) & (rows["onset_ms"] < 817)
+    ).all()  # 800, and the frame that was waited for
     assert np.isnan(rows["reaction_ms"][rows["validity"] == "catch"]).all()
-    times = [rows["reaction_ms"][rows["validity"] == kind] for kind in ("valid", "invalid")]
+    times = [
+        rows["reaction_ms"][rows["validity"] == kind] for kind in ("valid", "invalid")
+    ]
     assert [len(kind) for kind in times] == [100, 25] and times[0].max() < 400
 
-    expected = [stats.quantile_test(kind, p=0.5).confidence_interval(0.95) for kind in times]
-    expected = [(np.median(kind), interval.low, interval.high) for kind, interval in zip(times, expected, strict=True)]
+    expected = [
+        stats.quantile_test(kind, p=0.5).confidence_interval(0.95) for kind in times
+    ]
+    expected = [
+        (np.median(kind), interval.low, interval.high)
+        for kind, interval in zip(times, expected, strict=True)
+    ]
     expected.append(_cueing.difference(*expected))
     cells = page.locator(".af-live .cu-table tr td:nth-child(2)").all_inner_texts()[-3:]
     found = [[int(number) for number in re.findall(r"\d+", cell)] for cell in cells]
@@ -47,8 +78,10 @@ def test_experiment_is_taken_by_the_keyboard_alone_and_analysed_as_in_python(pag
     assert np.allclose([numbers[:3] for numbers in found], expected, atol=0.501)
     assert expected[2][1] > 80  # the made delay was 120 ms
     gap, low, high = found[2]
-    assert page.locator(".cu-verdict").inner_text() == (
-        f"You answered {gap} ms sooner where the arrow was right (interval of the difference: {low} to {high} ms)."
+    assert (
+        page.locator(".cu-verdict").inner_text()
+        == f"You answered {gap} ms sooner where the arrow was right (interval of the"
+        f" difference: {low} to {high} ms)."
     )
     assert page.locator(".cu-valid .cu-time").count() == 100 + len(
         _cueing.reaction_times(_cueing.simulated_reader())[0]
@@ -82,7 +115,9 @@ def test_practice_tells_after_each_trial_and_is_not_kept(page_of):
     begin(page)
     heard = Counter()
     for number in range(1, 9):
-        assert page.locator(".cu-where").inner_text() == f"Practice, trial {number} of 8"
+        assert (
+            page.locator(".cu-where").inner_text() == f"Practice, trial {number} of 8"
+        )
         what = kind(until(page, "target", step=32)[1])
         page.clock.run_for(32 + (1600 if what == "catch" else 300))
         if what != "catch":
@@ -91,7 +126,9 @@ def test_practice_tells_after_each_trial_and_is_not_kept(page_of):
         until(page, "empty", "pause", step=64)
     assert heard == {"N milliseconds": 6, "Right: no dot, no answer.": 2}
     assert told(page).startswith("That was the practice.")
-    page.get_by_role("button", name="Stop").press("Enter")  # nothing was done that counts: back to the start
+    page.get_by_role("button", name="Stop").press(
+        "Enter"
+    )  # nothing was done that counts: back to the start
     assert page.get_by_role("button", name="Start with practice").is_visible()
 
 
@@ -104,9 +141,14 @@ def test_early_and_late_answers_are_told_repeated_once_and_kept_out(page_of, sho
     assert told(page) == "Too early: wait for the dot. This trial comes again."
     until_dot(page)
     page.clock.run_for(1600)
-    assert told(page) == "Too late: answer as soon as you see the dot. This trial comes again."
+    assert (
+        told(page)
+        == "Too late: answer as soon as you see the dot. This trial comes again."
+    )
     until(page, "empty", step=32)
-    assert page.locator(".cu-where").inner_text().endswith("of 14")  # 12, and the two again
+    assert (
+        page.locator(".cu-where").inner_text().endswith("of 14")
+    )  # 12, and the two again
 
     until_dot(page)
     page.clock.run_for(64)
@@ -117,11 +159,14 @@ def test_early_and_late_answers_are_told_repeated_once_and_kept_out(page_of, sho
     outcomes = Counter(rows["outcome"])
     assert outcomes == {"answered": 20, "withheld": 4, "early": 2, "late": 1}
     early, late = rows[rows["outcome"] == "early"], rows[rows["outcome"] == "late"]
-    assert early["reaction_ms"][0] < 0 < early["reaction_ms"][1] < 100 and np.isnan(late["reaction_ms"][0])
+    assert early["reaction_ms"][0] < 0 < early["reaction_ms"][1] < 100 and np.isnan(
+        late["reaction_ms"][0]
+    )
     assert list(rows["block"][:15]) == [1] * 15
     assert rows[["cue", "target"]][12] == rows[["cue", "target"]][0]
     assert (
-        "Not in the medians: 2 too early, 1 too late or missing, 0 broken off." in page.locator(".af-live").inner_text()
+        "Not in the medians: 2 too early, 1 too late or missing, 0 broken off."
+        in page.locator(".af-live").inner_text()
     )
 
 
@@ -148,7 +193,10 @@ def test_answer_without_a_target_is_a_false_alarm(page_of, short):
     page.keyboard.press("Space")
     assert told(page) == "There was no dot: then do not answer."
     page.get_by_role("button", name="Stop").press("Enter")
-    assert "Without a dot you answered 1 of 1 times." in page.locator(".af-live").inner_text()
+    assert (
+        "Without a dot you answered 1 of 1 times."
+        in page.locator(".af-live").inner_text()
+    )
     assert saved(page)[1]["outcome"][-1] == "false alarm"
 
 
@@ -172,10 +220,16 @@ def test_turning_away_voids_the_trial(page_of, short, way):
     assert page.locator(".cu-where").inner_text() == "Block 1 of 2, trial 2 of 13"
     take(page, lambda kind: None if kind == "catch" else 300)
     _, rows = saved(page)
-    assert rows["outcome"][0] == "left" and Counter(rows["outcome"]) == {"left": 1, "answered": 20, "withheld": 4}
+    assert rows["outcome"][0] == "left" and Counter(rows["outcome"]) == {
+        "left": 1,
+        "answered": 20,
+        "withheld": 4,
+    }
 
 
-def test_pause_waits_for_the_reader_and_not_for_an_answer_that_comes_late(page_of, short):
+def test_pause_waits_for_the_reader_and_not_for_an_answer_that_comes_late(
+    page_of, short
+):
     page = page_of()
     begin(page)
     assert now(page)[0] == "pause"  # the practice was empty
@@ -234,7 +288,10 @@ def test_stopped_half_way_what_was_done_is_analysed(page_of):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Stop"
     page.keyboard.press("Enter")
-    assert re.match(r"You answered \d+ ms sooner where the arrow was right", page.locator(".cu-verdict").inner_text())
+    assert re.match(
+        r"You answered \d+ ms sooner where the arrow was right",
+        page.locator(".cu-verdict").inner_text(),
+    )
     assert len(saved(page)[1]) == 54
     page.get_by_role("button", name="Once more").press("Enter")
     assert page.evaluate("document.activeElement.textContent") == "Start with practice"
@@ -254,9 +311,15 @@ def test_stopped_at_once_says_that_it_was_too_few(page_of, short):
     page.keyboard.press("Space")
     text = page.locator(".cu-verdict").inner_text()
     assert re.fullmatch(
-        r"Too few answers for a result: it takes 6 of each kind, and you gave 1 where the arrow was right and \d "
-        r"where it was wrong\.", text)  # fmt: skip
-    assert page.locator(".af-live .cu-table td:nth-child(2)").all_inner_texts()[-3:] == ["too few"] * 3
+        r"Too few answers for a result: it takes 6 of each kind, and you gave 1 where"
+        r" the arrow was right and \d "
+        r"where it was wrong\.",
+        text,
+    )
+    assert (
+        page.locator(".af-live .cu-table td:nth-child(2)").all_inner_texts()[-3:]
+        == ["too few"] * 3
+    )
     assert page.locator(".cu-row svg").count() == 2  # the simulated reader's
 
 
@@ -287,4 +350,6 @@ def test_experiment_runs_on_the_browsers_own_frames(page_of):
     page.locator(".cu-stage[data-phase=target]").wait_for()
     page.keyboard.press("Space")
     page.locator(".cu-stage[data-phase=told]").wait_for()
-    assert re.search(r"milliseconds|Too early|no dot", told(page))  # how quick this machine is does not matter
+    assert re.search(
+        r"milliseconds|Too early|no dot", told(page)
+    )  # how quick this machine is does not matter

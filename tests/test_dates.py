@@ -71,7 +71,11 @@ def test_gold_alignment_by_hand():
     pair = dates.pair(DAY, "fr", "medium")  # "5 mars 2024", with "2024-03-05"
     year = [(0, "2", 7, "2"), (1, "0", 8, "0"), (2, "2", 9, "2"), (3, "4", 10, "4")]
     assert named_links(pair, pair.sure) == [*year, (9, "5", 0, "5")]
-    month = [(t, digit, s, letter) for t, digit in ((5, "0"), (6, "3")) for s, letter in enumerate("mars", start=2)]
+    month = [
+        (t, digit, s, letter)
+        for t, digit in ((5, "0"), (6, "3"))
+        for s, letter in enumerate("mars", start=2)
+    ]
     assert named_links(pair, pair.possible - pair.sure) == [*month, (8, "0", 0, "5")]
 
 
@@ -95,10 +99,16 @@ def test_gold_alignment_properties(day, style):
     source, target = pair = dates.pair(day, *style)
     assert pair.sure <= pair.possible
     assert all(source[s] == target[t] for t, s in pair.sure)
-    assert sorted({t for t, _ in pair.possible}) == pair.rows == [t for t in range(10) if target[t] != "-"]
+    assert (
+        sorted({t for t, _ in pair.possible})
+        == pair.rows
+        == [t for t in range(10) if target[t] != "-"]
+    )
     assert all(source[s].isalnum() for _, s in pair.possible)
     # Every digit of the source is some target digit's sure counterpart, once.
-    assert sorted(s for _, s in pair.sure) == [s for s, character in enumerate(source) if character.isdigit()]
+    assert sorted(s for _, s in pair.sure) == [
+        s for s, character in enumerate(source) if character.isdigit()
+    ]
 
 
 def test_pairs_unpack_and_survive_a_copy():
@@ -107,13 +117,18 @@ def test_pairs_unpack_and_survive_a_copy():
     assert first == (source, target) and len(first) == 2
     assert [text(t) for _, t in found] == [pair.date.isoformat() for pair in found]
     for again in (copy.deepcopy(first), pickle.loads(pickle.dumps(first))):
-        assert again == first and again.sure == first.sure and again.locale == first.locale
+        assert (
+            again == first and again.sure == first.sure and again.locale == first.locale
+        )
 
 
 def test_pairs_are_the_same_for_the_same_seed_and_begin_longer_lists():
     assert dates.pairs(50, seed=3) == dates.pairs(80, seed=3)[:50]
     assert dates.pairs(50, seed=3) != dates.pairs(50, seed=4)
-    assert [pair.date.isoformat() for pair in dates.pairs(2)] == ["2050-12-26", "2029-03-31"]
+    assert [pair.date.isoformat() for pair in dates.pairs(2)] == [
+        "2050-12-26",
+        "2029-03-31",
+    ]
 
 
 def test_pairs_draw_locales_and_formats_evenly():
@@ -123,7 +138,9 @@ def test_pairs_draw_locales_and_formats_evenly():
 
 
 def test_pairs_keep_to_locales_and_formats_given():
-    assert {(p.locale, p.format) for p in dates.pairs(50, locales=["es"], formats=["long"])} == {("es", "long")}
+    assert {
+        (p.locale, p.format) for p in dates.pairs(50, locales=["es"], formats=["long"])
+    } == {("es", "long")}
 
 
 def test_pairs_exclude_makes_train_and_test_disjoint_by_date():
@@ -144,8 +161,8 @@ def test_alignment_error_rate_by_hand():
     pairs = [dates.pair(DAY, "de", "medium"), dates.pair(DAY, "fr", "medium")]
     perfect = [one_hot(pair, pair.possible) for pair in pairs]
     assert dates.alignment_error_rate(perfect, pairs) == 0
-    # The first pair's weights all on source position 0, "0" of "05": of 8 links one is right, and sure.
-    # Sums: |A∩S| = 1 + 5, |A∩P| = 1 + 8, |A| = 8 + 8, |S| = 8 + 5.
+    # The first pair's weights all on source position 0, "0" of "05": of 8 links one is
+    # right, and sure. Sums: |A∩S| = 1 + 5, |A∩P| = 1 + 8, |A| = 8 + 8, |S| = 8 + 5.
     wrong = [one_hot(pairs[0], {(t, 0) for t in range(11)}), perfect[1]]
     assert dates.alignment_error_rate(wrong, pairs) == pytest.approx(1 - 15 / 29)
 
@@ -165,9 +182,18 @@ def test_alignment_error_rate_ignores_hyphens_and_the_end():
 
 
 def test_best_monotonic_aer_by_hand():
-    # "05.03.2024": sure links (0,6) (1,7) (2,8) (3,9) (5,3) (6,4) (8,0) (9,1), at distances 6 6 6 6 2 2 8 8.
+    # "05.03.2024": sure links (0,6) (1,7) (2,8) (3,9) (5,3) (6,4) (8,0) (9,1), at
+    # distances 6 6 6 6 2 2 8 8.
     pairs = [dates.pair(DAY, "de", "medium")]
-    expected = {0: 1, 1: 1, 2: 1 - 2 / 8, 5: 1 - 2 / 8, 6: 1 - 6 / 8, 7: 1 - 6 / 8, 8: 0}
+    expected = {
+        0: 1,
+        1: 1,
+        2: 1 - 2 / 8,
+        5: 1 - 2 / 8,
+        6: 1 - 6 / 8,
+        7: 1 - 6 / 8,
+        8: 0,
+    }
     assert {d: dates.best_monotonic_aer(pairs, d) for d in expected} == expected
 
 
@@ -176,7 +202,8 @@ def test_best_monotonic_aer_clamps_to_the_last_word():
     pair = dates.pair(DAY, "es", "medium")
     short = dates.Pair((pair[0][:6], pair[1]))
     short.spans = pair.spans[:2]
-    # Day at 0, month at 2 … 4, last word 5. D = 1: t = 5 and 6 see 4 … 5 (possible), the others see nothing right.
+    # Day at 0, month at 2 … 4, last word 5. D = 1: t = 5 and 6 see 4 … 5 (possible),
+    # the others see nothing right.
     assert dates.best_monotonic_aer([short], 1) == pytest.approx(1 - 2 / 9)
 
 
@@ -186,21 +213,38 @@ def test_best_monotonic_aer_is_reached_by_no_random_window():
     for half_width in (3, 8):
         guesses = []
         for source, target in pairs:
-            distance = np.abs(np.arange(len(source)) - np.minimum(np.arange(len(target)), len(source) - 1)[:, None])
+            distance = np.abs(
+                np.arange(len(source))
+                - np.minimum(np.arange(len(target)), len(source) - 1)[:, None]
+            )
             guesses.append(random.random(distance.shape) * (distance <= half_width))
-        assert dates.alignment_error_rate(guesses, pairs) > dates.best_monotonic_aer(pairs, half_width) > 0
+        assert (
+            dates.alignment_error_rate(guesses, pairs)
+            > dates.best_monotonic_aer(pairs, half_width)
+            > 0
+        )
 
 
 def test_best_monotonic_aer_falls_with_the_window():
     pairs = dates.pairs(200)
-    rates = [dates.best_monotonic_aer(pairs, half_width) for half_width in (3, 5, 8, 10, 40)]
+    rates = [
+        dates.best_monotonic_aer(pairs, half_width) for half_width in (3, 5, 8, 10, 40)
+    ]
     assert rates == sorted(rates, reverse=True)
     assert rates[0] > 0.7 and rates[-1] == 0
 
 
 def test_tasks_import_neither_keras_nor_tensorflow():
-    code = "import sys; from attnlib.tasks import dates, numbers; print({'tensorflow', 'keras'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+    code = (
+        "import sys; from attnlib.tasks import dates, numbers; print({'tensorflow',"
+        " 'keras'} & set(sys.modules))"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True
+        ).stdout.strip()
+        == "set()"
+    )
 
 
 def test_gold_links_work_with_metrics():
@@ -217,11 +261,31 @@ PAIR = dates.pair(DAY, "fr", "long")  # 11 characters
     [
         (lambda: dates.pairs(0), ValueError, "n must be at least 1, got 0"),
         (lambda: dates.pairs(2.0), TypeError, r"n must be a whole number, got 2\.0"),
-        (lambda: dates.pairs(5, seed=-1), ValueError, "seed must be at least 0, got -1"),
-        (lambda: dates.pairs(73_050), ValueError, "n must be at most 73049, the dates of 1900-01-01 to 2099-12-31"),
-        (lambda: dates.pairs(73_000, exclude=dates.pairs(50)), ValueError, "n must be at most 72999"),
-        (lambda: dates.pairs(5, locales=["xx"]), ValueError, "unknown locale 'xx', expected one of en, fr, de, es"),
-        (lambda: dates.pairs(5, locales=[]), ValueError, "should name at least one each"),
+        (
+            lambda: dates.pairs(5, seed=-1),
+            ValueError,
+            "seed must be at least 0, got -1",
+        ),
+        (
+            lambda: dates.pairs(73_050),
+            ValueError,
+            "n must be at most 73049, the dates of 1900-01-01 to 2099-12-31",
+        ),
+        (
+            lambda: dates.pairs(73_000, exclude=dates.pairs(50)),
+            ValueError,
+            "n must be at most 72999",
+        ),
+        (
+            lambda: dates.pairs(5, locales=["xx"]),
+            ValueError,
+            "unknown locale 'xx', expected one of en, fr, de, es",
+        ),
+        (
+            lambda: dates.pairs(5, locales=[]),
+            ValueError,
+            "should name at least one each",
+        ),
         (
             lambda: dates.pairs(5, formats=["long", "short"]),
             ValueError,
@@ -232,22 +296,49 @@ PAIR = dates.pair(DAY, "fr", "long")  # 11 characters
             ValueError,
             "unknown format 'tiny', expected one of full, long, medium",
         ),
-        (lambda: dates.pair("2024-03-05"), TypeError, "day should be a datetime.date, got '2024-03-05'"),
-        (lambda: dates.pair(datetime(2024, 3, 5)), TypeError, "day should be a datetime.date, got datetime"),
-        (lambda: dates.alignment_error_rate([], [PAIR]), ValueError, "weights for each pair, got 0 for 1 pairs"),
+        (
+            lambda: dates.pair("2024-03-05"),
+            TypeError,
+            "day should be a datetime.date, got '2024-03-05'",
+        ),
+        (
+            lambda: dates.pair(datetime(2024, 3, 5)),
+            TypeError,
+            "day should be a datetime.date, got datetime",
+        ),
+        (
+            lambda: dates.alignment_error_rate([], [PAIR]),
+            ValueError,
+            "weights for each pair, got 0 for 1 pairs",
+        ),
         (
             lambda: dates.alignment_error_rate([np.ones((9, 11))], [PAIR]),
             ValueError,
-            "weights of '5 mars 2024' should have 10 rows or more and 11 columns, got 9 and 11",
+            (
+                "weights of '5 mars 2024' should have 10 rows or more and 11 columns,"
+                " got 9 and 11"
+            ),
         ),
-        (lambda: dates.alignment_error_rate([np.ones((10, 12))], [PAIR]), ValueError, "got 10 and 12"),
+        (
+            lambda: dates.alignment_error_rate([np.ones((10, 12))], [PAIR]),
+            ValueError,
+            "got 10 and 12",
+        ),
         (
             lambda: dates.alignment_error_rate([np.eye(2)], [("a", "b")]),
             TypeError,
             "those of dates.pairs, .* got tuple",
         ),
-        (lambda: dates.best_monotonic_aer([PAIR], -1), ValueError, "half_width must be at least 0, got -1"),
-        (lambda: dates.best_monotonic_aer([("a", "b")], 1), TypeError, "with gold alignments, got tuple"),
+        (
+            lambda: dates.best_monotonic_aer([PAIR], -1),
+            ValueError,
+            "half_width must be at least 0, got -1",
+        ),
+        (
+            lambda: dates.best_monotonic_aer([("a", "b")], 1),
+            TypeError,
+            "with gold alignments, got tuple",
+        ),
     ],
 )
 def test_dates_refuse_bad_input(call, error, message):

@@ -55,21 +55,32 @@ def encode(model, source):
     else:
         annotations = read(model.encoder.cell, words)
         final = first_word = annotations[-1]
-    s_0 = np.tanh(dense(model.decoder.first_state, final if model.attention == "none" else first_word))
+    s_0 = np.tanh(
+        dense(
+            model.decoder.first_state,
+            final if model.attention == "none" else first_word,
+        )
+    )
     return s_0, annotations, final
 
 
 def logits(model, source, before):
-    """Logits (target_len, vocabulary) and weights (target_len, source_len) of one pair of numbers."""
+    """Logits (target_len, vocabulary) and weights (target_len, source_len) of one pair
+    of numbers.
+    """
     state, annotations, final = encode(model, source)
     outputs, looked = [], []
     for word in model.target_embedding.get_weights()[0][before]:
         context = final
         if model.attention == "additive":
             scores = reference.additive_scores(
-                state[None, None], annotations[None], *model.decoder.attention.get_weights()
+                state[None, None],
+                annotations[None],
+                *model.decoder.attention.get_weights(),
             )
-            context, weights = (x[0, 0] for x in reference.attend(scores, annotations[None]))
+            context, weights = (
+                x[0, 0] for x in reference.attend(scores, annotations[None])
+            )
             looked.append(weights)
         state = gru(model.decoder.cell, np.concatenate([word, context]), state)
         outputs.append(dense(model.readout, np.concatenate([state, context, word])))
@@ -78,7 +89,9 @@ def logits(model, source, before):
 
 def numbers(model, pairs):
     source = model.source_vocabulary.encode([source for source, _ in pairs])
-    return source, model.target_vocabulary.encode([target for _, target in pairs], start=True)
+    return source, model.target_vocabulary.encode(
+        [target for _, target in pairs], start=True
+    )
 
 
 @options
@@ -95,7 +108,10 @@ def test_model_equals_the_equations_in_numpy(options):
             assert weights is None
         else:
             assert_allclose(weights[i, :, : len(words)], looked, atol=1e-5)
-            assert_array_equal(weights[i, :, len(words) :], np.zeros((len(before[i]), source.shape[1] - len(words))))
+            assert_array_equal(
+                weights[i, :, len(words) :],
+                np.zeros((len(before[i]), source.shape[1] - len(words))),
+            )
 
 
 @options
@@ -110,15 +126,23 @@ def test_encoder_padding_does_not_change_its_states(options):
     else:
         assert_array_equal(padded["mask"], longer != 0)
         for i, length in enumerate((source != 0).sum(1)):
-            assert_array_equal(memory["values"][i, :length], padded["values"][i, :length])
+            assert_array_equal(
+                memory["values"][i, :length], padded["values"][i, :length]
+            )
 
 
 def test_encoder_first_state_comes_from_the_backward_state_at_the_first_word():
     model = toy_task.model(scale=0.7)
     source, _ = numbers(model, [(["a", "b", "c"], ["A"]), (["b"], ["B"])])
     state, memory = model.encode(source)
-    backward_at_first_word = memory["values"].numpy()[:, 0, 4:]  # units 8: the second half is the backward GRU's
-    assert_allclose(state, np.tanh(dense(model.decoder.first_state, backward_at_first_word)), rtol=1e-5)
+    backward_at_first_word = memory["values"].numpy()[
+        :, 0, 4:
+    ]  # units 8: the second half is the backward GRU's
+    assert_allclose(
+        state,
+        np.tanh(dense(model.decoder.first_state, backward_at_first_word)),
+        rtol=1e-5,
+    )
 
 
 def test_decoder_without_attention_gets_the_final_state_at_every_step():
@@ -127,7 +151,9 @@ def test_decoder_without_attention_gets_the_final_state_at_every_step():
     state, memory = model.encode(source)
     _, _, final = encode(model, source[0])
     assert_allclose(memory["context"][0], final, atol=1e-6)
-    features, weights = model.decoder.run(state, model.target_embedding(before), memory, return_weights=True)
+    features, weights = model.decoder.run(
+        state, model.target_embedding(before), memory, return_weights=True
+    )
     assert weights is None
     for step in range(3):  # features are [s_i; c; y_{i-1}]
         assert_array_equal(features[0, step, 8:16], memory["context"][0])
@@ -156,7 +182,9 @@ def test_model_more_padding_changes_nothing(options):
     source, before = numbers(model, toy_task.PAIRS[::12])
     padded = model((np.pad(source, ((0, 0), (0, 3))), np.pad(before, ((0, 0), (0, 2)))))
     assert_allclose(padded[:, : before.shape[1]], model((source, before)), atol=1e-6)
-    one_by_one = [model((source[i : i + 1], before[i : i + 1])) for i in range(len(source))]
+    one_by_one = [
+        model((source[i : i + 1], before[i : i + 1])) for i in range(len(source))
+    ]
     assert_allclose(np.concatenate(one_by_one), model((source, before)), atol=1e-5)
 
 
@@ -166,6 +194,10 @@ def test_model_gradients_reach_every_weight():
     with tf.GradientTape() as tape:
         total = tf.reduce_sum(model((source, before)) ** 2)
     gradients = tape.gradient(total, model.trainable_variables)
-    assert len(gradients) == 18  # embeddings 2, encoder 6, cell 3, s_0 2, attention 3, readout 2
+    assert (
+        len(gradients) == 18
+    )  # embeddings 2, encoder 6, cell 3, s_0 2, attention 3, readout 2
     for gradient, variable in zip(gradients, model.trainable_variables, strict=True):
-        assert np.any(keras.ops.convert_to_numpy(tf.convert_to_tensor(gradient))), variable.path
+        assert np.any(keras.ops.convert_to_numpy(tf.convert_to_tensor(gradient))), (
+            variable.path
+        )

@@ -1,4 +1,6 @@
-"""Every exercise of every chapter, found by discovery: a new one is covered by being written."""
+"""Every exercise of every chapter, found by discovery: a new one is covered by being
+written.
+"""
 
 import importlib
 import inspect
@@ -12,8 +14,9 @@ import pytest
 
 import attnlib.exercises
 from attnlib import reference as ref
-from attnlib.exercises import bahdanau, bottleneck, judge, sandbox
-from attnlib.exercises.machine import Exercise
+from attnlib.checking import compare, sandbox
+from attnlib.checking.exercise import Exercise
+from attnlib.exercises import bahdanau, bottleneck
 
 MODULES = [
     importlib.import_module(f"attnlib.exercises.{found.name}")
@@ -23,13 +26,20 @@ ALL_EXERCISES = [
     pytest.param(value, id=f"{module.__name__.split('.')[-1]}.{value.name}")
     for module in MODULES
     for value in vars(module).values()
-    if isinstance(value, Exercise) and value.solve.__module__ == module.__name__  # `bugs` hands on those of `bugs_sly`
+    if isinstance(value, Exercise)
+    and value.reference_solution.__module__
+    == module.__name__  # `bugs` hands on those of `bugs_sly`
 ]
-EXERCISES = [param for param in ALL_EXERCISES if not isinstance(param.values[0].solve, type)]  # a class has tests apart
+EXERCISES = [
+    param
+    for param in ALL_EXERCISES
+    if not isinstance(param.values[0].reference_solution, type)
+]  # a class has tests apart
 every_exercise = pytest.mark.parametrize("exercise", EXERCISES)
 
 
-# ---------------------------------------------------------------- what every exercise owes
+# ---------------------------------------------------------------- what every exercise
+# owes
 
 
 def test_discovery_finds_the_exercises():
@@ -38,19 +48,23 @@ def test_discovery_finds_the_exercises():
 
 @every_exercise
 def test_exercise_is_complete(exercise):
-    assert exercise.hints and len(exercise.wrongs) >= 3
-    assert inspect.getdoc(exercise.solve), "a solution's docstring is the task in short"
+    assert exercise.hints and len(exercise.known_mistakes) >= 3
+    assert inspect.getdoc(exercise.reference_solution), (
+        "a solution's docstring is the task in short"
+    )
     assert exercise.source.startswith(f"def {exercise.name}(")
-    messages = [message for message, _ in exercise.wrongs]
+    messages = [message for message, _ in exercise.known_mistakes]
     assert len(set(messages)) == len(messages)
     for text in [*messages, *exercise.hints]:
         assert text.isascii(), f"messages must print on any terminal: {text}"
-    assert max(map(len, exercise.source.splitlines())) <= 88, "wider lines scroll in the page"
+    assert max(map(len, exercise.source.splitlines())) <= 88, (
+        "wider lines scroll in the page"
+    )
 
 
 @every_exercise
 def test_exercise_solution_passes(exercise):
-    verdict = exercise.check(exercise.solve)
+    verdict = exercise.check(exercise.reference_solution)
     assert verdict.passed, verdict
     assert repr(verdict).startswith(f"Passed: {exercise.name}, ")
 
@@ -65,17 +79,25 @@ def test_exercise_solution_stands_alone(exercise):
 
 @every_exercise
 def test_exercise_refuses_each_known_wrong_answer_with_its_own_message(exercise):
-    for message, wrong in exercise.wrongs:
+    for message, wrong in exercise.known_mistakes:
         verdict = exercise.check(wrong)
         assert not verdict.passed and verdict.attempted
-        said = verdict.message.removeprefix(f"Not yet: {exercise.name}.\n").replace("\n", " ")
+        said = verdict.message.removeprefix(f"Not yet: {exercise.name}.\n").replace(
+            "\n", " "
+        )
         assert said.startswith(message), (wrong.__name__, verdict)
 
 
 @every_exercise
 def test_exercise_stub_is_not_attempted(exercise):
-    signature = inspect.signature(exercise.solve)
-    for body in ("...", "pass", '"""What to do."""\n    ...', "return ...", "raise NotImplementedError"):
+    signature = inspect.signature(exercise.reference_solution)
+    for body in (
+        "...",
+        "pass",
+        '"""What to do."""\n    ...',
+        "return ...",
+        "raise NotImplementedError",
+    ):
         namespace = {}
         exec(f"def {exercise.name}{signature}:\n    {body}", namespace)
         verdict = exercise.check(namespace[exercise.name])
@@ -89,7 +111,7 @@ def test_exercise_cases_repeat_and_are_not_shared(exercise):
     assert [title for title, _ in one] == [title for title, _ in other]
     for (_, first), (_, second) in zip(one, other, strict=True):
         for a, b in zip(first, second, strict=True):
-            assert callable(a) or judge.same(sandbox.plain(a), sandbox.plain(b))
+            assert callable(a) or compare.same(sandbox.plain(a), sandbox.plain(b))
             assert not isinstance(a, np.ndarray) or a is not b
 
 
@@ -99,12 +121,16 @@ def test_exercise_cases_repeat_and_are_not_shared(exercise):
 @every_exercise
 def test_exercise_notices_changed_arguments(exercise):
     def changes(*arguments):
-        result = exercise.solve(*arguments)
+        result = exercise.reference_solution(*arguments)
         for argument in arguments:
             if isinstance(argument, np.ndarray) and argument.dtype.kind == "f":
                 argument += 1
                 return result
-            if isinstance(argument, np.ndarray) and argument.dtype == bool and len(arguments) == 1:
+            if (
+                isinstance(argument, np.ndarray)
+                and argument.dtype == bool
+                and len(arguments) == 1
+            ):
                 argument ^= True
                 return result
             if isinstance(argument, list):
@@ -116,7 +142,11 @@ def test_exercise_notices_changed_arguments(exercise):
         return result
 
     verdict = exercise.check(changes)
-    if any(isinstance(argument, (list, set, np.ndarray)) for _, case in exercise._fresh_cases() for argument in case):
+    if any(
+        isinstance(argument, (list, set, np.ndarray))
+        for _, case in exercise._fresh_cases()
+        for argument in case
+    ):
         assert "in place. Work on a copy." in verdict.message
     else:
         assert verdict.passed
@@ -124,7 +154,7 @@ def test_exercise_notices_changed_arguments(exercise):
 
 @every_exercise
 def test_exercise_refuses_parameters_in_another_order(exercise):
-    names = list(inspect.signature(exercise.solve).parameters)
+    names = list(inspect.signature(exercise.reference_solution).parameters)
     if len(names) < 2:
         names = [names[0], "another"]
     swapped = ", ".join([names[1], names[0], *names[2:]])
@@ -134,35 +164,56 @@ def test_exercise_refuses_parameters_in_another_order(exercise):
 
 def test_exercise_without_numpy_of_its_own_asks_for_a_restart(monkeypatch):
     monkeypatch.setattr(np, "exp", np.tanh)
-    verdict = bahdanau.attend.check(bahdanau.attend.solve)
-    assert repr(verdict) == (
-        "Not yet: attend.\nnp.exp is no longer numpy's own. Restart the kernel and run the cells again."
+    verdict = bahdanau.attend.check(bahdanau.attend.reference_solution)
+    assert (
+        repr(verdict)
+        == "Not yet: attend.\nnp.exp is no longer numpy's own. Restart the kernel and"
+        " run the cells again."
     )
 
 
 def test_importing_exercises_brings_no_tensorflow():
-    names = [f"attnlib.exercises.{found.name}" for found in pkgutil.iter_modules(attnlib.exercises.__path__)]
+    names = [
+        f"attnlib.exercises.{found.name}"
+        for found in pkgutil.iter_modules(attnlib.exercises.__path__)
+    ]
     names = [name for name in names if not name.endswith("_keras")]
-    code = f"import sys, {', '.join(names)}; print(sorted({{'tensorflow', 'keras', 'matplotlib'}} & set(sys.modules)))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code = (
+        f"import sys, {', '.join(names)}; print(sorted({{'tensorflow', 'keras',"
+        " 'matplotlib'} & set(sys.modules)))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert run.stdout.strip() == "[]"
 
 
-# ---------------------------------------------------------------- solutions against something independent
+# ---------------------------------------------------------------- solutions against
+# something independent
 
 
 def test_sequence_loss_equals_hand_value_and_keras():
-    logits = np.log(np.array([[[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]], [[0.2, 0.2, 0.6], [1.0, 1.0, 1.0]]]))
+    logits = np.log(
+        np.array(
+            [[[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]], [[0.2, 0.2, 0.6], [1.0, 1.0, 1.0]]]
+        )
+    )
     targets, mask = np.array([[1, 1], [2, 0]]), np.array([[True, True], [True, False]])
     expected = -(np.log(0.25) + np.log(0.8) + np.log(0.6)) / 3
-    assert bottleneck.sequence_loss.solve(logits, targets, mask) == pytest.approx(expected)
+    assert bottleneck.sequence_loss.reference_solution(
+        logits, targets, mask
+    ) == pytest.approx(expected)
     keras = pytest.importorskip("keras")
     rng = np.random.default_rng(1)
     logits, targets = rng.normal(size=(3, 5, 7)) * 5, rng.integers(0, 7, (3, 5))
     mask = np.arange(5) < np.array([[4], [1], [5]])
-    losses = keras.ops.sparse_categorical_crossentropy(targets, logits.astype("float64"), from_logits=True)
+    losses = keras.ops.sparse_categorical_crossentropy(
+        targets, logits.astype("float64"), from_logits=True
+    )
     expected = np.asarray(losses)[mask].mean()
-    assert bottleneck.sequence_loss.solve(logits, targets, mask) == pytest.approx(expected, rel=1e-6)
+    assert bottleneck.sequence_loss.reference_solution(
+        logits, targets, mask
+    ) == pytest.approx(expected, rel=1e-6)
 
 
 def test_recurrent_parameters_equal_keras():
@@ -173,34 +224,59 @@ def test_recurrent_parameters_equal_keras():
         "gru_reset_after": keras.layers.GRU,
         "lstm": keras.layers.LSTM,
     }
-    for (kind, layer), (input_dim, units) in itertools.product(layers.items(), [(3, 4), (7, 2)]):
+    for (kind, layer), (input_dim, units) in itertools.product(
+        layers.items(), [(3, 4), (7, 2)]
+    ):
         built = layer(units)
         built.build((None, None, input_dim))
-        assert bottleneck.recurrent_parameters.solve(kind, input_dim, units) == built.count_params()
-    assert bottleneck.recurrent_parameters.solve("gru", 3, 4) == 96
-    assert bottleneck.recurrent_parameters.solve("gru_reset_after", 3, 4) == 108
+        assert (
+            bottleneck.recurrent_parameters.reference_solution(kind, input_dim, units)
+            == built.count_params()
+        )
+    assert bottleneck.recurrent_parameters.reference_solution("gru", 3, 4) == 96
+    assert (
+        bottleneck.recurrent_parameters.reference_solution("gru_reset_after", 3, 4)
+        == 108
+    )
 
 
 def test_greedy_decode_equals_hand_value():
     def step(token, state):  # spells the state
         return np.eye(5)[state[0]], state[1:]
 
-    assert bottleneck.greedy_decode.solve(step, [3, 1, 4, 0, 2], 2, 0, 9) == [3, 1, 4]
-    assert bottleneck.greedy_decode.solve(step, [3, 1, 4, 0, 2], 2, 0, 2) == [3, 1]
+    assert bottleneck.greedy_decode.reference_solution(
+        step, [3, 1, 4, 0, 2], 2, 0, 9
+    ) == [3, 1, 4]
+    assert bottleneck.greedy_decode.reference_solution(
+        step, [3, 1, 4, 0, 2], 2, 0, 2
+    ) == [3, 1]
 
 
 def test_exact_match_by_length_equals_hand_value():
-    sources, targets = [["a"], ["a", "b"], ["a", "b"], ["a"] * 9], [["x"], ["x"], ["y", "z"], ["x"]]
+    sources, targets = (
+        [["a"], ["a", "b"], ["a", "b"], ["a"] * 9],
+        [["x"], ["x"], ["y", "z"], ["x"]],
+    )
     predictions = [["x"], ["y"], ["y", "z"], ["x"]]
-    fractions = bottleneck.exact_match_by_length.solve(sources, predictions, targets, [1, 2, 3, 5])
+    fractions = bottleneck.exact_match_by_length.reference_solution(
+        sources, predictions, targets, [1, 2, 3, 5]
+    )
     assert fractions[:2] == [1.0, 0.5] and np.isnan(fractions[2])
 
 
 def test_additive_scores_and_attend_equal_reference():
     for _, arguments in bahdanau.additive_scores.cases(np.random.default_rng(7)):
-        assert np.allclose(bahdanau.additive_scores.solve(*arguments), ref.additive_scores(*arguments), atol=1e-12)
+        assert np.allclose(
+            bahdanau.additive_scores.reference_solution(*arguments),
+            ref.additive_scores(*arguments),
+            atol=1e-12,
+        )
     for _, arguments in bahdanau.attend.cases(np.random.default_rng(7)):
-        for ours, oracle in zip(bahdanau.attend.solve(*arguments), ref.attend(*arguments), strict=True):
+        for ours, oracle in zip(
+            bahdanau.attend.reference_solution(*arguments),
+            ref.attend(*arguments),
+            strict=True,
+        ):
             assert np.allclose(ours, oracle, atol=1e-12)
 
 
@@ -208,21 +284,33 @@ def test_bahdanau_step_equals_loops():
     _, (state, word, annotations, mask, w_query, w_keys, v, gru) = list(
         bahdanau.bahdanau_step.cases(np.random.default_rng(3))
     )[1]
-    new_state, context, weights = bahdanau.bahdanau_step.solve(state, word, annotations, mask, w_query, w_keys, v, gru)
+    new_state, context, weights = bahdanau.bahdanau_step.reference_solution(
+        state, word, annotations, mask, w_query, w_keys, v, gru
+    )
     for b in range(len(state)):
         real = np.flatnonzero(mask[b])
-        exponentials = np.array([np.exp(v @ np.tanh(state[b] @ w_query + annotations[b, j] @ w_keys)) for j in real])
+        exponentials = np.array(
+            [
+                np.exp(v @ np.tanh(state[b] @ w_query + annotations[b, j] @ w_keys))
+                for j in real
+            ]
+        )
         alpha = exponentials / exponentials.sum()
         expected = sum(a * annotations[b, j] for a, j in zip(alpha, real, strict=True))
         assert np.allclose(weights[b, real], alpha) and np.allclose(weights[b].sum(), 1)
         assert np.allclose(context[b], expected)
-        assert np.allclose(new_state[b], gru(np.concatenate([word[b], expected]), state[b]))
+        assert np.allclose(
+            new_state[b], gru(np.concatenate([word[b], expected]), state[b])
+        )
 
 
 def test_alignment_error_rate_equals_hand_value():
-    aer = bahdanau.alignment_error_rate.solve
-    # A = 3 links: one sure, one only possible, one wrong; S = 2: AER = 1 - (1 + 2) / (3 + 2)
-    assert aer({(0, 0), (1, 2), (2, 2)}, {(0, 0), (1, 1)}, {(1, 2)}) == pytest.approx(0.4)
+    aer = bahdanau.alignment_error_rate.reference_solution
+    # A = 3 links: one sure, one only possible, one wrong; S = 2: AER = 1 - (1 + 2) / (3
+    # + 2)
+    assert aer({(0, 0), (1, 2), (2, 2)}, {(0, 0), (1, 1)}, {(1, 2)}) == pytest.approx(
+        0.4
+    )
     assert aer({(0, 0)}, {(0, 0)}, set()) == 0
     assert aer({(0, 1)}, {(0, 0)}, set()) == 1
 
@@ -244,7 +332,12 @@ def test_draw_alignment_accepts_other_ways_to_draw():
         return ax
 
     def reversed_by_hand(ax, weights, source, target):
-        ax.imshow(weights[::-1], origin="lower", aspect="auto", extent=(0, len(source), 0, len(target)))
+        ax.imshow(
+            weights[::-1],
+            origin="lower",
+            aspect="auto",
+            extent=(0, len(source), 0, len(target)),
+        )
         ax.set_xticks(np.arange(len(source)) + 0.5, labels=source)
         ax.set_yticks(np.arange(len(target))[::-1] + 0.5, labels=target)
         return ax

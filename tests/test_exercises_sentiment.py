@@ -1,4 +1,6 @@
-"""Chapter 04's exercises: solutions against something independent, and the one whose answer is a class."""
+"""Chapter 04's exercises: solutions against something independent, and the one whose
+answer is a class.
+"""
 
 import re
 
@@ -10,8 +12,8 @@ from test_learners import kernel_state
 
 from attnlib import reference as ref
 from attnlib.backend import keras
+from attnlib.checking.exercise import Exercise
 from attnlib.exercises import sentiment
-from attnlib.exercises.machine import Exercise
 from attnlib.layers import AttentionPooling
 
 LAYER = sentiment.AttentionLayer
@@ -25,35 +27,58 @@ def test_attention_pooling_is_the_layer():
     layer.set_weights([rng.normal(size=w.shape) for w in layer.weights])
     w, b, v = layer.get_weights()
     for one, other in zip(
-        sentiment.attention_pooling.solve(values, w, b, v, mask), layer(values, mask=mask), strict=True
+        sentiment.attention_pooling.reference_solution(values, w, b, v, mask),
+        layer(values, mask=mask),
+        strict=True,
     ):
         assert_allclose(one, other, atol=1e-6)
     scores = ref.pooling_scores(values, w, b, v)
-    assert_allclose(sentiment.attention_pooling.solve(values, w, b, v)[1], ref.softmax(scores))
+    assert_allclose(
+        sentiment.attention_pooling.reference_solution(values, w, b, v)[1],
+        ref.softmax(scores),
+    )
 
 
 def test_padding_bug_mended_is_keras_mean_of_a_mask():
     rng = np.random.default_rng(0)
     values, mask = rng.normal(size=(3, 6, 4)), np.arange(6) < np.array([[6], [1], [4]])
     expected = keras.layers.GlobalAveragePooling1D(dtype="float64")(values, mask=mask)
-    assert_allclose(sentiment.padding_bug.solve(values, mask), expected, rtol=1e-6)
+    assert_allclose(
+        sentiment.padding_bug.reference_solution(values, mask), expected, rtol=1e-6
+    )
 
 
 def test_deletion_test_by_hand():
     feelings = {"good": 2.0, "not": -3.0}
     logit = lambda words: sum(feelings.get(word, 0) for word in words)  # noqa: E731
-    assert sentiment.deletion_test.solve(logit, ["not", "good"], np.array([0.6, 0.4])) == -3
-    assert sentiment.deletion_test.solve(logit, ["not", "good"], np.array([0.4, 0.6])) == 2
+    assert (
+        sentiment.deletion_test.reference_solution(
+            logit, ["not", "good"], np.array([0.6, 0.4])
+        )
+        == -3
+    )
+    assert (
+        sentiment.deletion_test.reference_solution(
+            logit, ["not", "good"], np.array([0.4, 0.6])
+        )
+        == 2
+    )
 
 
 # The layer
 
 
 def test_layer_solution_passes_and_is_attention_pooling():
-    assert repr(LAYER.check(LAYER.solve)) == "Passed: AttentionLayer, 2 cases."
+    assert (
+        repr(LAYER.check(LAYER.reference_solution))
+        == "Passed: AttentionLayer, 2 cases."
+    )
     namespace = {"keras": keras, "np": np, "ref": ref}
     exec(LAYER.source, namespace)
-    assert LAYER.source.startswith("class AttentionLayer(") and LAYER.check(namespace["AttentionLayer"]).passed
+    assert (
+        LAYER.source.startswith("class AttentionLayer(")
+        and LAYER.check(namespace["AttentionLayer"]).passed
+    )
     ours, theirs = namespace["AttentionLayer"](4), AttentionPooling(4)
     values, mask = (
         np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32"),
@@ -63,16 +88,20 @@ def test_layer_solution_passes_and_is_attention_pooling():
     theirs(values)
     ours(values)
     ours.set_weights(theirs.get_weights())
-    for one, other in zip(ours(values, mask=mask), theirs(values, mask=mask), strict=True):
+    for one, other in zip(
+        ours(values, mask=mask), theirs(values, mask=mask), strict=True
+    ):
         assert_allclose(one, other, atol=1e-6)
 
 
 def test_layer_refuses_each_known_wrong_answer_with_its_own_message():
-    assert len(LAYER.wrongs) >= 3
-    for message, wrong in LAYER.wrongs:
+    assert len(LAYER.known_mistakes) >= 3
+    for message, wrong in LAYER.known_mistakes:
         verdict = LAYER.check(wrong)
         assert not verdict.passed and verdict.attempted and message.isascii()
-        said = verdict.message.removeprefix("Not yet: AttentionLayer.\n").replace("\n", " ")
+        said = verdict.message.removeprefix("Not yet: AttentionLayer.\n").replace(
+            "\n", " "
+        )
         assert said.startswith(message), (wrong.__name__, verdict)
 
 
@@ -93,7 +122,7 @@ def test_layer_stub_is_not_attempted(stub):
 
 
 def subclass(**methods):
-    return type("AttentionLayer", (LAYER.solve,), methods)
+    return type("AttentionLayer", (LAYER.reference_solution,), methods)
 
 
 def endless(self, values, mask=None):
@@ -108,37 +137,57 @@ def raises(self, values, mask=None):
 @pytest.mark.parametrize(
     "attempt, message",
     [
-        (LAYER.solve(4), "check wants the thing itself: write check"),
+        (LAYER.reference_solution(4), "check wants the thing itself: write check"),
         (lambda units: None, "check wants the thing itself: write check"),
         (subclass(call=raises), "KeyError"),
         (subclass(call=endless), "still running after 0.5 seconds"),
-        (subclass(call=lambda self, values, mask=None: values), "call should return two things"),
-        (subclass(build=lambda self, shape: None, call=lambda self, values, mask=None: (values, values)),
-         r"self.w should be a weight of shape \(3, 4\), there is none"),
-        (type("AttentionLayer", (), {"__init__": lambda self, units, **k: None, "call": raises}),
-         "Your class should be a Keras layer"),
+        (
+            subclass(call=lambda self, values, mask=None: values),
+            "call should return two things",
+        ),
+        (
+            subclass(
+                build=lambda self, shape: None,
+                call=lambda self, values, mask=None: (values, values),
+            ),
+            r"self.w should be a weight of shape \(3, 4\), there is none",
+        ),
+        (
+            type(
+                "AttentionLayer",
+                (),
+                {"__init__": lambda self, units, **k: None, "call": raises},
+            ),
+            "Your class should be a Keras layer",
+        ),
     ],
-)  # fmt: skip
+)
 def test_layer_check_answers_misbehaving_code(attempt, message, monkeypatch):
     monkeypatch.setattr(Exercise, "seconds", 0.5 if "0.5" in message else 20)
     verdict = LAYER.check(attempt)
     assert not verdict.passed
     assert re.search(message, verdict.message), verdict.message
-    assert LAYER.hint() and LAYER.check(LAYER.solve).passed
+    assert LAYER.hint() and LAYER.check(LAYER.reference_solution).passed
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("code", [code for code, _ in MISBEHAVIOURS if not isinstance(code, str)])
+@pytest.mark.parametrize(
+    "code", [code for code, _ in MISBEHAVIOURS if not isinstance(code, str)]
+)
 def test_layer_survives_misbehaving_code_in_its_call(code, monkeypatch, capsys):
     before = kernel_state()[:-1]  # a thread that the code started may still run
-    monkeypatch.setattr(Exercise, "seconds", 0.5 if code.__name__.startswith("loops") else 20)
-    verdict = LAYER.check(subclass(call=lambda self, values, mask=None: code(values, mask)))
+    monkeypatch.setattr(
+        Exercise, "seconds", 0.5 if code.__name__.startswith("loops") else 20
+    )
+    verdict = LAYER.check(
+        subclass(call=lambda self, values, mask=None: code(values, mask))
+    )
     assert not verdict.passed and repr(verdict).startswith("Not yet: AttentionLayer.\n")
     assert len(repr(verdict)) < 20_000
     assert kernel_state()[:-1] == before
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr(Exercise, "seconds", 20)
-    assert LAYER.check(LAYER.solve).passed
+    assert LAYER.check(LAYER.reference_solution).passed
 
 
 def test_layer_stopped_in_its_call_leaves_keras_whole(monkeypatch):

@@ -1,4 +1,6 @@
-"""All steps of the decoder with their gradient written out against the plain steps, one after the other."""
+"""All steps of the decoder with their gradient written out against the plain steps, one
+after the other.
+"""
 
 import numpy as np
 import pytest
@@ -6,20 +8,31 @@ from numpy.testing import assert_allclose
 
 from attnlib import fast_bahdanau
 from attnlib.backend import tf
-from attnlib.compiling import available
 from attnlib.decoders import BahdanauDecoder
+from attnlib.fast.xla import available
 
 
 @pytest.fixture(scope="module", params=[1.0, 4.0], ids=["small weights", "saturated"])
 def given(request):
-    """A decoder, and what it decodes: three sentences of different lengths, the last without anything to attend to."""
+    """A decoder, and what it decodes: three sentences of different lengths, the last
+    without anything to attend to.
+    """
     random = np.random.default_rng(0)
     decoder = BahdanauDecoder(4)
     decoder.build(word_dim=2, value_dim=6, final_dim=3)
-    decoder.set_weights([random.normal(0, request.param, w.shape) for w in decoder.get_weights()])
+    decoder.set_weights(
+        [random.normal(0, request.param, w.shape) for w in decoder.get_weights()]
+    )
     draw = lambda *shape: tf.constant(random.normal(size=shape), tf.float32)  # noqa: E731
     mask = tf.constant([[True] * 5, [True, True, True, False, False], [False] * 5])
-    return decoder, draw(3, 4), draw(3, 7, 2), draw(3, 5, 6), mask, draw(3, 7, 4 + 6 + 2)
+    return (
+        decoder,
+        draw(3, 4),
+        draw(3, 7, 2),
+        draw(3, 5, 6),
+        mask,
+        draw(3, 7, 4 + 6 + 2),
+    )
 
 
 def results(given, run):
@@ -32,7 +45,9 @@ def results(given, run):
             tape.watch([state, words, annotations])
             features = run(state, words, decoder.memory(annotations, None, mask))
             loss = tf.reduce_sum(features * upstream)
-        weights = decoder.cell.trainable_variables + decoder.attention.trainable_variables
+        weights = (
+            decoder.cell.trainable_variables + decoder.attention.trainable_variables
+        )
         return features, tape.gradient(loss, [state, words, annotations, *weights])
 
     return [x.numpy() for x in tf.nest.flatten(step(state, words, annotations))]
@@ -56,7 +71,10 @@ def test_fast_steps_equal_the_plain_ones(given):
     expected = results(given, plain(decoder))
     ways = [lambda *x: fast_bahdanau.run(decoder, *x), lambda *x: decoder.run(*x)[0]]
     if available():
-        ways += [lambda *x: fast_bahdanau.run(decoder, *x, compiled=True), lambda *x: decoder.run(*x, compiled=True)[0]]
+        ways += [
+            lambda *x: fast_bahdanau.run(decoder, *x, compiled=True),
+            lambda *x: decoder.run(*x, compiled=True)[0],
+        ]
     for run in ways:
         found = results(given, run)
         assert len(found) == len(expected) == 10

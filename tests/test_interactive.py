@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT
-from figures import DIGITS, HOSTILE, SCORES, day, exact, local, open_figures, party, texts
+from figures import (
+    DIGITS,
+    HOSTILE,
+    SCORES,
+    day,
+    exact,
+    local,
+    open_figures,
+    party,
+    texts,
+)
 
 import attnlib
 from attnlib import reference as ref
@@ -35,14 +45,22 @@ def test_frame_data_is_strict_json():
 
 
 def test_interactive_names_its_figures():
-    with pytest.raises(AttributeError, match="no attribute 'weight'; it has cueing, weights, window"):
+    with pytest.raises(
+        AttributeError, match="no attribute 'weight'; it has cueing, weights, window"
+    ):
         attnlib.interactive.weight  # noqa: B018
     assert {"cueing", "weights", "window"} <= set(dir(attnlib.interactive))
 
 
 def test_interactive_imports_no_tensorflow_and_no_figure_before_its_use():
     code = "import sys, attnlib.interactive.frame; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     loaded = done.stdout.split()
     assert {"tensorflow", "keras", "matplotlib"} & set(loaded) == set()
     assert [name for name in loaded if re.match(r"attnlib\.interactive\._", name)] == []
@@ -58,7 +76,10 @@ def test_figure_html_is_the_same_every_time_names_no_host_and_stays_small(figure
 
 
 def test_largest_figures_stay_small():
-    for large in (weights(["attention"] * 12, [-1 / 3] * 12), window(["attention"] * 24, [-1 / 3] * 24, 1 / 3, 100)):
+    for large in (
+        weights(["attention"] * 12, [-1 / 3] * 12),
+        window(["attention"] * 24, [-1 / 3] * 24, 1 / 3, 100),
+    ):
         assert 10_000 < len(str(large).encode()) <= 30_000
 
 
@@ -85,12 +106,25 @@ def test_figures_speak_once_the_reader_rests(page_of):
 
 def test_figures_show_hostile_words_as_they_are(page_of):
     zeros = np.zeros(len(HOSTILE))
-    figures = weights(HOSTILE, zeros, title=HOSTILE[0]), window(HOSTILE, zeros, 6, 3, title=HOSTILE[2])
+    figures = (
+        weights(HOSTILE, zeros, title=HOSTILE[0]),
+        window(HOSTILE, zeros, 6, 3, title=HOSTILE[2]),
+    )
     page = page_of(*figures)
     shown = [word if word.strip() else "␣" for word in HOSTILE]
-    assert page.locator(".wt-word").evaluate_all("all => all.map(e => e.textContent)") == shown
-    assert page.locator(".attn-window tbody th").evaluate_all("all => all.map(e => e.textContent)") == shown
-    assert page.locator(".af-title").evaluate_all("all => all.map(e => e.textContent)") == [HOSTILE[0], HOSTILE[2]]
+    assert (
+        page.locator(".wt-word").evaluate_all("all => all.map(e => e.textContent)")
+        == shown
+    )
+    assert (
+        page.locator(".attn-window tbody th").evaluate_all(
+            "all => all.map(e => e.textContent)"
+        )
+        == shown
+    )
+    assert page.locator(".af-title").evaluate_all(
+        "all => all.map(e => e.textContent)"
+    ) == [HOSTILE[0], HOSTILE[2]]
     page.get_by_label("temperature").fill("9")
     page.get_by_label("center").fill("3")
     assert page.evaluate("window.hacked") is None
@@ -99,7 +133,11 @@ def test_figures_show_hostile_words_as_they_are(page_of):
 
 def test_figures_on_one_page_start_once_and_do_not_disturb_each_other(page_of):
     page = page_of(party(), day(), party(), day())
-    assert page.locator(".attn-weights .af-live").count() == page.locator(".attn-window .af-live").count() == 2
+    assert (
+        page.locator(".attn-weights .af-live").count()
+        == page.locator(".attn-window .af-live").count()
+        == 2
+    )
     page.get_by_label("temperature").nth(1).fill("-60")
     page.get_by_label("center").nth(1).fill("0")
     assert texts(page, ".attn-weights .af-value") == ["= 1", "= 0.05"]
@@ -123,7 +161,9 @@ def test_figure_on_paper_is_a_table_of_what_was_set(page_of, figure):
     page.get_by_role("table").wait_for()
     assert page.locator("input:visible, button:visible, svg:visible").count() == 0
     assert page.locator(f".attn-{figure.name}").evaluate(CARD) == LIGHT
-    setting = {"weights": "Temperature T = 1.", "window": "Center 0, D = 3, σ = 1.5"}[figure.name]
+    setting = {"weights": "Temperature T = 1.", "window": "Center 0, D = 3, σ = 1.5"}[
+        figure.name
+    ]
     assert setting in page.locator("caption").inner_text()
     page.emulate_media(media="screen")
     page.get_by_role("button").first.wait_for()
@@ -131,7 +171,11 @@ def test_figure_on_paper_is_a_table_of_what_was_set(page_of, figure):
     assert page.locator("details[open]").count() == 0
 
 
-LIGHT, DARK, CARD = "rgb(251, 250, 246)", "rgb(28, 33, 40)", "map => getComputedStyle(map).backgroundColor"
+LIGHT, DARK, CARD = (
+    "rgb(251, 250, 246)",
+    "rgb(28, 33, 40)",
+    "map => getComputedStyle(map).backgroundColor",
+)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +189,9 @@ LIGHT, DARK, CARD = "rgb(251, 250, 246)", "rgb(28, 33, 40)", "map => getComputed
         ("<html>", '<body data-jp-theme-light="true">', "dark", LIGHT),
     ],
 )
-def test_figure_follows_the_pages_theme_and_else_the_systems(page_of, root, body, system, expected):
+def test_figure_follows_the_pages_theme_and_else_the_systems(
+    page_of, root, body, system, expected
+):
     page = page_of(party(), root=root, body=body, color_scheme=system)
     assert page.locator(".attn-figure").evaluate(CARD) == expected
 
@@ -154,9 +200,16 @@ def test_figure_follows_the_pages_theme_and_else_the_systems(page_of, root, body
 def test_figures_have_no_accessibility_violation(page_of, scheme):
     figures = party(mask=[True, False, True, True, True]), day(center=1)
     narrow = {"width": 360, "height": 640}
-    page = page_of(*figures, color_scheme=scheme, reduced_motion="reduce", viewport=narrow)
+    page = page_of(
+        *figures, color_scheme=scheme, reduced_motion="reduce", viewport=narrow
+    )
     page.get_by_text("The numbers as a table").click()
-    rules = {"rules": {"page-has-heading-one": {"enabled": False}, "target-size": {"enabled": True}}}
+    rules = {
+        "rules": {
+            "page-has-heading-one": {"enabled": False},
+            "target-size": {"enabled": True},
+        }
+    }
     found = [
         (violation["id"], node["html"], node["failureSummary"])
         for violation in Axe().run(page, options=rules).response["violations"]
@@ -166,12 +219,18 @@ def test_figures_have_no_accessibility_violation(page_of, scheme):
 
 
 def test_figures_have_names_and_targets_of_24_pixels(page_of):
-    page = page_of(party(title="A party"), day(title="A day"), viewport={"width": 360, "height": 640})
+    page = page_of(
+        party(title="A party"),
+        day(title="A day"),
+        viewport={"width": 360, "height": 640},
+    )
     assert page.get_by_role("group", name="A party").get_by_role("slider").count() == 6
     assert page.get_by_role("group", name="A day").get_by_role("slider").count() == 3
     for target in page.locator("input, button, summary").all():
         box = target.bounding_box()
-        assert min(box["width"], box["height"]) >= 24, target.evaluate("e => e.outerHTML")
+        assert min(box["width"], box["height"]) >= 24, target.evaluate(
+            "e => e.outerHTML"
+        )
 
 
 def test_figures_show_where_the_focus_is(page_of):
@@ -180,13 +239,20 @@ def test_figures_show_where_the_focus_is(page_of):
     assert stops == 12 + 8
     for _ in range(stops):
         page.keyboard.press("Tab")
-        assert page.evaluate("getComputedStyle(document.activeElement).outline").endswith("solid 3px")
+        assert page.evaluate(
+            "getComputedStyle(document.activeElement).outline"
+        ).endswith("solid 3px")
 
 
 @pytest.mark.parametrize("width", [360, 760, 1280])
 def test_figures_fit_the_page(page_of, width):
     words = ["misunderstanding"] * 12
-    figures = weights(words, [0] * 12), window(words * 2, [0] * 24, 12, 3), party(), day()
+    figures = (
+        weights(words, [0] * 12),
+        window(words * 2, [0] * 24, 12, 3),
+        party(),
+        day(),
+    )
     page = page_of(*figures, viewport={"width": width, "height": 640})
     for summary in page.locator("summary").all():
         summary.click()
@@ -196,7 +262,12 @@ def test_figures_fit_the_page(page_of, width):
 def test_figures_move_only_where_motion_is_welcome(page_of):
     moves = "e => getComputedStyle(e).transitionDuration"
     assert page_of(party()).locator(".wt-fill").first.evaluate(moves) == "0.15s"
-    assert page_of(party(), reduced_motion="reduce").locator(".wt-fill").first.evaluate(moves) == "0s"
+    assert (
+        page_of(party(), reduced_motion="reduce")
+        .locator(".wt-fill")
+        .first.evaluate(moves)
+        == "0s"
+    )
 
 
 # In the built book.
@@ -204,9 +275,14 @@ def test_figures_move_only_where_motion_is_welcome(page_of):
 
 @pytest.mark.parametrize(
     ("chapter", "name", "label"),
-    [("01_attention_in_minds", "weights", "temperature"), ("06_luong_local", "window", "center")],
+    [
+        ("01_psychology", "weights", "temperature"),
+        ("06_luong_local", "window", "center"),
+    ],
 )
-def test_figure_in_its_chapter_answers_to_the_keyboard(browser, site, chapter, name, label):
+def test_figure_in_its_chapter_answers_to_the_keyboard(
+    browser, site, chapter, name, label
+):
     page = browser.new_page(viewport={"width": 360, "height": 640}, color_scheme="dark")
     page.goto(f"{site}{chapter}.html")
     root = page.locator(f".attn-{name}")

@@ -2,7 +2,18 @@
 
 import numpy as np
 import pytest
-from figures import DATE, DIGITS, SET, day, exact, focused, local, open_figures, said, texts
+from figures import (
+    DATE,
+    DIGITS,
+    SET,
+    day,
+    exact,
+    focused,
+    local,
+    open_figures,
+    said,
+    texts,
+)
 
 from attnlib.interactive import window
 
@@ -12,16 +23,56 @@ page_of = pytest.fixture(open_figures)
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (("a b", [0], 0, 1), TypeError, "words should be a list of tokens, got the text 'a b'"),
-        ((["a"] * 25, [0] * 25, 0, 1), ValueError, "words should be at most 24, .* got 25"),
-        ((["a"], [0, 1], 0, 1), ValueError, r"scores should have shape \(1,\), got \(2,\)"),
-        ((["a"], [101], 0, 1), ValueError, "scores should lie between -100 and 100, got 101"),
-        ((["a"], [0], 1.5, 1), ValueError, "center should lie between 0 and 1, got 1.5"),
-        ((["a"], [0], [0.5], 1), ValueError, r"center should have shape \(\), got \(1,\)"),
-        ((["a"], [0], 0, 1.5), TypeError, "half_width should be a whole number, got 1.5"),
-        ((["a"], [0], 0, True), TypeError, "half_width should be a whole number, got True"),
-        ((["a"], [0], 0, 0), ValueError, "half_width should lie between 1 and 100, got 0"),
-        ((["a"], [0], 0, 1, 0), ValueError, "sigma should lie between 0.1 and 100, got 0"),
+        (
+            ("a b", [0], 0, 1),
+            TypeError,
+            "words should be a list of tokens, got the text 'a b'",
+        ),
+        (
+            (["a"] * 25, [0] * 25, 0, 1),
+            ValueError,
+            "words should be at most 24, .* got 25",
+        ),
+        (
+            (["a"], [0, 1], 0, 1),
+            ValueError,
+            r"scores should have shape \(1,\), got \(2,\)",
+        ),
+        (
+            (["a"], [101], 0, 1),
+            ValueError,
+            "scores should lie between -100 and 100, got 101",
+        ),
+        (
+            (["a"], [0], 1.5, 1),
+            ValueError,
+            "center should lie between 0 and 1, got 1.5",
+        ),
+        (
+            (["a"], [0], [0.5], 1),
+            ValueError,
+            r"center should have shape \(\), got \(1,\)",
+        ),
+        (
+            (["a"], [0], 0, 1.5),
+            TypeError,
+            "half_width should be a whole number, got 1.5",
+        ),
+        (
+            (["a"], [0], 0, True),
+            TypeError,
+            "half_width should be a whole number, got True",
+        ),
+        (
+            (["a"], [0], 0, 0),
+            ValueError,
+            "half_width should lie between 1 and 100, got 0",
+        ),
+        (
+            (["a"], [0], 0, 1, 0),
+            ValueError,
+            "sigma should lie between 0.1 and 100, got 0",
+        ),
     ],
 )
 def test_window_refuses(arguments, error, message):
@@ -33,12 +84,16 @@ def test_window_answers_to_the_keyboard_alone(page_of):
     page = page_of(day(), clock=True)
     press = page.keyboard.press
     assert (
-        said(page) == "The window takes places 3 to 9. The weights sum to 0.57; the largest is 0.36, at place 6, “5”."
+        said(page)
+        == "The window takes places 3 to 9. The weights sum to 0.57; the largest is"
+        " 0.36, at place 6, “5”."
     )
     press("Tab")
     assert focused(page).startswith("center pt = 6.4")
     press("Home")
-    assert said(page).startswith("The window takes places −3 to 3, and 3 of its 7 slots outside of the sentence.")
+    assert said(page).startswith(
+        "The window takes places −3 to 3, and 3 of its 7 slots outside of the sentence."
+    )
     press("End")
     assert exact(page, "window") == pytest.approx(local(DIGITS, 13, 3), abs=1e-12)
     press("Tab")
@@ -57,7 +112,9 @@ def test_window_answers_to_the_keyboard_alone(page_of):
     assert texts(page, ".af-value") == ["= 13", "= 3", "= 1.5"]
     press("Tab")
     press("Space")  # without the Gaussian
-    assert exact(page, "window") == pytest.approx(local(DIGITS, 13, 3, gaussian=False), abs=1e-12)
+    assert exact(page, "window") == pytest.approx(
+        local(DIGITS, 13, 3, gaussian=False), abs=1e-12
+    )
     press("Space")
     press("Tab")
     press("Enter")  # normalised
@@ -65,49 +122,83 @@ def test_window_answers_to_the_keyboard_alone(page_of):
     press("Tab")
     press("Enter")  # start again
     assert (
-        said(page) == "The window takes places 3 to 9. The weights sum to 0.57; the largest is 0.36, at place 6, “5”."
+        said(page)
+        == "The window takes places 3 to 9. The weights sum to 0.57; the largest is"
+        " 0.36, at place 6, “5”."
     )
 
 
 def test_window_equals_the_reference_for_many_settings(page_of):
-    """σ = D / 2, as in eq. 10, tied; centers at both ends, whole and broken; windows wider than the sentence."""
+    """σ = D / 2, as in eq. 10, tied; centers at both ends, whole and broken; windows
+    wider than the sentence.
+    """
     page, rng = page_of(day(half_width=30)), np.random.default_rng(1)
-    centers = [0, 13, 0.1, 12.9, 6, 7.5, *(rng.integers(0, 131, size=194) / 10).tolist()]
+    centers = [
+        0,
+        13,
+        0.1,
+        12.9,
+        6,
+        7.5,
+        *(rng.integers(0, 131, size=194) / 10).tolist(),
+    ]
     reaches = [1, 1, 2, 30, 30, 6, *rng.integers(1, 31, size=194).tolist()]
     bells = [True] * 6 + (rng.random(194) < 0.7).tolist()
-    settings = [([c, d, 1], [True, bell, False]) for c, d, bell in zip(centers, reaches, bells, strict=True)]
+    settings = [
+        ([c, d, 1], [True, bell, False])
+        for c, d, bell in zip(centers, reaches, bells, strict=True)
+    ]
     found = page.evaluate(SET, ["window", settings])
     for got, center, reach, bell in zip(found, centers, reaches, bells, strict=True):
         assert got["values"] == [center, reach, reach / 2]
-        assert got["weights"] == pytest.approx(local(DIGITS, center, reach, bell), abs=1e-12), (center, reach, bell)
+        assert got["weights"] == pytest.approx(
+            local(DIGITS, center, reach, bell), abs=1e-12
+        ), (center, reach, bell)
 
 
 def test_window_equals_equation_10_for_any_sigma_and_normalised(page_of):
     page, rng = page_of(day()), np.random.default_rng(2)
-    centers, reaches = rng.integers(0, 131, size=100) / 10, rng.integers(1, 14, size=100)
+    centers, reaches = (
+        rng.integers(0, 131, size=100) / 10,
+        rng.integers(1, 14, size=100),
+    )
     sigmas, again = rng.integers(1, 66, size=100) / 10, rng.random(100) < 0.5
     settings = [
         ([float(c), int(d), float(sigma)], [False, True, bool(norm)])
         for c, d, sigma, norm in zip(centers, reaches, sigmas, again, strict=True)
     ]
     found = page.evaluate(SET, ["window", settings])
-    for got, center, reach, sigma, norm in zip(found, centers, reaches, sigmas, again, strict=True):
+    for got, center, reach, sigma, norm in zip(
+        found, centers, reaches, sigmas, again, strict=True
+    ):
         bell = np.exp(-((np.arange(13) - center) ** 2) / (2 * sigma**2))
         expected = local(DIGITS, center, int(reach), gaussian=False) * bell
         expected /= expected.sum() if norm else 1
-        assert got["weights"] == pytest.approx(expected, abs=1e-12), (center, reach, sigma, norm)
+        assert got["weights"] == pytest.approx(expected, abs=1e-12), (
+            center,
+            reach,
+            sigma,
+            norm,
+        )
 
 
-@pytest.mark.parametrize(("center", "half_width"), [(0, 1), (2, 5), (1.99, 3), (1, 100), (2, 1), (0.3, 2)])
-def test_window_of_a_short_sentence_starts_from_exactly_what_was_given(page_of, center, half_width):
+@pytest.mark.parametrize(
+    ("center", "half_width"), [(0, 1), (2, 5), (1.99, 3), (1, 100), (2, 1), (0.3, 2)]
+)
+def test_window_of_a_short_sentence_starts_from_exactly_what_was_given(
+    page_of, center, half_width
+):
     page = page_of(window(["so", "it"], [3.25, -60], center, half_width))
-    assert exact(page, "window") == pytest.approx(local([3.25, -60], center, half_width), abs=1e-15)
+    assert exact(page, "window") == pytest.approx(
+        local([3.25, -60], center, half_width), abs=1e-15
+    )
 
 
 def test_window_table_follows_the_sliders(page_of):
     page = page_of(window(["a", "b", "c"], [0, 0, 0], center=1, half_width=1, sigma=1))
     page.get_by_text("The numbers as a table").click()
-    # By hand: a third each, and exp(-1/2) = 0.607 one place away; in all (1 + 2 * 0.6065) / 3.
+    # By hand: a third each, and exp(-1/2) = 0.607 one place away; in all (1 + 2 *
+    # 0.6065) / 3.
     rows = [row.split("\t") for row in texts(page, "tbody tr")]
     assert [row[3:] for row in rows] == [
         ["0.333", "0.607", "0.202"],
@@ -117,7 +208,11 @@ def test_window_table_follows_the_sliders(page_of):
     assert texts(page, "tfoot tr")[0].split() == ["sum", "1.000", "0.738"]
     page.get_by_label("center").fill("0")  # the window takes places -1 to 1
     rows = [row.split("\t")[3:] for row in texts(page, "tbody tr")]
-    assert rows == [["0.500", "1.000", "0.500"], ["0.500", "0.607", "0.303"], ["–", "–", "0.000"]]
+    assert rows == [
+        ["0.500", "1.000", "0.500"],
+        ["0.500", "0.607", "0.303"],
+        ["–", "–", "0.000"],
+    ]
     page.get_by_role("button", name="Gaussian").click()
     assert texts(page, "tbody td:last-child") == ["0.500", "0.500", "0.000"]
 
@@ -127,7 +222,9 @@ def test_window_is_drawn_where_it_is(page_of):
     crosses = page.locator(".wi-none").count()
     assert crosses == 1  # place -1 is in the window, and not in the sentence
     assert page.locator("rect.wi-align").count() == 4
-    bars = page.locator("rect.wi-weight").evaluate_all("all => all.map(e => +e.getAttribute('height'))")
+    bars = page.locator("rect.wi-weight").evaluate_all(
+        "all => all.map(e => +e.getAttribute('height'))"
+    )
     shares = exact(page, "window")[:4]
     assert np.array(bars) / max(bars) == pytest.approx(shares / shares.max())
     page.get_by_label("center").fill("0")
@@ -153,11 +250,15 @@ def test_window_follows_the_pointer(page_of, touch):
 
 
 def test_still_window_has_the_same_numbers_as_the_living_one(page_of):
-    still, living = page_of(day(center=1.3), java_script_enabled=False), page_of(day(center=1.3))
+    still, living = (
+        page_of(day(center=1.3), java_script_enabled=False),
+        page_of(day(center=1.3)),
+    )
     living.get_by_text("The numbers as a table").click()
     rows = texts(still, "table tr")
     assert rows == texts(living, "table tr") and len(rows) == 15
     assert texts(still, "caption") == texts(living, "caption")
     assert still.get_by_role("table").is_visible()
-    # By hand: sigma is 1.5, so place 3 has exp(-1.7^2 / 4.5) = 0.526; of the five places none holds a digit: 1/5 each.
+    # By hand: sigma is 1.5, so place 3 has exp(-1.7^2 / 4.5) = 0.526; of the five
+    # places none holds a digit: 1/5 each.
     assert rows[4].split("\t")[3:] == ["0.200", "0.526", "0.105"]

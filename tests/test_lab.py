@@ -1,4 +1,6 @@
-"""The book in JupyterLab as `make lab` opens it: the index, a chapter's text, an exercise solved, the attention map."""
+"""The book in JupyterLab as `make lab` opens it: the index, a chapter's text, an
+exercise solved, the attention map.
+"""
 
 import ast
 import importlib
@@ -23,7 +25,9 @@ TOKEN = "chapter"
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """The address of a JupyterLab started as `make lab` does, over a folder that holds a copy of the book."""
+    """The address of a JupyterLab started as `make lab` does, over a folder that holds
+    a copy of the book.
+    """
     tmp_path = tmp_path_factory.mktemp("lab")
     unwanted = shutil.ignore_patterns("_build", ".ipynb_checkpoints", "__pycache__")
     for name in ("book", "tools"):
@@ -38,15 +42,37 @@ def lab(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = re.search(
-        r"^lab:.*\n\t\$\(VENV\) -m jupyter lab (.*)", (ROOT / "Makefile").read_text("utf-8"), flags=re.M
+        r"^lab:.*\n\t\$\(VENV\) -m jupyter lab (.*)",
+        (ROOT / "Makefile").read_text("utf-8"),
+        flags=re.M,
     )
-    command = [sys.executable, "-m", "jupyter", "lab", *options[1].split(), "--no-browser", "--allow-root"]
-    command += [f"--port={port}", f"--IdentityProvider.token={TOKEN}", "--ServerApp.ip=127.0.0.1"]
-    home = {f"JUPYTERLAB_{kind.upper()}_DIR": str(tmp_path / kind) for kind in ("settings", "workspaces")}
+    command = [
+        sys.executable,
+        "-m",
+        "jupyter",
+        "lab",
+        *options[1].split(),
+        "--no-browser",
+        "--allow-root",
+    ]
+    command += [
+        f"--port={port}",
+        f"--IdentityProvider.token={TOKEN}",
+        "--ServerApp.ip=127.0.0.1",
+    ]
+    home = {
+        f"JUPYTERLAB_{kind.upper()}_DIR": str(tmp_path / kind)
+        for kind in ("settings", "workspaces")
+    }
     home["PYTHONPATH"] = str(ROOT)
     log = (tmp_path / "log.txt").open("w")
     server = subprocess.Popen(
-        command, cwd=tmp_path, env={**os.environ, **home}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        command,
+        cwd=tmp_path,
+        env={**os.environ, **home},
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
     )
     address = f"http://127.0.0.1:{port}/"
     try:
@@ -66,8 +92,13 @@ def lab(tmp_path_factory):
 
 def small_figure():
     """As `small_map`, of a figure that answers."""
-    cell = nbformat.v4.new_code_cell("from attnlib import interactive\ninteractive.weights(['a', 'b'], [0, 2])")
-    data = {"text/html": str(interactive.weights(["a", "b"], [0, 2])), "text/plain": "Figure"}
+    cell = nbformat.v4.new_code_cell(
+        "from attnlib import interactive\ninteractive.weights(['a', 'b'], [0, 2])"
+    )
+    data = {
+        "text/html": str(interactive.weights(["a", "b"], [0, 2])),
+        "text/plain": "Figure",
+    }
     cell.outputs = [nbformat.v4.new_output("execute_result", data, execution_count=1)]
     notebook = nbformat.v4.new_notebook(cells=[cell])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
@@ -75,34 +106,50 @@ def small_figure():
 
 
 MAP = """\
-from attnlib.explorer import attention_map
+from attnlib.interactive.attention_map import attention_map
 attention_map(["eighty", "one"], ["quatre", "un"], [[0.9, 0.1], [0.2, 0.8]])"""
 
 
 def small_map():
-    """A notebook as a chapter is cloned: its one cell has its output stored, and nobody trusts it yet."""
+    """A notebook as a chapter is cloned: its one cell has its output stored, and nobody
+    trusts it yet.
+    """
     scope = {}
     exec(MAP.rsplit("\n", 1)[0], scope)
     shown = eval(MAP.rsplit("\n", 1)[1], scope)
     output = nbformat.v4.new_output(
-        "execute_result", data={"text/html": str(shown), "text/plain": repr(shown)}, execution_count=1
+        "execute_result",
+        data={"text/html": str(shown), "text/plain": repr(shown)},
+        execution_count=1,
     )
     cell = nbformat.v4.new_code_cell(MAP, outputs=[output], execution_count=1)
     return nbformat.v4.new_notebook(
-        cells=[cell], metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+        cells=[cell],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
     )
 
 
 def first_exercise(path):
-    """(places of the import, the exercise and its check; the module of the solutions; the exercise's name)."""
+    """(places of the import, the exercise and its check; the module of the solutions;
+    the exercise's name).
+    """
     cells = nbformat.read(path, as_version=4).cells
     sources = [cell.source if cell.cell_type == "code" else "" for cell in cells]
-    found = [re.search(r"from attnlib\.exercises import (\w+) as ex", source) for source in sources]
+    found = [
+        re.search(r"from attnlib\.exercises import (\w+) as ex", source)
+        for source in sources
+    ]
     start = next(place for place, match in enumerate(found) if match)
-    place = next(i for i, cell in enumerate(cells) if "exercise" in cell.metadata.get("tags", []))
+    place = next(
+        i for i, cell in enumerate(cells) if "exercise" in cell.metadata.get("tags", [])
+    )
     name = ast.parse(sources[place]).body[0].name
     check = next(i for i in range(place + 1, len(cells)) if "check(" in sources[i])
-    return (start, place, check), importlib.import_module(f"attnlib.exercises.{found[start][1]}"), name
+    return (
+        (start, place, check),
+        importlib.import_module(f"attnlib.exercises.{found[start][1]}"),
+        name,
+    )
 
 
 def test_lab_opens_at_the_index_of_chapters_which_lead_to_the_notebooks(browser, lab):
@@ -127,16 +174,37 @@ def test_chapter_restarts_and_runs_all_in_jupyterlab(browser, lab):
     cells.last.wait_for(state="attached", timeout=60_000)
     page.get_by_text("| Idle").wait_for(timeout=60_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name=re.compile("Restart Kernel and Run All Cells")).click()
-    page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
-    prompts = "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(prompt => prompt.textContent.trim())"
-    page.wait_for_function(f"{prompts}.some(prompt => prompt === '[*]:')", timeout=60_000)
-    page.wait_for_function(f"!{prompts}.some(prompt => prompt === '[*]:')", timeout=60_000)
-    stored = [cell for cell in nbformat.read(CHAPTERS[0], as_version=4).cells if cell.cell_type == "code"]
-    folded = [cell.metadata.get("jupyter", {}).get("source_hidden", False) for cell in stored]  # those show no prompt
-    assert page.evaluate(prompts) == ["" if hidden else f"[{n}]:" for n, hidden in enumerate(folded, start=1)]
+    page.get_by_role(
+        "menuitem", name=re.compile("Restart Kernel and Run All Cells")
+    ).click()
+    page.locator(".jp-Dialog").get_by_role(
+        "button", name="Confirm Kernel Restart"
+    ).click()
+    prompts = (
+        "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(prompt =>"
+        " prompt.textContent.trim())"
+    )
+    page.wait_for_function(
+        f"{prompts}.some(prompt => prompt === '[*]:')", timeout=60_000
+    )
+    page.wait_for_function(
+        f"!{prompts}.some(prompt => prompt === '[*]:')", timeout=60_000
+    )
+    stored = [
+        cell
+        for cell in nbformat.read(CHAPTERS[0], as_version=4).cells
+        if cell.cell_type == "code"
+    ]
+    folded = [
+        cell.metadata.get("jupyter", {}).get("source_hidden", False) for cell in stored
+    ]  # those show no prompt
+    assert page.evaluate(prompts) == [
+        "" if hidden else f"[{n}]:" for n, hidden in enumerate(folded, start=1)
+    ]
     for mime in ("application/vnd.jupyter.error", "application/vnd.jupyter.stderr"):
-        assert page.locator(f".jp-OutputArea-output[data-mime-type='{mime}']").count() == 0
+        assert (
+            page.locator(f".jp-OutputArea-output[data-mime-type='{mime}']").count() == 0
+        )
     page.close()
 
 
@@ -145,7 +213,10 @@ def test_attention_map_is_still_until_its_cell_is_run(browser, lab):
     page.goto(f"{lab}lab/workspaces/map/tree/book/map.ipynb?token={TOKEN}")
     output = page.locator(".jp-NotebookPanel .jp-OutputArea-output")
     output.get_by_text("Run this cell to touch the map.").wait_for(timeout=60_000)
-    assert output.locator("table").is_visible() and "0.9" in output.locator("table").inner_text()
+    assert (
+        output.locator("table").is_visible()
+        and "0.9" in output.locator("table").inner_text()
+    )
     assert output.locator("button, script").count() == 0
     page.get_by_text("| Idle").wait_for(timeout=60_000)
     page.locator(".jp-CodeCell .cm-content").click()
@@ -167,11 +238,17 @@ def test_exercise_is_solved_in_jupyterlab(browser, lab):
     cells = page.locator(".jp-NotebookPanel .jp-Cell")
     cells.nth(check).wait_for(state="attached", timeout=60_000)
 
-    # jupyterlab-myst shows the exercise as a box with a title, and the equations as equations
-    page.locator(".jp-MarkdownCell .exercise, .jp-MarkdownCell aside").first.wait_for(state="attached", timeout=30_000)
+    # jupyterlab-myst shows the exercise as a box with a title, and the equations as
+    # equations
+    page.locator(".jp-MarkdownCell .exercise, .jp-MarkdownCell aside").first.wait_for(
+        state="attached", timeout=30_000
+    )
     text = page.locator(".jp-NotebookPanel-notebook").inner_text()
     assert "```{exercise}" not in text and "{cite" not in text and "$$" not in text
-    assert page.locator(".jp-MarkdownCell .katex, .jp-MarkdownCell mjx-container").count() > 0
+    assert (
+        page.locator(".jp-MarkdownCell .katex, .jp-MarkdownCell mjx-container").count()
+        > 0
+    )
 
     solution = f"import numpy as np\n{module.__dict__[name].source}"
     for number, source in ((start, None), (place, solution), (check, None)):
@@ -182,8 +259,9 @@ def test_exercise_is_solved_in_jupyterlab(browser, lab):
         page.keyboard.press("Shift+Enter")
     output = cells.nth(check).locator(".jp-OutputArea-output")
     page.wait_for_function(
-        "([place, name]) => document.querySelectorAll('.jp-NotebookPanel .jp-Cell')[place]"
-        ".querySelector('.jp-OutputArea')?.innerText.includes(`Passed: ${name}`)",
+        "([place, name]) => document.querySelectorAll('.jp-NotebookPanel"
+        " .jp-Cell')[place].querySelector('.jp-OutputArea')?.innerText.includes(`Passed:"
+        " ${name}`)",
         arg=[check, name],
         timeout=120_000,
     )
@@ -196,14 +274,22 @@ def test_interactive_figure_is_still_in_jupyterlab_until_its_cell_is_run(browser
     page.goto(f"{lab}lab/workspaces/figure/tree/book/figure.ipynb?token={TOKEN}")
     output = page.locator(".jp-NotebookPanel .jp-OutputArea-output")
 
-    # a notebook that somebody else wrote is not trusted: no script of it runs, and no style of it holds
+    # a notebook that somebody else wrote is not trusted: no script of it runs, and no
+    # style of it holds
     output.get_by_text("Run this cell to touch the figure.").wait_for(timeout=60_000)
-    assert output.locator("tbody td:nth-child(3)").all_inner_texts() == ["0.119", "0.881"]  # 1 / (1 + e^2)
-    bars = output.locator("tbody span").evaluate_all("all => all.map(e => e.getBoundingClientRect().width)")
+    assert output.locator("tbody td:nth-child(3)").all_inner_texts() == [
+        "0.119",
+        "0.881",
+    ]  # 1 / (1 + e^2)
+    bars = output.locator("tbody span").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect().width)"
+    )
     assert bars == [11, 85]
     assert output.locator("input").count() == 0
 
-    page.get_by_text("| Idle").wait_for(timeout=60_000)  # before that the kernel would not hear
+    page.get_by_text("| Idle").wait_for(
+        timeout=60_000
+    )  # before that the kernel would not hear
     page.locator(".jp-CodeCell .cm-content").click()
     page.keyboard.press("Shift+Enter")
     slider = output.get_by_role("slider", name="score of a")
@@ -211,5 +297,8 @@ def test_interactive_figure_is_still_in_jupyterlab_until_its_cell_is_run(browser
     assert not output.get_by_text("Run this cell").is_visible()
     slider.focus()
     page.keyboard.press("End")  # JupyterLab does not take the key
-    assert output.locator("tbody td:nth-child(3)").all_inner_texts() == ["0.953", "0.047"]  # 1 / (1 + e^-3)
+    assert output.locator("tbody td:nth-child(3)").all_inner_texts() == [
+        "0.953",
+        "0.047",
+    ]  # 1 / (1 + e^-3)
     page.close()

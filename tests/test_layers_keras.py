@@ -1,4 +1,6 @@
-"""The attention layer among Keras' own: masks that travel, functional models, fit, saving, and bad arguments."""
+"""The attention layer among Keras' own: masks that travel, functional models, fit,
+saving, and bad arguments.
+"""
 
 import numpy as np
 import pytest
@@ -17,7 +19,9 @@ TARGET = np.array([[1, 2, 0], [3, 0, 0]])
 
 @keras.saving.register_keras_serializable("tests")
 class MaskOf(keras.layers.Layer):
-    """Gives back the mask that Keras carries along with its input, as floats; all -1 where there is none."""
+    """Gives back the mask that Keras carries along with its input, as floats; all -1
+    where there is none.
+    """
 
     def __init__(self, **options):
         super().__init__(**options)
@@ -33,8 +37,13 @@ def expected(layer, query, values, mask):
 
 
 def model(explicit):
-    """Source and target numbers in; context, weights, and the masks that they carry out."""
-    target, source = keras.Input((None,), dtype="int32"), keras.Input((None,), dtype="int32")
+    """Source and target numbers in; context, weights, and the masks that they carry
+    out.
+    """
+    target, source = (
+        keras.Input((None,), dtype="int32"),
+        keras.Input((None,), dtype="int32"),
+    )
     inputs = [target, source]
     query = keras.layers.Embedding(5, 4, mask_zero=True, name="target_words")(target)
     values = keras.layers.Embedding(5, 6, mask_zero=True, name="source_words")(source)
@@ -47,8 +56,10 @@ def model(explicit):
 
 
 def check(model, outputs, mask):
-    query, values = (model.get_layer(name).get_weights()[0][numbers]
-                     for name, numbers in (("target_words", TARGET), ("source_words", SOURCE)))  # fmt: skip
+    query, values = (
+        model.get_layer(name).get_weights()[0][numbers]
+        for name, numbers in (("target_words", TARGET), ("source_words", SOURCE))
+    )
     context, weights = expected(model.get_layer("attention"), query, values, mask)
     assert_allclose(outputs[0], context, atol=1e-6)
     assert_allclose(outputs[1], weights, atol=1e-6)
@@ -61,7 +72,9 @@ def test_layer_in_a_functional_model(explicit, tmp_path):
     ours = model(explicit)
     arguments, mask = [TARGET, SOURCE], SOURCE != 0
     if explicit:
-        mask = np.array([[False, True, True, True, False], [True, True, False, False, False]])
+        mask = np.array(
+            [[False, True, True, True, False], [True, True, False, False, False]]
+        )
         arguments.append(mask)
     check(ours, ours(arguments), mask)
     check(ours, tf.function(ours)([tf.constant(a) for a in arguments]), mask)
@@ -70,14 +83,23 @@ def test_layer_in_a_functional_model(explicit, tmp_path):
     ours.compile("adam", loss=["mse", None, None, None])
     before = ours.get_layer("attention").get_weights()
     goal = np.ones((2, 3, 6), "float32")
-    losses = ours.fit(arguments, [goal, None, None, None], epochs=2, verbose=0).history["loss"]
+    losses = ours.fit(arguments, [goal, None, None, None], epochs=2, verbose=0).history[
+        "loss"
+    ]
     assert np.isfinite(losses).all()
-    assert all(np.any(a != b) for a, b in zip(before, ours.get_layer("attention").get_weights(), strict=True))
+    assert all(
+        np.any(a != b)
+        for a, b in zip(before, ours.get_layer("attention").get_weights(), strict=True)
+    )
 
     ours.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     check(again, again(arguments), mask)
-    for a, b in zip(ours.predict(arguments, verbose=0), again.predict(arguments, verbose=0), strict=True):
+    for a, b in zip(
+        ours.predict(arguments, verbose=0),
+        again.predict(arguments, verbose=0),
+        strict=True,
+    ):
         assert_array_equal(a, b)
 
 
@@ -86,7 +108,9 @@ def test_layer_after_a_masked_embedding():
     layer = AdditiveAttention(7)
     context, weights = layer(QUERY, words(SOURCE))
     values = words.get_weights()[0][SOURCE]
-    for got, want in zip((context, weights), expected(layer, QUERY, values, SOURCE != 0), strict=True):
+    for got, want in zip(
+        (context, weights), expected(layer, QUERY, values, SOURCE != 0), strict=True
+    ):
         assert_allclose(got, want, atol=1e-6)
 
 
@@ -95,14 +119,20 @@ def test_layer_explicit_mask_wins_over_the_one_that_keras_carries():
     layer = AdditiveAttention(7)
     plain = tf.constant(values.numpy())  # without the carried mask
     for options in ({"mask": MASK}, {"mask": MASK, "values_mask": SOURCE != 0}):
-        assert_array_equal(layer(QUERY, values, **options)[1], layer(QUERY, plain, mask=MASK)[1])
-    assert_array_equal(layer(QUERY, plain, values_mask=MASK)[1], layer(QUERY, plain, mask=MASK)[1])
+        assert_array_equal(
+            layer(QUERY, values, **options)[1], layer(QUERY, plain, mask=MASK)[1]
+        )
+    assert_array_equal(
+        layer(QUERY, plain, values_mask=MASK)[1], layer(QUERY, plain, mask=MASK)[1]
+    )
     assert_array_equal(layer(QUERY, plain, MASK)[1], layer(QUERY, plain, mask=MASK)[1])
 
 
 def test_layer_query_mask_does_not_change_the_result():
     layer = AdditiveAttention(7)
-    masked = layer(QUERY, VALUES, mask=MASK, query_mask=np.array([[True, False, False]] * 2))
+    masked = layer(
+        QUERY, VALUES, mask=MASK, query_mask=np.array([[True, False, False]] * 2)
+    )
     for got, want in zip(masked, layer(QUERY, VALUES, mask=MASK), strict=True):
         assert_array_equal(got, want)
 
@@ -116,7 +146,9 @@ def test_layer_compute_mask_is_the_query_mask_and_none():
     assert layer.supports_masking
 
 
-@pytest.mark.parametrize("mask", [MASK, MASK.tolist(), tf.constant(MASK)], ids=["array", "list", "tensor"])
+@pytest.mark.parametrize(
+    "mask", [MASK, MASK.tolist(), tf.constant(MASK)], ids=["array", "list", "tensor"]
+)
 def test_layer_takes_masks_of_all_kinds(mask):
     layer = AdditiveAttention(7)
     weights = layer(QUERY, VALUES, mask=mask)[1]
@@ -133,7 +165,9 @@ def test_layer_from_config():
     layer = AdditiveAttention(np.int64(7), name="align", dtype="float64")
     again = AdditiveAttention.from_config(layer.get_config())
     assert (again.units, again.name, again.dtype) == (7, "align", "float64")
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    again = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(layer)
+    )
     assert type(again) is AdditiveAttention and again.units == 7
 
 
@@ -144,21 +178,64 @@ def test_layer_from_config():
 def test_layer_refuses_units(units):
     with pytest.raises(ValueError) as raised:
         AdditiveAttention(units)
-    assert str(raised.value) == f"units should be a whole number of 1 or more, got {units!r}"
+    assert (
+        str(raised.value)
+        == f"units should be a whole number of 1 or more, got {units!r}"
+    )
 
 
 @pytest.mark.parametrize(
     "query, values, error, message",
     [
-        (QUERY[0], VALUES, ValueError, r"query should have shape \(batch, target_len, query_dim\), got \(3, 4\)"),
-        (QUERY, VALUES[0], ValueError, r"values should have shape \(batch, source_len, value_dim\), got \(5, 6\)"),
-        (QUERY[:1], VALUES, ValueError, r"same number of sentences, got shapes \(1, 3, 4\) and \(2, 5, 6\)"),
-        (QUERY[..., :3], VALUES, ValueError, r"query should be 4 wide, as the layer was built, got shape \(2, 3, 3\)"),
-        (QUERY, VALUES[..., :3], ValueError, r"values should be 6 wide, as the layer was built, got shape \(2, 5, 3\)"),
+        (
+            QUERY[0],
+            VALUES,
+            ValueError,
+            r"query should have shape \(batch, target_len, query_dim\), got \(3, 4\)",
+        ),
+        (
+            QUERY,
+            VALUES[0],
+            ValueError,
+            r"values should have shape \(batch, source_len, value_dim\), got \(5, 6\)",
+        ),
+        (
+            QUERY[:1],
+            VALUES,
+            ValueError,
+            r"same number of sentences, got shapes \(1, 3, 4\) and \(2, 5, 6\)",
+        ),
+        (
+            QUERY[..., :3],
+            VALUES,
+            ValueError,
+            r"query should be 4 wide, as the layer was built, got shape \(2, 3, 3\)",
+        ),
+        (
+            QUERY,
+            VALUES[..., :3],
+            ValueError,
+            r"values should be 6 wide, as the layer was built, got shape \(2, 5, 3\)",
+        ),
         (QUERY.astype(int), VALUES, TypeError, "query should hold floats, got int64"),
-        (QUERY, VALUES.astype("int32"), TypeError, "values should hold floats, got int32"),
-        (QUERY.tolist(), VALUES, TypeError, "query should be a tensor or an array, got a list"),
-        (QUERY, None, TypeError, "values should be a tensor or an array, got a NoneType"),
+        (
+            QUERY,
+            VALUES.astype("int32"),
+            TypeError,
+            "values should hold floats, got int32",
+        ),
+        (
+            QUERY.tolist(),
+            VALUES,
+            TypeError,
+            "query should be a tensor or an array, got a list",
+        ),
+        (
+            QUERY,
+            None,
+            TypeError,
+            "values should be a tensor or an array, got a NoneType",
+        ),
     ],
 )
 def test_layer_refuses_query_and_values_that_do_not_fit(query, values, error, message):
@@ -171,12 +248,36 @@ def test_layer_refuses_query_and_values_that_do_not_fit(query, values, error, me
 @pytest.mark.parametrize(
     "mask, error, message",
     [
-        (MASK[:, :4], ValueError, r"mask should have shape \(batch, source_len\) = \(2, 5\), got \(2, 4\)"),
-        (MASK[:1], ValueError, r"mask should have shape \(batch, source_len\) = \(2, 5\), got \(1, 5\)"),
-        (MASK[0], ValueError, r"mask should have shape \(batch, source_len\) = \(2, 5\), got \(5,\)"),
-        (np.ones((2, 3, 5), bool), ValueError, r"\(batch, source_len\) = \(2, 5\), got \(2, 3, 5\)"),
-        (MASK.astype("int64"), TypeError, "mask should be boolean, True = may be attended, got int64"),
-        (MASK.astype("float32").tolist(), TypeError, "mask should be boolean, .* got float32"),
+        (
+            MASK[:, :4],
+            ValueError,
+            r"mask should have shape \(batch, source_len\) = \(2, 5\), got \(2, 4\)",
+        ),
+        (
+            MASK[:1],
+            ValueError,
+            r"mask should have shape \(batch, source_len\) = \(2, 5\), got \(1, 5\)",
+        ),
+        (
+            MASK[0],
+            ValueError,
+            r"mask should have shape \(batch, source_len\) = \(2, 5\), got \(5,\)",
+        ),
+        (
+            np.ones((2, 3, 5), bool),
+            ValueError,
+            r"\(batch, source_len\) = \(2, 5\), got \(2, 3, 5\)",
+        ),
+        (
+            MASK.astype("int64"),
+            TypeError,
+            "mask should be boolean, True = may be attended, got int64",
+        ),
+        (
+            MASK.astype("float32").tolist(),
+            TypeError,
+            "mask should be boolean, .* got float32",
+        ),
         (tf.cast(MASK, "int32"), TypeError, "mask should be boolean, .* got int32"),
     ],
 )
@@ -191,8 +292,14 @@ def test_layer_refuses_bad_shapes_before_it_makes_weights():
     layer = AdditiveAttention(7)
     with pytest.raises(ValueError, match="query should have shape"):
         layer(QUERY[:, :, 0], VALUES)
-    with pytest.raises(TypeError, match="mask should be boolean, True = may be attended, got int32"):
-        layer(keras.Input((None, 4)), keras.Input((None, 6)), mask=keras.Input((None,), dtype="int32"))
+    with pytest.raises(
+        TypeError, match="mask should be boolean, True = may be attended, got int32"
+    ):
+        layer(
+            keras.Input((None, 4)),
+            keras.Input((None, 6)),
+            mask=keras.Input((None,), dtype="int32"),
+        )
     assert not layer.built
     layer(QUERY, VALUES)
 
@@ -202,14 +309,26 @@ def test_layer_refuses_keys_that_are_no_projection(shape):
     layer = AdditiveAttention(7)
     with pytest.raises(ValueError) as raised:
         layer(QUERY, VALUES, keys=np.ones(shape, "float32"))
-    expected = f"keys should be project(values), (batch, source_len, units) = (2, 5, 7), got shape {shape}"
+    expected = (
+        "keys should be project(values), (batch, source_len, units) = (2, 5, 7), got"
+        f" shape {shape}"
+    )
     assert expected in str(raised.value)
 
 
 def test_project_needs_weights_and_the_right_width():
     layer = AdditiveAttention(7)
-    with pytest.raises(ValueError, match="project needs the layer's weights: call the layer once, or build it, before"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            "project needs the layer's weights: call the layer once, or build it,"
+            " before"
+        ),
+    ):
         layer.project(VALUES)
     layer(QUERY, VALUES)
-    with pytest.raises(ValueError, match=r"values should be 6 wide, as the layer was built, got shape \(2, 5, 4\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"values should be 6 wide, as the layer was built, got shape \(2, 5, 4\)",
+    ):
         layer.project(VALUES[..., :4])

@@ -1,4 +1,6 @@
-"""LocalAttention: the gathered window against full scoring in the oracle, the paper's details, and what it costs."""
+"""LocalAttention: the gathered window against full scoring in the oracle, the paper's
+details, and what it costs.
+"""
 
 import itertools
 
@@ -22,10 +24,21 @@ KINDS = list(itertools.product(SCORES, CENTERS))
 
 def case(batch=2, target_len=3, source_len=7, dim=4, dtype="float32", seed=0):
     rng = np.random.default_rng(seed)
-    return [rng.normal(size=(batch, length, dim)).astype(dtype) for length in (target_len, source_len)]
+    return [
+        rng.normal(size=(batch, length, dim)).astype(dtype)
+        for length in (target_len, source_len)
+    ]
 
 
-def built(score="general", center="predictive", half_width=2, dim=4, seed=0, kind=LocalAttention, **options):
+def built(
+    score="general",
+    center="predictive",
+    half_width=2,
+    dim=4,
+    seed=0,
+    kind=LocalAttention,
+    **options,
+):
     """A layer with random weights of its own."""
     layer = kind(score, center, half_width, **options)
     layer.build((None, None, dim), (None, None, dim))
@@ -45,8 +58,12 @@ def score_of(layer, weights):
     """The oracle's score function with the layer's weights."""
     return {
         "dot": reference.dot_scores,
-        "general": lambda query, keys: reference.general_scores(query, keys, weights[0]),
-        "concat": lambda query, keys: reference.concat_scores(query, keys, *weights[:2]),
+        "general": lambda query, keys: reference.general_scores(
+            query, keys, weights[0]
+        ),
+        "concat": lambda query, keys: reference.concat_scores(
+            query, keys, *weights[:2]
+        ),
     }[layer.score]
 
 
@@ -58,11 +75,17 @@ def oracle_centers(layer, query, lengths, weights, start=0):
 
 
 def oracle(layer, query, values, mask, lengths, start=0, weights=None):
-    weights = [np.asarray(w, float) for w in layer.get_weights()] if weights is None else weights
+    weights = (
+        [np.asarray(w, float) for w in layer.get_weights()]
+        if weights is None
+        else weights
+    )
     query, values = np.asarray(query, float), np.asarray(values, float)
     centers = oracle_centers(layer, query, lengths, weights, start)
     score = score_of(layer, weights)
-    return reference.local_attend(query, values, values, centers, layer.half_width, score, mask, layer.gaussian)
+    return reference.local_attend(
+        query, values, values, centers, layer.half_width, score, mask, layer.gaussian
+    )
 
 
 def assert_equal(got, expected, source_len, tolerance=1e-5):
@@ -91,20 +114,30 @@ def test_layer_equals_the_oracle(score, center, gaussian):
     query, values = case()
     layer = built(score, center, gaussian=gaussian)
     assert layer.gaussian == (center == "predictive" if gaussian is None else gaussian)
-    assert_equal(layer(query, values, mask=MASK), oracle(layer, query, values, MASK, LENGTHS), 7)
-    assert_equal(layer(query, values), oracle(layer, query, values, None, np.array([7, 7])), 7)
+    assert_equal(
+        layer(query, values, mask=MASK), oracle(layer, query, values, MASK, LENGTHS), 7
+    )
+    assert_equal(
+        layer(query, values), oracle(layer, query, values, None, np.array([7, 7])), 7
+    )
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_gathered_window_is_full_scoring_with_a_mask(data):
-    batch, target_len, source_len, half_width = (data.draw(st.integers(1, n)) for n in (3, 3, 9, 12))
+    batch, target_len, source_len, half_width = (
+        data.draw(st.integers(1, n)) for n in (3, 3, 9, 12)
+    )
     query, values = case(batch, target_len, source_len)
     reach = half_width + 2
-    floats = st.floats(-reach, source_len + reach, width=32, allow_subnormal=False)  # TensorFlow has none
+    floats = st.floats(
+        -reach, source_len + reach, width=32, allow_subnormal=False
+    )  # TensorFlow has none
     anywhere = floats | st.integers(-reach, source_len + reach)
     placed = data.draw(arrays(np.float32, (batch, target_len), elements=anywhere))
-    mask = data.draw(arrays(bool, (batch, source_len)) | st.just(np.ones((batch, source_len), bool)))
+    mask = data.draw(
+        arrays(bool, (batch, source_len)) | st.just(np.ones((batch, source_len), bool))
+    )
     gaussian = data.draw(st.booleans())
     layer = built("general", "monotonic", half_width, gaussian=gaussian, kind=Placed)
     layer.placed = placed
@@ -112,23 +145,33 @@ def test_gathered_window_is_full_scoring_with_a_mask(data):
     offsets = np.arange(-half_width, half_width + 1)
     assert_array_equal(positions, np.floor(placed).astype(int)[:, :, None] + offsets)
     score = score_of(layer, layer.get_weights())
-    expected = reference.local_attend(query, values, values, placed, half_width, score, mask, gaussian)
+    expected = reference.local_attend(
+        query, values, values, placed, half_width, score, mask, gaussian
+    )
     assert_equal((context, weights, positions), expected, source_len)
     assert (tf.reduce_sum(weights, -1).numpy() <= 1 + 1e-5).all()
     assert_allclose(over_source(weights, positions, source_len), expected[1], atol=1e-5)
 
 
-@pytest.mark.parametrize("score, center", [("general", "predictive"), ("concat", "predictive"), ("dot", "monotonic")])
+@pytest.mark.parametrize(
+    "score, center",
+    [("general", "predictive"), ("concat", "predictive"), ("dot", "monotonic")],
+)
 def test_layer_gradients_equal_finite_differences_of_the_oracle(score, center):
     query, values = case(target_len=2, dim=3, dtype="float64")
     layer = built(score, center, dim=3, dtype="float64", gaussian=True)
     rng = np.random.default_rng(1)
-    pull = rng.normal(size=(2, 2, 3)), rng.normal(size=(2, 2, 7))  # on context and on weights
+    pull = (
+        rng.normal(size=(2, 2, 3)),
+        rng.normal(size=(2, 2, 7)),
+    )  # on context and on weights
     inputs = [tf.constant(query), tf.constant(values)]
     with tf.GradientTape() as tape:
         tape.watch(inputs)
         context, weights, positions = layer(*inputs, mask=MASK)
-        total = tf.reduce_sum(context * pull[0]) + tf.reduce_sum(over_source(weights, positions, 7) * pull[1])
+        total = tf.reduce_sum(context * pull[0]) + tf.reduce_sum(
+            over_source(weights, positions, 7) * pull[1]
+        )
     gradients = tape.gradient(total, [*inputs, *layer.trainable_variables])
     arguments = [query, values, *map(np.array, layer.get_weights())]
 
@@ -158,9 +201,14 @@ def centers_of(layer, query, values, **options):
 def test_predicted_center_is_a_share_of_the_true_length():
     query, values = case()
     layer = built()
-    layer.set_weights([*layer.get_weights()[:2], np.zeros(4)])  # v_p = 0: sigmoid(0) = 1/2
-    assert_array_equal(centers_of(layer, query, values), np.full((2, 3), 3))  # floor(7 / 2)
-    # Sentence 1 ends with its last True, at 3: neither the padded length nor the number of Trues counts.
+    layer.set_weights(
+        [*layer.get_weights()[:2], np.zeros(4)]
+    )  # v_p = 0: sigmoid(0) = 1/2
+    assert_array_equal(
+        centers_of(layer, query, values), np.full((2, 3), 3)
+    )  # floor(7 / 2)
+    # Sentence 1 ends with its last True, at 3: neither the padded length nor the number
+    # of Trues counts.
     assert_array_equal(centers_of(layer, query, values, mask=MASK), [[3] * 3, [2] * 3])
 
 
@@ -171,7 +219,9 @@ def test_predicted_center_spans_the_sentence_from_its_first_word_to_its_last():
     for sign, expected in ((-1, [0, 0]), (1, [6, 3])):
         # tanh saturates at 1, v_p sums to 8: sigmoid(8) = 0.9997, still below 1.
         layer.set_weights([w, np.eye(4) * 100, np.full(4, 2.0) * sign])
-        assert_array_equal(centers_of(layer, abs(query) + 1, values, mask=MASK)[:, 0], expected)
+        assert_array_equal(
+            centers_of(layer, abs(query) + 1, values, mask=MASK)[:, 0], expected
+        )
 
 
 def test_predicted_center_is_that_of_the_authors_code_counted_from_0():
@@ -179,14 +229,19 @@ def test_predicted_center_is_that_of_the_authors_code_counted_from_0():
     layer = built(half_width=1)
     _, w_p, v_p = layer.get_weights()
     share = 1 / (1 + np.exp(-np.tanh(query @ w_p) @ v_p))  # (batch, target_len)
-    with_end = np.array([[7], [4]]) + 1  # their srcLen counts the end token too; sentence 1 has 4 words
+    with_end = (
+        np.array([[7], [4]]) + 1
+    )  # their srcLen counts the end token too; sentence 1 has 4 words
     from_1 = share * (with_end - 1) + 1
     found = layer.centers(tf.constant(query), np.array([7, 4]))
     assert_allclose(found, from_1 - 1, rtol=1e-5)
-    # So the end token, at place S from 0, is never the middle of a window; and no slot at S or beyond has weight.
+    # So the end token, at place S from 0, is never the middle of a window; and no slot
+    # at S or beyond has weight.
     _, weights, positions = layer(query, values, mask=MASK)
     assert (np.floor(found) < [[7], [4]]).all()
-    assert (weights.numpy()[positions.numpy() >= np.array([7, 4])[:, None, None]] == 0).all()
+    assert (
+        weights.numpy()[positions.numpy() >= np.array([7, 4])[:, None, None]] == 0
+    ).all()
 
 
 def test_window_is_that_of_the_floor_and_the_gaussian_that_of_the_center():
@@ -204,9 +259,16 @@ def test_monotonic_center_is_held_at_the_last_word():
     query, values = case(target_len=9)
     layer = built(center="monotonic")
     centers = centers_of(layer, query, values, mask=MASK)
-    assert_array_equal(centers, [[0, 1, 2, 3, 4, 5, 6, 6, 6], [0, 1, 2, 3, 3, 3, 3, 3, 3]])
-    assert_array_equal(centers_of(layer, query, values, mask=MASK, start=5)[:, :3], [[5, 6, 6], [3, 3, 3]])
-    assert (layer(query, values, mask=MASK)[1].numpy().sum(-1) > 0.999).all()  # so no window is empty
+    assert_array_equal(
+        centers, [[0, 1, 2, 3, 4, 5, 6, 6, 6], [0, 1, 2, 3, 3, 3, 3, 3, 3]]
+    )
+    assert_array_equal(
+        centers_of(layer, query, values, mask=MASK, start=5)[:, :3],
+        [[5, 6, 6], [3, 3, 3]],
+    )
+    assert (
+        layer(query, values, mask=MASK)[1].numpy().sum(-1) > 0.999
+    ).all()  # so no window is empty
 
 
 def test_slots_outside_the_sentence_take_no_part_in_the_softmax():
@@ -216,19 +278,25 @@ def test_slots_outside_the_sentence_take_no_part_in_the_softmax():
     _, weights, positions = layer(query, values, mask=MASK)
     assert_array_equal(positions[0, 0], [-2, -1, 0, 1, 2])
     third = 1 / 3
-    assert_allclose(weights[:, 0], [[0, 0, third, third, third], [0, 0, 0.5, 0, 0.5]], rtol=1e-6)
+    assert_allclose(
+        weights[:, 0], [[0, 0, third, third, third], [0, 0, 0.5, 0, 0.5]], rtol=1e-6
+    )
 
 
 def test_gaussian_comes_after_the_softmax_and_is_not_normalised():
     query, values = case()
-    with_it, without = (built(gaussian=gaussian)(query, values) for gaussian in (True, False))
+    with_it, without = (
+        built(gaussian=gaussian)(query, values) for gaussian in (True, False)
+    )
     assert_array_equal(with_it[2], without[2])
     assert_allclose(tf.reduce_sum(without[1], -1), np.ones((2, 3)), rtol=1e-5)
     assert (tf.reduce_sum(with_it[1], -1).numpy() < 0.9).all()
     share, positions = (with_it[1] / without[1]).numpy(), with_it[2].numpy()
     inside = (positions >= 0) & (positions < 7)
     centers = built().centers(query, np.array([7, 7])).numpy()[:, :, None]
-    assert_allclose(share[inside], np.exp(-2 * ((positions - centers) / 2) ** 2)[inside], rtol=1e-4)
+    assert_allclose(
+        share[inside], np.exp(-2 * ((positions - centers) / 2) ** 2)[inside], rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("score", SCORES)
@@ -258,7 +326,9 @@ def test_fully_masked_sentence_gives_zeros_and_finite_gradients():
         assert_array_equal(context[0], np.zeros((3, 4)))
         assert_array_equal(weights[0], np.zeros((3, 5)))
         assert np.any(context[1])
-        for gradient in tape.gradient(total, [query, values, *layer.trainable_variables]):
+        for gradient in tape.gradient(
+            total, [query, values, *layer.trainable_variables]
+        ):
             assert np.isfinite(gradient).all()
 
 
@@ -289,7 +359,10 @@ def test_step_by_step_equals_all_at_once(score, center):
     expected = layer(query, values, mask=MASK)
     keys = layer.project(values)
     for start in (lambda t: t, lambda t: np.array([t, t]), tf.constant):
-        steps = [layer(query[:, t : t + 1], values, mask=MASK, keys=keys, start=start(t)) for t in range(6)]
+        steps = [
+            layer(query[:, t : t + 1], values, mask=MASK, keys=keys, start=start(t))
+            for t in range(6)
+        ]
         for got, whole in zip(zip(*steps, strict=True), expected, strict=True):
             assert_allclose(np.concatenate(got, 1), whole, rtol=1e-5, atol=1e-6)
 
@@ -298,11 +371,17 @@ def test_step_by_step_equals_all_at_once(score, center):
 def test_positions_are_exact_in_every_precision(dtype):
     query, values = case(1, 2, 6000, dtype="float64")
     layer = built(center="monotonic", dtype=dtype)
-    context, weights, positions = layer(query, values, start=5001)  # float16 has no 5001
+    context, weights, positions = layer(
+        query, values, start=5001
+    )  # float16 has no 5001
     assert_array_equal(positions[0, :, 2], [5001, 5002])
     assert context.dtype == weights.dtype == dtype.removeprefix("mixed_")
     expected = oracle(layer, query, values, None, np.array([6000]), start=5001)
-    assert_allclose(tf.cast(context, "float64"), expected[0], atol={"float64": 1e-12}.get(dtype, 0.1))
+    assert_allclose(
+        tf.cast(context, "float64"),
+        expected[0],
+        atol={"float64": 1e-12}.get(dtype, 0.1),
+    )
 
 
 # What it costs
@@ -310,13 +389,18 @@ def test_positions_are_exact_in_every_precision(dtype):
 
 def tensors_of(graph):
     """Every tensor of a graph and of the functions it calls."""
-    for function in (graph, *(graph._get_function(name).graph for name in graph._functions)):
+    for function in (
+        graph,
+        *(graph._get_function(name).graph for name in graph._functions),
+    ):
         for operation in function.get_operations():
             yield from operation.outputs
 
 
 def largest(layer, query, values, mask):
-    """Most elements of one tensor in the graph of the layer and its gradients, apart from those like `values`."""
+    """Most elements of one tensor in the graph of the layer and its gradients, apart
+    from those like `values`.
+    """
 
     @tf.function
     def forward_and_backward(query, values, mask):
@@ -324,9 +408,15 @@ def largest(layer, query, values, mask):
             tape.watch([query, values])
             context, weights = layer(query, values, mask=mask)[:2]
             total = tf.reduce_sum(context**2) + tf.reduce_sum(weights**2)
-        return context, weights, tape.gradient(total, [query, values, *layer.trainable_variables])
+        return (
+            context,
+            weights,
+            tape.gradient(total, [query, values, *layer.trainable_variables]),
+        )
 
-    graph = forward_and_backward.get_concrete_function(*map(tf.constant, (query, values, mask))).graph
+    graph = forward_and_backward.get_concrete_function(
+        *map(tf.constant, (query, values, mask))
+    ).graph
     shapes = {tensor.shape for tensor in tensors_of(graph)}
     assert len(shapes) > 5
     unknown = [shape for shape in shapes if not shape.is_fully_defined()]
@@ -340,32 +430,50 @@ def test_nothing_of_target_by_source_exists_forward_or_backward(score, center):
     query, values = case(batch, target_len, source_len, dim)
     mask = np.ones((batch, source_len), bool)
     size, unknown = largest(built(score, center), query, values, mask)
-    # (batch, source_len, dim) is allowed, as the gradient to values; what is larger would be target by source.
-    assert size <= max(batch * source_len, batch * target_len * 5 * dim) < batch * target_len * source_len
+    # (batch, source_len, dim) is allowed, as the gradient to values; what is larger
+    # would be target by source.
+    assert (
+        size
+        <= max(batch * source_len, batch * target_len * 5 * dim)
+        < batch * target_len * source_len
+    )
     assert all(len(shape) < 2 for shape in unknown if shape.rank is not None), unknown
     full = LuongAttention(score)
     full(query, values)
-    assert largest(full, query, values, mask)[0] >= batch * target_len * source_len  # so the test can fail
+    assert (
+        largest(full, query, values, mask)[0] >= batch * target_len * source_len
+    )  # so the test can fail
 
 
 # Among Keras' layers
 
 
 def test_layer_in_a_functional_model(tmp_path):
-    target, source = keras.Input((None,), dtype="int32"), keras.Input((None,), dtype="int32")
+    target, source = (
+        keras.Input((None,), dtype="int32"),
+        keras.Input((None,), dtype="int32"),
+    )
     query = keras.layers.Embedding(5, 4, mask_zero=True)(target)
     values = keras.layers.Embedding(5, 4, mask_zero=True)(source)
     outputs = LocalAttention("concat", half_width=2, name="attention")(query, values)
     model = keras.Model([target, source], outputs)
-    numbers = np.array([[1, 2, 0], [3, 0, 0]]), np.array([[4, 2, 3, 0, 0], [1, 0, 0, 0, 0]])
+    numbers = (
+        np.array([[1, 2, 0], [3, 0, 0]]),
+        np.array([[4, 2, 3, 0, 0], [1, 0, 0, 0, 0]]),
+    )
     context, weights, positions = model(numbers)
     assert weights.shape == positions.shape == (2, 3, 5) and context.shape == (2, 3, 4)
     whole = over_source(weights, positions, 5).numpy()
-    assert not whole[0, :, 3:].any() and not whole[1, :, 1:].any() and whole[:, :, 0].all()
+    assert (
+        not whole[0, :, 3:].any() and not whole[1, :, 1:].any() and whole[:, :, 0].all()
+    )
     model.compile("adam", loss=["mse", None, None])
     before = model.get_layer("attention").get_weights()
     model.fit(numbers, [np.ones((2, 3, 4)), None, None], verbose=0)
-    assert all(np.any(a != b) for a, b in zip(before, model.get_layer("attention").get_weights(), strict=True))
+    assert all(
+        np.any(a != b)
+        for a, b in zip(before, model.get_layer("attention").get_weights(), strict=True)
+    )
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     for a, b in zip(model(numbers), again(numbers), strict=True):
@@ -375,13 +483,27 @@ def test_layer_in_a_functional_model(tmp_path):
 def test_compute_mask_is_the_query_mask_and_none():
     query_mask = tf.constant([[True, False, True]])
     context_mask, weights_mask, positions_mask = built().compute_mask(None, query_mask)
-    assert context_mask is query_mask and weights_mask is None and positions_mask is None
+    assert (
+        context_mask is query_mask and weights_mask is None and positions_mask is None
+    )
 
 
 def test_layer_from_config():
-    layer = LocalAttention("concat", "monotonic", 3, gaussian=True, units=5, name="window")
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
-    for name in ("score", "center", "half_width", "gaussian", "units", "concat_identity", "name"):
+    layer = LocalAttention(
+        "concat", "monotonic", 3, gaussian=True, units=5, name="window"
+    )
+    again = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(layer)
+    )
+    for name in (
+        "score",
+        "center",
+        "half_width",
+        "gaussian",
+        "units",
+        "concat_identity",
+        "name",
+    ):
         assert getattr(again, name) == getattr(layer, name)
 
 
@@ -392,28 +514,56 @@ def test_layer_from_config():
 def test_layer_refuses_half_width(half_width):
     with pytest.raises(ValueError) as raised:
         LocalAttention(half_width=half_width)
-    assert str(raised.value) == f"half_width should be a whole number of 1 or more, got {half_width!r}"
+    assert (
+        str(raised.value)
+        == f"half_width should be a whole number of 1 or more, got {half_width!r}"
+    )
 
 
 def test_layer_refuses_unknown_scores_and_centers():
     for score in ("location", "additive", None):
-        with pytest.raises(ValueError, match=f"score should be one of dot, general, concat, got {score!r}"):
+        with pytest.raises(
+            ValueError,
+            match=f"score should be one of dot, general, concat, got {score!r}",
+        ):
             LocalAttention(score)
     for center in ("local-m", "middle", None):
-        with pytest.raises(ValueError, match=f"center should be one of monotonic, predictive, got {center!r}"):
+        with pytest.raises(
+            ValueError,
+            match=f"center should be one of monotonic, predictive, got {center!r}",
+        ):
             LocalAttention(center=center)
 
 
 def test_layer_refuses_shapes_that_do_not_fit():
     query, values = case()
-    with pytest.raises(ValueError, match="score='dot' needs query and values of one width, got 4 and 3; score='gener"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            "score='dot' needs query and values of one width, got 4 and 3; score='gener"
+        ),
+    ):
         LocalAttention("dot")(query, values[..., :3])
     layer = built()
-    with pytest.raises(ValueError, match=r"query should be 4 wide, as the layer was built, got shape \(2, 3, 3\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"query should be 4 wide, as the layer was built, got shape \(2, 3, 3\)",
+    ):
         layer(query[..., :3], values)
-    with pytest.raises(ValueError, match=r"values should be 4 wide, as the layer was built, got shape \(2, 7, 3\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"values should be 4 wide, as the layer was built, got shape \(2, 7, 3\)",
+    ):
         layer(query, values[..., :3])
-    with pytest.raises(ValueError, match=r"mask should have shape \(batch, source_len\) = \(2, 7\), got \(2, 6\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"mask should have shape \(batch, source_len\) = \(2, 7\), got \(2, 6\)",
+    ):
         layer(query, values, mask=MASK[:, :6])
-    with pytest.raises(ValueError, match=r"keys should be project\(values\), .* = \(2, 7, 4\), got shape \(2, 7, 3\)"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"keys should be project\(values\), .* = \(2, 7, 4\), got shape \(2, 7, 3\)"
+        ),
+    ):
         layer(query, values, keys=values[..., :3])

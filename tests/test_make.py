@@ -1,6 +1,8 @@
-"""The Makefile in odd places: a name with spaces and accents, from elsewhere, read-only, twice at once, without a home.
+"""The Makefile in odd places: a name with spaces and accents, from elsewhere,
+read-only, twice at once, without a home.
 
-It is run for real, in a copy of its own, on a .venv whose Python writes down what it is asked to run.
+It is run for real, in a copy of its own, on a .venv whose Python writes down what it is
+asked to run.
 """
 
 import os
@@ -13,11 +15,13 @@ import time
 import pytest
 from conftest import ROOT
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="make is not used on Windows")
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="make is not used on Windows"
+)
 
 STUB = """#!/bin/sh
 case "$*" in
-  *tools/alone.py*) exec "{python}" "$@" ;;
+  *tools/single_instance.py*) exec "{python}" "$@" ;;
   *"$STOP_AT"*) test -z "$STOP_AT" || exit 3 ;;
 esac
 echo "$ATTNLIB_OFFLINE|$ATTNLIB_DATA|$HOME|$*" >> "$LOG"
@@ -29,7 +33,9 @@ case "$*" in *"-m ruff"*) while test -e "$HOLD"; do sleep 0.1; done ;; esac
 def checkout(tmp_path):
     """A folder with a Makefile, what it looks for, and a .venv that is ready."""
     folder = tmp_path / "mes élèves, 2"
-    shutil.copytree(ROOT / "tools", folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "tools", folder / "tools", ignore=shutil.ignore_patterns("__pycache__")
+    )
     for name in ("Makefile", "requirements.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
     (folder / "book").mkdir()
@@ -44,7 +50,11 @@ def checkout(tmp_path):
 
 
 def environment(folder, **more):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ATTNLIB", "MAKE", "MFLAGS"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ATTNLIB", "MAKE", "MFLAGS"))
+    }
     return {**kept, "LOG": str(folder / "log"), "STOP_AT": "", "HOLD": "", **more}
 
 
@@ -52,8 +62,17 @@ def make(folder, *arguments, **more):
     """`make -C folder arguments`, from another folder; (the run, the lines of the log)."""
     before = more.pop("before", [])
     command = [*before, "make", "-C", folder, *arguments]
-    done = subprocess.run(command, cwd="/", env=environment(folder, **more), capture_output=True, text=True, timeout=60)
-    return done, (folder / "log").read_text().splitlines() if (folder / "log").exists() else []
+    done = subprocess.run(
+        command,
+        cwd="/",
+        env=environment(folder, **more),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done, (
+        (folder / "log").read_text().splitlines() if (folder / "log").exists() else []
+    )
 
 
 def test_make_test_runs_every_step_from_elsewhere(checkout):
@@ -70,12 +89,21 @@ def test_make_test_runs_every_step_from_elsewhere(checkout):
         "-m pytest",
     ]
     assert len(asked) == len(starts)
-    assert all(line.startswith(start) for line, start in zip(asked, starts, strict=True)), asked
-    assert asked[3].endswith(" --nbval book/01_one.ipynb") and asked[5].endswith(" --nbval book/04_sentiment.ipynb")
-    assert {tuple(line.split("|")[:2]) for line in log} == {("1", str(checkout / "data é"))}
+    assert all(
+        line.startswith(start) for line, start in zip(asked, starts, strict=True)
+    ), asked
+    assert asked[3].endswith(" --nbval book/01_one.ipynb") and asked[5].endswith(
+        " --nbval book/04_sentiment.ipynb"
+    )
+    assert {tuple(line.split("|")[:2]) for line in log} == {
+        ("1", str(checkout / "data é"))
+    }
 
 
-@pytest.mark.parametrize("step", ["-m ruff", "build_book", "-m pytest tests", "book/01_one", "book/04_sentiment"])
+@pytest.mark.parametrize(
+    "step",
+    ["-m ruff", "build_book", "-m pytest tests", "book/01_one", "book/04_sentiment"],
+)
 def test_make_test_fails_with_any_of_its_steps(checkout, step):
     done, log = make(checkout, "test", STOP_AT=step)
     assert done.returncode != 0
@@ -85,22 +113,33 @@ def test_make_test_fails_with_any_of_its_steps(checkout, step):
 def test_make_weekly_runs_the_long_tests_alone(checkout):
     done, log = make(checkout, "weekly")
     assert done.returncode == 0, done.stderr
-    assert [line.split("|")[-1] for line in log] == ["-m pytest tests/weekly", "-m pytest tests/test_properties.py"]
+    assert [line.split("|")[-1] for line in log] == [
+        "-m pytest tests/weekly",
+        "-m pytest tests/test_properties.py",
+    ]
 
 
 def test_make_gives_a_home_to_those_who_have_none(checkout):
     home = str(checkout / ".venv" / "home")
     for given in ({"HOME": "/nowhere"}, {"HOME": ""}, {"HOME": os.devnull}):
         assert make(checkout, "book", **given)[1][-1].split("|")[2] == home, given
-    assert make(checkout, "book", HOME=str(checkout))[1][-1].split("|")[2] == str(checkout)
+    assert make(checkout, "book", HOME=str(checkout))[1][-1].split("|")[2] == str(
+        checkout
+    )
 
 
 def started(folder, *arguments):
-    """make, running by itself, once its first step has begun; it ends when the file `hold` is gone."""
+    """make, running by itself, once its first step has begun; it ends when the file
+    `hold` is gone.
+    """
     (folder / "hold").touch()
-    own = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    own = dict(
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     run = subprocess.Popen(
-        ["make", "-C", folder, *arguments], env=environment(folder, HOLD=str(folder / "hold")), **own
+        ["make", "-C", folder, *arguments],
+        env=environment(folder, HOLD=str(folder / "hold")),
+        **own,
     )
     for _ in range(1000):
         if (folder / "log").exists():
@@ -114,7 +153,9 @@ def test_second_make_test_says_that_one_runs(checkout):
     for target in ("test", "weekly"):
         second, log = make(checkout, target)
         assert second.returncode != 0
-        assert "Another `make test` or `make weekly` runs in this folder" in second.stderr
+        assert (
+            "Another `make test` or `make weekly` runs in this folder" in second.stderr
+        )
         assert "Traceback" not in second.stderr and len(log) == 1
     (checkout / "hold").unlink()
     assert first.wait(timeout=30) == 0
@@ -123,7 +164,9 @@ def test_second_make_test_says_that_one_runs(checkout):
 
 def test_make_test_that_was_killed_leaves_no_lock(checkout):
     first = started(checkout, "test")
-    os.killpg(first.pid, signal.SIGKILL)  # make and its steps, as a crash or a closed terminal would
+    os.killpg(
+        first.pid, signal.SIGKILL
+    )  # make and its steps, as a crash or a closed terminal would
     first.wait(timeout=30)
     done, log = make(checkout, "test")
     assert done.returncode == 0, done.stderr
@@ -131,10 +174,16 @@ def test_make_test_that_was_killed_leaves_no_lock(checkout):
 
 
 def read_only(folder):
-    """Take the right to write from every file; and a command's start under which root has no other rights either."""
+    """Take the right to write from every file; and a command's start under which root
+    has no other rights either.
+    """
     for path in [folder, *folder.rglob("*")]:
         path.chmod(path.stat().st_mode & ~0o222)
-    return ["setpriv", "--bounding-set", "-dac_override"] if sys.platform == "linux" and os.geteuid() == 0 else []
+    return (
+        ["setpriv", "--bounding-set", "-dac_override"]
+        if sys.platform == "linux" and os.geteuid() == 0
+        else []
+    )
 
 
 @pytest.fixture
@@ -166,8 +215,17 @@ def test_make_in_a_read_only_folder_names_what_it_cannot_write(checkout, tmp_pat
 def test_tools_name_the_folder_that_they_cannot_write(locked, tool):
     folder, before = locked
     command = [*before, sys.executable, folder / "tools" / tool]
-    strange = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}  # the folder's name does not fit this terminal
-    done = subprocess.run(command, capture_output=True, text=True, env=environment(folder, **strange), timeout=60)
+    strange = {
+        "PYTHONIOENCODING": "ascii",
+        "LC_ALL": "C",
+    }  # the folder's name does not fit this terminal
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env=environment(folder, **strange),
+        timeout=60,
+    )
     assert done.returncode == 1
     said = done.stdout + done.stderr
     assert "cannot be written to (" in said and "Traceback" not in said
@@ -178,4 +236,6 @@ def test_make_without_a_python_says_which_are_needed(checkout):
     shutil.rmtree(checkout / ".venv")
     done, _ = make(checkout, "test", "PYTHON=")
     assert done.returncode != 0
-    assert "Python 3.11, 3.12 or 3.13 is needed, and none is on the path." in done.stderr
+    assert (
+        "Python 3.11, 3.12 or 3.13 is needed, and none is on the path." in done.stderr
+    )

@@ -22,13 +22,15 @@ def test_exact_match_by_hand():
 
 
 def test_token_accuracy_by_hand():
-    # Positions 2 + 2 + 3 + 3; right 2 + 1 + 2 + 2: what is missing or too much counts as wrong.
+    # Positions 2 + 2 + 3 + 3; right 2 + 1 + 2 + 2: what is missing or too much counts
+    # as wrong.
     assert metrics.token_accuracy(GUESSES, TARGETS) == 7 / 10
     assert metrics.token_accuracy([[]], [["a"]]) == 0
 
 
 def test_bleu_by_hand():
-    # n-gram hits 4/5, 2/4, 1/3, 1/2 smoothed for 0/2: sacrebleu counts the missing 4-grams as 1/(2·2).
+    # n-gram hits 4/5, 2/4, 1/3, 1/2 smoothed for 0/2: sacrebleu counts the missing
+    # 4-grams as 1/(2·2).
     score = metrics.bleu([list("abcxd")], [list("abcyd")])
     assert score == pytest.approx(100 * (4 / 5 * 2 / 4 * 1 / 3 * 1 / 4) ** (1 / 4))
 
@@ -46,8 +48,14 @@ def test_bleu_is_of_the_corpus_and_keeps_tokens_whole():
 
 
 def test_by_length_by_hand():
-    bins = metrics.by_length([True, False, True, True, True], [1, 4, 5, 9, 30], (0, 5, 10, 20))
-    assert [(b.low, b.high, b.count) for b in bins] == [(0, 5, 2), (5, 10, 2), (10, 20, 0)]
+    bins = metrics.by_length(
+        [True, False, True, True, True], [1, 4, 5, 9, 30], (0, 5, 10, 20)
+    )
+    assert [(b.low, b.high, b.count) for b in bins] == [
+        (0, 5, 2),
+        (5, 10, 2),
+        (10, 20, 0),
+    ]
     assert [b.mean for b in bins[:2]] == [0.5, 1.0]
     assert math.isnan(bins[2].mean)
 
@@ -57,14 +65,18 @@ def test_by_length_keeps_the_total(cases):
     values, lengths = zip(*cases, strict=True)
     bins = metrics.by_length(values, lengths, (0, 5, 10, 20, 45))
     assert sum(b.count for b in bins) == len(values)
-    assert sum(b.count * b.mean for b in bins if b.count) == pytest.approx(sum(values), abs=1e-9)
+    assert sum(b.count * b.mean for b in bins if b.count) == pytest.approx(
+        sum(values), abs=1e-9
+    )
 
 
 def test_wilson_interval_solves_its_equation():
     # The limits are the p at which |k/n - p| = z √(p (1 - p) / n).
     for k, n in ((0, 10), (3, 10), (10, 10), (81, 100)):
         for p in metrics.wilson_interval(k, n):
-            assert abs(k / n - p) == pytest.approx(1.959964 * math.sqrt(p * (1 - p) / n), abs=1e-6)
+            assert abs(k / n - p) == pytest.approx(
+                1.959964 * math.sqrt(p * (1 - p) / n), abs=1e-6
+            )
 
 
 def test_wilson_interval_takes_arrays_and_a_confidence():
@@ -96,7 +108,9 @@ def test_links_of_a_row_of_zeros_is_none():
 def test_alignment_error_rate_by_hand():
     sure, possible = {(0, 0), (1, 1)}, {(0, 0), (1, 1), (2, 2)}
     # |A ∩ S| = 1, |A ∩ P| = 2, |A| = 3, |S| = 2
-    assert metrics.alignment_error_rate({(0, 0), (2, 2), (2, 0)}, sure, possible) == pytest.approx(1 - 3 / 5)
+    assert metrics.alignment_error_rate(
+        {(0, 0), (2, 2), (2, 0)}, sure, possible
+    ) == pytest.approx(1 - 3 / 5)
     assert metrics.alignment_error_rate(sure, sure, possible) == 0
     assert metrics.alignment_error_rate(possible, sure, possible) == 0
     assert metrics.alignment_error_rate(set(), sure, possible) == 1
@@ -118,26 +132,51 @@ def test_alignment_error_rate_lies_between_0_and_1(found, sure, possible):
 def test_corpus_alignment_error_rate_sums_counts():
     found = [{(0, 0)}, {(0, 1), (1, 0), (2, 2)}]
     sure = [{(0, 0)}, {(0, 0), (1, 1), (2, 2)}]
-    # Hits 2·1 + 2·1 of 2 + 6; the mean of the two sentences' rates, 0 and 2/3, would be 1/3.
-    assert metrics.corpus_alignment_error_rate(found, sure, sure) == pytest.approx(1 - 4 / 8)
+    # Hits 2·1 + 2·1 of 2 + 6; the mean of the two sentences' rates, 0 and 2/3, would be
+    # 1/3.
+    assert metrics.corpus_alignment_error_rate(found, sure, sure) == pytest.approx(
+        1 - 4 / 8
+    )
 
 
 def test_metrics_imports_neither_sacrebleu_nor_tensorflow():
-    code = "import sys, attnlib.metrics; print(sorted({'sacrebleu', 'tensorflow', 'keras'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+    code = (
+        "import sys, attnlib.metrics; print(sorted({'sacrebleu', 'tensorflow', 'keras'}"
+        " & set(sys.modules)))"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True
+        ).stdout.strip()
+        == "[]"
+    )
 
 
-@pytest.mark.parametrize("metric", [metrics.exact_match, metrics.token_accuracy, metrics.bleu])
+@pytest.mark.parametrize(
+    "metric", [metrics.exact_match, metrics.token_accuracy, metrics.bleu]
+)
 @pytest.mark.parametrize(
     ("predictions", "targets", "error", "message"),
     [
-        ([["a"]], [["a"], ["b"]], ValueError, "a prediction for each target, got 1 for 2 targets"),
+        (
+            [["a"]],
+            [["a"], ["b"]],
+            ValueError,
+            "a prediction for each target, got 1 for 2 targets",
+        ),
         ([], [], ValueError, "at least one sentence, got none"),
-        (["one two"], [["one", "two"]], TypeError, "lists of tokens, got the text 'one two'"),
+        (
+            ["one two"],
+            [["one", "two"]],
+            TypeError,
+            "lists of tokens, got the text 'one two'",
+        ),
         ([["one"]], ["one"], TypeError, "lists of tokens, got the text 'one'"),
     ],
 )
-def test_sentence_metrics_refuse_bad_input(metric, predictions, targets, error, message):
+def test_sentence_metrics_refuse_bad_input(
+    metric, predictions, targets, error, message
+):
     with pytest.raises(error, match=message):
         metric(predictions, targets)
 
@@ -145,21 +184,57 @@ def test_sentence_metrics_refuse_bad_input(metric, predictions, targets, error, 
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: metrics.token_accuracy([[]], [[]]), ValueError, "should hold a token, got empty sentences"),
-        (lambda: metrics.bleu([["a b"]], [["a"]]), ValueError, "words without spaces for BLEU, got 'a b'"),
-        (lambda: metrics.bleu([[" "]], [["a"]]), ValueError, "words without spaces for BLEU, got ' '"),
+        (
+            lambda: metrics.token_accuracy([[]], [[]]),
+            ValueError,
+            "should hold a token, got empty sentences",
+        ),
+        (
+            lambda: metrics.bleu([["a b"]], [["a"]]),
+            ValueError,
+            "words without spaces for BLEU, got 'a b'",
+        ),
+        (
+            lambda: metrics.bleu([[" "]], [["a"]]),
+            ValueError,
+            "words without spaces for BLEU, got ' '",
+        ),
         (
             lambda: metrics.by_length([1, 2], [1], (0, 5)),
             ValueError,
             r"as many values as lengths, got shapes \(2,\) and",
         ),
-        (lambda: metrics.by_length([1], [1], (5,)), ValueError, r"two or more increasing lengths, got \(5,\)"),
-        (lambda: metrics.by_length([1], [1], (5, 5)), ValueError, r"two or more increasing lengths, got \(5, 5\)"),
-        (lambda: metrics.wilson_interval(3, 2), ValueError, "0 ≤ successes ≤ n and n ≥ 1, got successes 3 of n 2"),
+        (
+            lambda: metrics.by_length([1], [1], (5,)),
+            ValueError,
+            r"two or more increasing lengths, got \(5,\)",
+        ),
+        (
+            lambda: metrics.by_length([1], [1], (5, 5)),
+            ValueError,
+            r"two or more increasing lengths, got \(5, 5\)",
+        ),
+        (
+            lambda: metrics.wilson_interval(3, 2),
+            ValueError,
+            "0 ≤ successes ≤ n and n ≥ 1, got successes 3 of n 2",
+        ),
         (lambda: metrics.wilson_interval(0, 0), ValueError, "got successes 0 of n 0"),
-        (lambda: metrics.wilson_interval(1, 2, 95), ValueError, "between 0 and 1, got 95"),
-        (lambda: metrics.links([0.5, 0.5]), ValueError, r"shape \(target_len, source_len\), got shape \(2,\)"),
-        (lambda: metrics.links([[0.5, np.nan]]), ValueError, "weights should be finite"),
+        (
+            lambda: metrics.wilson_interval(1, 2, 95),
+            ValueError,
+            "between 0 and 1, got 95",
+        ),
+        (
+            lambda: metrics.links([0.5, 0.5]),
+            ValueError,
+            r"shape \(target_len, source_len\), got shape \(2,\)",
+        ),
+        (
+            lambda: metrics.links([[0.5, np.nan]]),
+            ValueError,
+            "weights should be finite",
+        ),
         (
             lambda: metrics.links(WEIGHTS, rows=[4]),
             ValueError,
@@ -170,8 +245,16 @@ def test_sentence_metrics_refuse_bad_input(metric, predictions, targets, error, 
             ValueError,
             "undefined without links and without",
         ),
-        (lambda: metrics.alignment_error_rate([(0, 0)], set(), set()), TypeError, "links should be a set .* got list"),
-        (lambda: metrics.alignment_error_rate(set(), set(), {}), TypeError, "possible should be a set .* got dict"),
+        (
+            lambda: metrics.alignment_error_rate([(0, 0)], set(), set()),
+            TypeError,
+            "links should be a set .* got list",
+        ),
+        (
+            lambda: metrics.alignment_error_rate(set(), set(), {}),
+            TypeError,
+            "possible should be a set .* got dict",
+        ),
         (
             lambda: metrics.corpus_alignment_error_rate([set()], [], []),
             ValueError,

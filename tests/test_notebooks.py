@@ -1,6 +1,7 @@
 """The chapters: stored in normal form, and complete when every exercise is solved.
 
-That their stored outputs are still true is nbval's part, which `make test` runs after this.
+That their stored outputs are still true is nbval's part, which `make test` runs after
+this.
 """
 
 import ast
@@ -17,15 +18,16 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from attnlib.exercises import bugs
-from attnlib.exercises.machine import Exercise
+from attnlib.checking.exercise import Exercise
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 import normal_form  # noqa: E402
 import refresh  # noqa: E402
 
-CHAPTERS = [pytest.param(path, id=path.stem) for path in sorted((ROOT / "book").glob("*.ipynb"))]
+CHAPTERS = [
+    pytest.param(path, id=path.stem) for path in sorted((ROOT / "book").glob("*.ipynb"))
+]
 every_chapter = pytest.mark.parametrize("path", CHAPTERS)
 
 
@@ -42,35 +44,49 @@ def code_cells(notebook):
 
 
 def exercise_module(notebook):
-    """(alias, module) of the notebook's `from attnlib.exercises import <module> as <alias>`, or (None, None)."""
+    """(alias, module) of the notebook's `from attnlib.exercises import <module> as
+    <alias>`, or (None, None).
+    """
     for cell in code_cells(notebook):
         for node in ast.walk(ast.parse(cell.source)):
             if isinstance(node, ast.ImportFrom) and node.module == "attnlib.exercises":
                 name = node.names[0]
-                return name.asname or name.name, importlib.import_module(f"attnlib.exercises.{name.name}")
+                return name.asname or name.name, importlib.import_module(
+                    f"attnlib.exercises.{name.name}"
+                )
     return None, None
 
 
 def exercise_problems(notebook):
-    """What is wrong with the exercise cells: each defines one function of the module, and its check comes next.
+    """What is wrong with the exercise cells: each defines one function of the module,
+    and its check comes next.
 
     Where that exercise starts with faulty code, the cell holds it, letter by letter.
     """
     alias, module = exercise_module(notebook)
     cells, problems = code_cells(notebook), []
-    for cell, following, last in zip(cells, [*cells[1:], None], [*cells[2:], None, None], strict=True):
+    for cell, following, last in zip(
+        cells, [*cells[1:], None], [*cells[2:], None, None], strict=True
+    ):
         if "exercise" not in tags(cell):
             continue
         definitions = ast.parse(cell.source).body
-        if len(definitions) != 1 or not isinstance(definitions[0], (ast.FunctionDef, ast.ClassDef)):
-            problems.append(f"an exercise cell holds one definition, not: {cell.source[:60]}")
+        if len(definitions) != 1 or not isinstance(
+            definitions[0], (ast.FunctionDef, ast.ClassDef)
+        ):
+            problems.append(
+                f"an exercise cell holds one definition, not: {cell.source[:60]}"
+            )
             continue
         name = definitions[0].name
         exercise = getattr(module, name, None)
         if not isinstance(exercise, Exercise):
             problems.append(f"{name} is no exercise of {module and module.__name__}")
             continue
-        if following is None or following.source.strip() != f"{alias}.{name}.check({name})":
+        if (
+            following is None
+            or following.source.strip() != f"{alias}.{name}.check({name})"
+        ):
             problems.append(f"the cell after {name}'s is not its check")
         for call in (f"{alias}.{name}.hint()", f"{alias}.{name}.solution()"):
             if last is None or call not in last.source:
@@ -79,9 +95,13 @@ def exercise_problems(notebook):
             stub = ast.unparse(definitions[0].args)
             solution = ast.unparse(ast.parse(exercise.source).body[0].args)
             if stub != solution:
-                problems.append(f"the stub is {name}({stub}), the solution {name}({solution})")
-        if exercise.broken and cell.source != exercise.broken_source:
-            problems.append(f"{name}'s cell does not hold the faulty code of {module.__name__}")
+                problems.append(
+                    f"the stub is {name}({stub}), the solution {name}({solution})"
+                )
+        if exercise.starter and cell.source != exercise.starter_source:
+            problems.append(
+                f"{name}'s cell does not hold the faulty code of {module.__name__}"
+            )
     return problems
 
 
@@ -101,7 +121,10 @@ def checks_not_passed(notebook):
         (cell.source, cell.outputs)
         for cell in code_cells(notebook)
         if ".check(" in cell.source
-        and not any(output.get("data", {}).get("text/plain", "").startswith("Passed: ") for output in cell.outputs)
+        and not any(
+            output.get("data", {}).get("text/plain", "").startswith("Passed: ")
+            for output in cell.outputs
+        )
     ]
 
 
@@ -113,7 +136,9 @@ def test_chapter_is_in_normal_form(path):
     notebook = read(path)
     nbformat.validate(notebook)
     found = normal_form.breaches(notebook)
-    assert not found, "\n".join([f"python tools/refresh.py {path.stem} mends most of these:", *found])
+    assert not found, "\n".join(
+        [f"python tools/execute_notebooks.py {path.stem} mends most of these:", *found]
+    )
 
 
 @every_chapter
@@ -123,7 +148,12 @@ def test_chapter_exercise_cells_are_whole(path):
 
 def files(*folders):
     """Every file below, and when it was written; but what Python keeps for itself."""
-    paths = (path for folder in folders for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts)
+    paths = (
+        path
+        for folder in folders
+        for path in (ROOT / folder).rglob("*")
+        if "__pycache__" not in path.parts
+    )
     return {path: path.stat().st_mtime_ns for path in paths if path.is_file()}
 
 
@@ -132,7 +162,9 @@ def test_chapter_runs_with_solutions_filled_in(path):
     notebook, before = solved(read(path)), files("book", "experiments", "attnlib")
     refresh.execute(notebook)
     assert checks_not_passed(notebook) == []
-    assert files("book", "experiments", "attnlib") == before, "a chapter writes nothing that another could need"
+    assert files("book", "experiments", "attnlib") == before, (
+        "a chapter writes nothing that another could need"
+    )
 
 
 def test_first_chapter_run_twice_and_in_another_order_shows_nothing_wrong():
@@ -143,17 +175,31 @@ def test_first_chapter_run_twice_and_in_another_order_shows_nothing_wrong():
 
 
 def test_runs_twice_and_again_find_what_goes_wrong():
-    cells = [new_code_cell(source) for source in ("a = 1", "a += 1\nprint(a)", "print(a)", "b = a", "a = 7", "del b")]
-    assert [(place, second) for place, _, second in chapter_runs.twice(cells, ROOT)] == [
-        (1, "3\n"), (5, "ERROR NameError: name 'b' is not defined")
-    ]  # fmt: skip
+    cells = [
+        new_code_cell(source)
+        for source in (
+            "a = 1",
+            "a += 1\nprint(a)",
+            "print(a)",
+            "b = a",
+            "a = 7",
+            "del b",
+        )
+    ]
+    assert [
+        (place, second) for place, _, second in chapter_runs.twice(cells, ROOT)
+    ] == [(1, "3\n"), (5, "ERROR NameError: name 'b' is not defined")]
     found = chapter_runs.again(cells[:3] + cells[4:5], ROOT)
-    assert found and all(place in (1, 2) and first != second for place, first, second in found)
+    assert found and all(
+        place in (1, 2) and first != second for place, first, second in found
+    )
 
 
 def test_training_interrupted_in_a_kernel_goes_on(tmp_path):
     """The way of a reader: fit, Interrupt, evaluate, fit again, translate."""
-    manager, client = start_new_kernel(kernel_name="python3", stderr=subprocess.DEVNULL, cwd=str(ROOT / "tests"))
+    manager, client = start_new_kernel(
+        kernel_name="python3", stderr=subprocess.DEVNULL, cwd=str(ROOT / "tests")
+    )
     shown = []
 
     def on_output(message):
@@ -165,17 +211,30 @@ def test_training_interrupted_in_a_kernel_goes_on(tmp_path):
 
     def ask(source):
         del shown[:]
-        return client.execute_interactive(source, timeout=120, output_hook=on_output)["content"]["status"]
+        return client.execute_interactive(source, timeout=120, output_hook=on_output)[
+            "content"
+        ]["status"]
 
     try:
-        assert ask("import toy_task\nmodel = toy_task.model()\nbefore = model.evaluate(toy_task.PAIRS)[0]") == "ok"
+        assert (
+            ask(
+                "import toy_task\nmodel = toy_task.model()\nbefore ="
+                " model.evaluate(toy_task.PAIRS)[0]"
+            )
+            == "ok"
+        )
         assert ask("model.fit(toy_task.PAIRS, epochs=10000, batch_size=16)") == "error"
         assert "KeyboardInterrupt" in shown
-        assert ask("loss = model.evaluate(toy_task.PAIRS)[0]\nassert loss < 2 * before") == "ok"
+        assert (
+            ask("loss = model.evaluate(toy_task.PAIRS)[0]\nassert loss < 2 * before")
+            == "ok"
+        )
         assert ask("_ = model.fit(toy_task.PAIRS, epochs=3, batch_size=16)") == "ok"
         assert "3 epochs in " in "".join(shown)
         assert ask("assert model.evaluate(toy_task.PAIRS)[0] < before") == "ok"
-        assert ask("print(len(model.translate(toy_task.SOURCES[:3])))") == "ok" and "3" in "".join(shown)
+        assert ask(
+            "print(len(model.translate(toy_task.SOURCES[:3])))"
+        ) == "ok" and "3" in "".join(shown)
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
@@ -187,13 +246,19 @@ def test_chapter_on_reviews_runs_without_those_of_uci(monkeypatch, tmp_path):
     monkeypatch.setenv("ATTNLIB_CACHE", str(tmp_path))
     notebook = read(ROOT / "book" / "04_sentiment.ipynb")
     refresh.execute(notebook)
-    printed = "".join(output.get("text", "") for cell in code_cells(notebook) for output in cell.outputs)
+    printed = "".join(
+        output.get("text", "")
+        for cell in code_cells(notebook)
+        for output in cell.outputs
+    )
     assert printed.startswith("Reviews: the built-in sentences of this book.")
 
 
 def test_every_exercise_stands_in_one_chapter():
     chapters = [read(param.values[0]) for param in CHAPTERS]
-    modules = {module for _, module in map(exercise_module, chapters) if module is not None}
+    modules = {
+        module for _, module in map(exercise_module, chapters) if module is not None
+    }
     exercises = sorted(
         f"{module.__name__}.{value.name}"
         for module in modules
@@ -216,12 +281,24 @@ def good_notebook():
     cells = [
         new_markdown_cell("# A title"),
         new_code_cell("1 + 1", execution_count=1, outputs=[result("2", count=1)]),
-        new_code_cell("print('x')", execution_count=2, outputs=[new_output("stream", name="stdout", text="x\n")]),
+        new_code_cell(
+            "print('x')",
+            execution_count=2,
+            outputs=[new_output("stream", name="stdout", text="x\n")],
+        ),
         new_code_cell(
             "ax",
             execution_count=3,
-            metadata={"tags": ["hide-input"], "mystnb": {"image": {"alt": "A line that rises"}}},
-            outputs=[new_output("display_data", data={"image/png": "A" * 1000, "text/plain": "<Figure>"})],
+            metadata={
+                "tags": ["hide-input"],
+                "mystnb": {"image": {"alt": "A line that rises"}},
+            },
+            outputs=[
+                new_output(
+                    "display_data",
+                    data={"image/png": "A" * 1000, "text/plain": "<Figure>"},
+                )
+            ],
         ),
     ]
     metadata = {"kernelspec": normal_form.KERNEL, "language_info": normal_form.LANGUAGE}
@@ -241,8 +318,14 @@ def set_outputs(*outputs):
 
 
 BREACHES = {
-    "an old format": (lambda n: n.update(nbformat_minor=4), "format 4.4, 4.5 is wanted"),
-    "a kernel of its own": (lambda n: n.metadata.kernelspec.update(name="mine"), "kernelspec and language_info"),
+    "an old format": (
+        lambda n: n.update(nbformat_minor=4),
+        "format 4.4, 4.5 is wanted",
+    ),
+    "a kernel of its own": (
+        lambda n: n.metadata.kernelspec.update(name="mine"),
+        "kernelspec and language_info",
+    ),
     "a version of Python": (
         lambda n: n.metadata.language_info.update(version="3.11.7"),
         "kernelspec and language_info",
@@ -260,26 +343,53 @@ BREACHES = {
         lambda n: n.cells[1].update(execution_count=None),
         "cell 2: execution count None, 1 is wanted",
     ),
-    "a result of another run": (set_outputs(result("2", count=5)), "cell 2: a result counted 5 in a cell counted 1"),
-    "an empty cell": (lambda n: n.cells[1].update(source=" "), "cell 2: an empty code cell"),
-    "a line magic": (lambda n: n.cells[1].update(source="%matplotlib inline"), "cell 2: a line magic or shell command"),
-    "a shell command": (lambda n: n.cells[1].update(source="!pip install x"), "cell 2: a line magic or shell command"),
+    "a result of another run": (
+        set_outputs(result("2", count=5)),
+        "cell 2: a result counted 5 in a cell counted 1",
+    ),
+    "an empty cell": (
+        lambda n: n.cells[1].update(source=" "),
+        "cell 2: an empty code cell",
+    ),
+    "a line magic": (
+        lambda n: n.cells[1].update(source="%matplotlib inline"),
+        "cell 2: a line magic or shell command",
+    ),
+    "a shell command": (
+        lambda n: n.cells[1].update(source="!pip install x"),
+        "cell 2: a line magic or shell command",
+    ),
     "a semicolon": (
         lambda n: n.cells[1].update(source="1 + 1;"),
-        "cell 2: a semicolon at the end, which nbval does not heed: give the value a name",
+        (
+            "cell 2: a semicolon at the end, which nbval does not heed: give the value"
+            " a name"
+        ),
     ),
-    "standard error": (set_outputs(stream("careful", "stderr")), "cell 2: standard error: careful"),
-    "a progress bar": (set_outputs(stream("1/2\r2/2\n")), "cell 2: a line overwritten by a carriage return"),
+    "standard error": (
+        set_outputs(stream("careful", "stderr")),
+        "cell 2: standard error: careful",
+    ),
+    "a progress bar": (
+        set_outputs(stream("1/2\r2/2\n")),
+        "cell 2: a line overwritten by a carriage return",
+    ),
     "an address": (
         set_outputs(result("<object at 0x7f00c0ffee>")),
         "cell 2: an object's address: <object at 0x7f00c0ffee>",
     ),
-    "an address in HTML": (set_outputs(result("<p>0x7f00c0ffee", mime="text/html")), "cell 2: an object's address"),
+    "an address in HTML": (
+        set_outputs(result("<p>0x7f00c0ffee", mime="text/html")),
+        "cell 2: an object's address",
+    ),
     "a home folder": (
         set_outputs(stream("saved to /home/someone/x")),
         "cell 2: a path of one machine: saved to /home/",
     ),
-    "a Windows path": (set_outputs(stream("C:\\Users\\x")), "cell 2: a path of one machine"),
+    "a Windows path": (
+        set_outputs(stream("C:\\Users\\x")),
+        "cell 2: a path of one machine",
+    ),
     "a path in a source": (
         lambda n: n.cells[0].update(source="see /tmp/x"),
         "cell 1: a path of one machine: see /tmp/x",
@@ -288,12 +398,18 @@ BREACHES = {
         set_outputs(new_output("error", ename="ValueError", evalue="", traceback=[])),
         "cell 2: an error: ValueError",
     ),
-    "a widget": (set_outputs(result({}, mime="application/vnd.jupyter.widget-view+json")), "cell 2: a widget"),
+    "a widget": (
+        set_outputs(result({}, mime="application/vnd.jupyter.widget-view+json")),
+        "cell 2: a widget",
+    ),
     "a quiz that tells its answer": (
         lambda n: n.cells[1].update(source='quiz("Why?", [])'),
         "cell 2: a quiz whose source is not folded",
     ),
-    "a figure without words": (lambda n: n.cells[3].metadata.pop("mystnb"), "cell 4: a figure without alt text"),
+    "a figure without words": (
+        lambda n: n.cells[3].metadata.pop("mystnb"),
+        "cell 4: a figure without alt text",
+    ),
     "an image without words": (
         set_outputs(result("<img src='x'>", mime="text/html")),
         "cell 2: an <img> without alt text",
@@ -320,7 +436,9 @@ def test_breaches_names_each_breach(name):
 
 def test_breaches_accepts_an_error_that_is_meant():
     notebook = good_notebook()
-    set_outputs(new_output("error", ename="ValueError", evalue="", traceback=[]))(notebook)
+    set_outputs(new_output("error", ename="ValueError", evalue="", traceback=[]))(
+        notebook
+    )
     notebook.cells[1].metadata["tags"] = ["raises-exception"]
     assert normal_form.breaches(notebook) == []
 
@@ -341,32 +459,61 @@ def test_settle_leaves_the_last_of_each_line(text, expected):
 
 def test_normalise_brings_a_run_into_normal_form():
     notebook = good_notebook()
-    notebook.metadata.update(widgets={"state": {}}, kernelspec={"name": "mine"}, language_info={"version": "3"})
+    notebook.metadata.update(
+        widgets={"state": {}},
+        kernelspec={"name": "mine"},
+        language_info={"version": "3"},
+    )
     notebook.cells[1].metadata["execution"] = {"iopub.status.busy": "now"}
     notebook.cells[1].execution_count = 12
-    set_outputs(stream("1/2\r"), stream("careful", "stderr"), stream("2/2\n"), result("2", count=12))(notebook)
+    set_outputs(
+        stream("1/2\r"),
+        stream("careful", "stderr"),
+        stream("2/2\n"),
+        result("2", count=12),
+    )(notebook)
     notes = normal_form.normalise(notebook)
     assert notes == [
         "cell 2: standard error dropped: careful",
         "cell 2: shows progress, so it needs the tag nbval-ignore-output",
     ]
     assert normal_form.breaches(notebook) == []
-    assert [output.get("text") for output in notebook.cells[1].outputs] == ["2/2\n", None]
+    assert [output.get("text") for output in notebook.cells[1].outputs] == [
+        "2/2\n",
+        None,
+    ]
     assert normal_form.normalise(notebook) == [], "twice changes nothing"
 
 
 SMALL_CHAPTER = [
-    ("import numpy as np\nfrom attnlib import reference as ref\nfrom attnlib.exercises import bahdanau as ex", []),
+    (
+        (
+            "import numpy as np\nfrom attnlib import reference as ref\nfrom"
+            " attnlib.exercises import bahdanau as ex"
+        ),
+        [],
+    ),
     ("def alignment_error_rate(links, sure, possible):\n    ...", ["exercise"]),
     ("ex.alignment_error_rate.check(alignment_error_rate)", []),
     ("display(ex.alignment_error_rate.hint(), ex.alignment_error_rate.solution())", []),
-    ("import time\nfor i in range(3):\n    print(f'\\r{i}', end='', flush=True)\nprint()", ["nbval-ignore-output"]),
+    (
+        (
+            "import time\nfor i in range(3):\n    print(f'\\r{i}', end='',"
+            " flush=True)\nprint()"
+        ),
+        ["nbval-ignore-output"],
+    ),
 ]
 
 
 def small_chapter(cells=SMALL_CHAPTER):
     return nbformat.from_dict(
-        new_notebook(cells=[new_code_cell(source, metadata={"tags": t} if t else {}) for source, t in cells])
+        new_notebook(
+            cells=[
+                new_code_cell(source, metadata={"tags": t} if t else {})
+                for source, t in cells
+            ]
+        )
     )
 
 
@@ -377,18 +524,39 @@ def test_refresh_stores_a_chapter_in_normal_form(tmp_path, monkeypatch, capsys):
     assert refresh.main([]) == 0, capsys.readouterr().out
     notebook = read(tmp_path / "01_small.ipynb")
     assert normal_form.breaches(notebook) == []
-    assert notebook.cells[2].outputs[0].data == {"text/plain": "Not attempted yet: alignment_error_rate."}
+    assert notebook.cells[2].outputs[0].data == {
+        "text/plain": "Not attempted yet: alignment_error_rate."
+    }
     hint, solution = notebook.cells[3].outputs
     assert hint.data["text/html"].startswith("<details><summary ")
-    assert "1 -" not in solution.data["text/plain"] and "<details>" in solution.data["text/html"]
+    assert (
+        "1 -" not in solution.data["text/plain"]
+        and "<details>" in solution.data["text/html"]
+    )
     assert notebook.cells[4].outputs[0].text == "2\n"
     times = json.loads((tmp_path / "_data" / "run_times.json").read_text())
-    assert 0 < times["01_small"]["seconds"] < 60 and 20 < times["01_small"]["megabytes"] < 1000
+    assert (
+        0 < times["01_small"]["seconds"] < 60
+        and 20 < times["01_small"]["megabytes"] < 1000
+    )
     before = (tmp_path / "01_small.ipynb").read_bytes()
     assert refresh.main(["01_small"]) == 0
-    assert (tmp_path / "01_small.ipynb").read_bytes() == before, "a second run changes no byte"
-    nbval = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env"]
-    run = subprocess.run([*nbval, "01_small.ipynb"], cwd=tmp_path, capture_output=True, text=True)
+    assert (tmp_path / "01_small.ipynb").read_bytes() == before, (
+        "a second run changes no byte"
+    )
+    nbval = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--nbval",
+        "--nbval-current-env",
+    ]
+    run = subprocess.run(
+        [*nbval, "01_small.ipynb"], cwd=tmp_path, capture_output=True, text=True
+    )
     assert run.returncode == 0, run.stdout
 
 
@@ -401,7 +569,9 @@ def test_refresh_leaves_a_chapter_that_fails_as_it_was(tmp_path, monkeypatch, ca
     assert "ZeroDivisionError" in capsys.readouterr().out
     assert (tmp_path / "01_bad.ipynb").read_bytes() == before
     assert refresh.main(["02_none"]) == 1
-    assert "No such chapter: 02_none.ipynb. There are 01_bad." in capsys.readouterr().out
+    assert (
+        "No such chapter: 02_none.ipynb. There are 01_bad." in capsys.readouterr().out
+    )
 
 
 def test_solved_run_passes_and_notices_what_does_not():
@@ -422,8 +592,14 @@ def test_solved_run_passes_and_notices_what_does_not():
             (1, "def alignment_error_rate(links, possible, sure): ..."),
             "the stub is alignment_error_rate(links, possible, ",
         ),
-        ((2, "ex.attend.check(attend)"), "the cell after alignment_error_rate's is not its check"),
-        ((3, "ex.alignment_error_rate.hint()"), "ex.alignment_error_rate.solution() is not in the second cell"),
+        (
+            (2, "ex.attend.check(attend)"),
+            "the cell after alignment_error_rate's is not its check",
+        ),
+        (
+            (3, "ex.alignment_error_rate.hint()"),
+            "ex.alignment_error_rate.solution() is not in the second cell",
+        ),
     ],
 )
 def test_exercise_problems_are_found(change, expected):
@@ -436,13 +612,13 @@ def test_exercise_problems_are_found(change, expected):
 
 def test_exercise_problems_finds_faulty_code_that_is_not_the_modules():
     cells = [
-        ("from attnlib.exercises import bugs as ex", []),
-        (bugs.pool.broken_source, ["exercise"]),
+        ("from attnlib.exercises import bug_hunt as ex", []),
+        (bug_hunt.pool.starter_source, ["exercise"]),
         ("ex.pool.check(pool)", []),
         ("display(ex.pool.hint(), ex.pool.solution())", []),
     ]
     assert exercise_problems(small_chapter(cells)) == []
-    cells[1] = (bugs.pool.source, ["exercise"])
+    cells[1] = (bug_hunt.pool.source, ["exercise"])
     assert exercise_problems(small_chapter(cells)) == [
-        "pool's cell does not hold the faulty code of attnlib.exercises.bugs"
+        "pool's cell does not hold the faulty code of attnlib.exercises.bug_hunt"
     ]

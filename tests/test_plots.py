@@ -24,7 +24,9 @@ def ax():
 
 
 def png(ax):
-    """The figure as PNG bytes, saved as a notebook saves it; a warning, such as for a missing letter, is an error."""
+    """The figure as PNG bytes, saved as a notebook saves it; a warning, such as for a
+    missing letter, is an error.
+    """
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -34,11 +36,20 @@ def png(ax):
 
 def test_plots_import_leaves_backend_and_tensorflow_alone():
     code = (
-        "import sys, matplotlib; from attnlib import plots; plots.use_style(); "
-        "print('tensorflow' in sys.modules, 'keras' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
+        "import sys, matplotlib; from attnlib import plots; plots.use_style();"
+        " print('tensorflow' in sys.modules, 'keras' in sys.modules,"
+        " 'matplotlib.pyplot' in sys.modules)"
     )
-    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    environment = {
+        name: value for name, value in os.environ.items() if name != "MPLBACKEND"
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+    )
     assert run.stdout.split() == ["False", "False", "False"]
 
 
@@ -63,12 +74,16 @@ def test_alignment_outlines_gold_links_at_target_row_and_source_column(ax):
 
 @pytest.mark.parametrize("shape", [(4, 6), (6, 5), (6,), (1, 6, 4)])
 def test_alignment_refuses_weights_of_another_shape(ax, shape):
-    with pytest.raises(ValueError, match=r"weights should have shape \(6, 4\), got \(" + str(shape[0])):
+    with pytest.raises(
+        ValueError, match=r"weights should have shape \(6, 4\), got \(" + str(shape[0])
+    ):
         plots.alignment(ax, np.zeros(shape), SOURCE, TARGET)
 
 
 def test_alignment_draws_tokens_that_look_like_mathematics(ax):
-    plots.alignment(ax, np.eye(4), ["$x^$", r"$\frac$", " ", "$"], ["_", "^", "{}", "a" * 40])
+    plots.alignment(
+        ax, np.eye(4), ["$x^$", r"$\frac$", " ", "$"], ["_", "^", "{}", "a" * 40]
+    )
     assert png(ax)
     assert ax.get_xticklabels()[2].get_text() == "␣"
     assert ax.get_yticklabels()[3].get_text() == "a" * 15 + "…"
@@ -87,20 +102,31 @@ def test_weight_colors_darken_without_a_break_in_grey():
 
 
 def test_length_curve_draws_every_seed_and_their_mean(ax):
-    curves = {"without": [[1, 0.5, 0], [0.8, 0.3, np.nan]], "with": [[1, 1, 1], [1, 1, 0.9]]}
+    curves = {
+        "without": [[1, 0.5, 0], [0.8, 0.3, np.nan]],
+        "with": [[1, 1, 1], [1, 1, 0.9]],
+    }
     assert plots.length_curve(ax, [5, 15, 25], curves) is ax
     thin = [line for line in ax.lines if line.get_linewidth() < 1]
     without, with_ = (line for line in ax.lines if line.get_linewidth() > 1)
     assert len(thin) == 4
     assert without.get_ydata() == pytest.approx([0.9, 0.4, 0])
     assert with_.get_ydata() == pytest.approx([1, 1, 0.95])
-    looks = [(line.get_color(), line.get_marker(), line.get_linestyle()) for line in (without, with_)]
-    assert all(one != other for one, other in zip(*looks, strict=True))  # marker and dash differ, not colour alone
+    looks = [
+        (line.get_color(), line.get_marker(), line.get_linestyle())
+        for line in (without, with_)
+    ]
+    assert all(
+        one != other for one, other in zip(*looks, strict=True)
+    )  # marker and dash differ, not colour alone
     assert png(ax)
 
 
 def test_length_curve_labels_stand_apart_at_their_lines_ends(ax):
-    curves = {name: [1, height] for name, height in [("a", 0.5), ("b", 0.5), ("c", 0.51), ("d", 0.0)]}
+    curves = {
+        name: [1, height]
+        for name, height in [("a", 0.5), ("b", 0.5), ("c", 0.51), ("d", 0.0)]
+    }
     plots.length_curve(ax, [5, 15], curves)
     heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
     assert heights["d"] == 0 and heights["a"] == 0.5
@@ -110,16 +136,27 @@ def test_length_curve_labels_stand_apart_at_their_lines_ends(ax):
 
 def test_length_curve_gives_a_single_run_wilsons_interval(ax):
     plots.length_curve(ax, [5, 15, 25], {"run": [1, 0.5, np.nan]}, counts=[4, 4, 0])
-    (low, _), (_, high) = ax.collections[0].get_segments()[1], ax.collections[0].get_segments()[1]
+    (low, _), (_, high) = (
+        ax.collections[0].get_segments()[1],
+        ax.collections[0].get_segments()[1],
+    )
     # 2 of 4 at z = 1.96: 0.1500 and 0.8500 (any table of Wilson intervals)
     assert (low[1], high[1]) == pytest.approx((0.15, 0.85), abs=1e-3)
     assert len(ax.collections[0].get_segments()) == 2
 
 
 def test_length_curve_refuses_bins_that_do_not_match(ax):
-    with pytest.raises(ValueError, match=r"curves\['with'\] should have shape \(seeds, 3\), got \(1, 2\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"curves\['with'\] should have shape \(seeds, 3\), got \(1, 2\)",
+    ):
         plots.length_curve(ax, [5, 15, 25], {"with": [1, 1]})
-    with pytest.raises(ValueError, match=r"curves\['with'\] should hold a number in at least one bin, got only NaN"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"curves\['with'\] should hold a number in at least one bin, got only NaN"
+        ),
+    ):
         plots.length_curve(ax, [5, 15], {"with": [np.nan, np.nan]})
 
 
@@ -128,7 +165,11 @@ def test_every_seed_is_a_point_in_its_row(ax):
     assert plots.every_seed(ax, rows, label="ours", offset=0.1) is ax
     points = [line.get_xydata().tolist() for line in ax.lines]
     assert points == [[[0.1, 0.1], [0.2, 0.1], [0.3, 0.1]], [], [[0.5, 2.1]]]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["one", "none", "single"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "one",
+        "none",
+        "single",
+    ]
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first row at the top
     assert [text.get_text() for text in ax.legend().get_texts()] == ["ours"]
     png(ax)
@@ -137,11 +178,16 @@ def test_every_seed_is_a_point_in_its_row(ax):
 def test_token_accuracy_map_puts_the_first_position_at_one_and_keeps_nan_empty(ax):
     accuracy = [[1, np.nan, np.nan], [1, 0.5, 0.25]]
     assert plots.token_accuracy_map(ax, accuracy, ["1–4", "5–9"]) is ax
-    assert ax.images[0].get_extent() == [0.5, 3.5, -0.5, 1.5] and ax.images[0].origin == "lower"
+    assert (
+        ax.images[0].get_extent() == [0.5, 3.5, -0.5, 1.5]
+        and ax.images[0].origin == "lower"
+    )
     assert [label.get_text() for label in ax.get_yticklabels()] == ["1–4", "5–9"]
     image = Image.open(io.BytesIO(png(ax))).convert("RGB")
     assert matplotlib.colors.to_hex(np.array(image)[0, 0] / 255) == plots.CARD
-    with pytest.raises(ValueError, match=r"accuracy should have shape \(3, positions\), got \(2, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"accuracy should have shape \(3, positions\), got \(2, 3\)"
+    ):
         plots.token_accuracy_map(ax, accuracy, ["a", "b", "c"])
 
 
@@ -150,14 +196,25 @@ def test_words_shade_and_underline_by_weight_and_wrap(ax):
     assert [line.get_linewidth() for line in ax.lines] == pytest.approx([4, 2, 0, 2])
     shades = [sum(patch.get_facecolor()[:3]) for patch in ax.patches]
     assert shades[0] < shades[1] == shades[3] < shades[2]
-    assert [tuple(text.get_position()) for text in ax.texts] == [(0, 0), (4, 0), (8, 0), (0, 1)]
+    assert [tuple(text.get_position()) for text in ax.texts] == [
+        (0, 0),
+        (4, 0),
+        (8, 0),
+        (0, 1),
+    ]
     assert png(ax)
-    with pytest.raises(ValueError, match=r"weights should have shape \(2,?\), got \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"weights should have shape \(2,?\), got \(3,\)"
+    ):
         plots.words(ax, ["a", "b"], [1, 2, 3])
 
 
 def test_length_curve_of_four_models_and_three_seeds_stays_small(ax):
     noise = 0.03 * np.random.default_rng(0).standard_normal((4, 3, 7))
-    falls = 1 / (1 + np.exp(np.arange(7) - np.array([[2], [4], [20], [20]])))  # (models, bins)
-    plots.length_curve(ax, np.arange(7), dict(zip("abcd", falls[:, None] + noise, strict=True)))
+    falls = 1 / (
+        1 + np.exp(np.arange(7) - np.array([[2], [4], [20], [20]]))
+    )  # (models, bins)
+    plots.length_curve(
+        ax, np.arange(7), dict(zip("abcd", falls[:, None] + noise, strict=True))
+    )
     assert len(png(ax)) <= 80_000

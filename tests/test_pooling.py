@@ -1,4 +1,6 @@
-"""AttentionPooling: against the oracle, the additive score and finite differences; masks, saving and bad arguments."""
+"""AttentionPooling: against the oracle, the additive score and finite differences;
+masks, saving and bad arguments.
+"""
 
 import numpy as np
 import pytest
@@ -31,12 +33,16 @@ def oracle(values, weights, mask=None):
 
 def test_pooling_scores_by_hand():
     # tanh(1 * 2 + 0.5) = tanh(2.5), times 3
-    assert_allclose(ref.pooling_scores([[[1.0]]], [[2.0]], [0.5], [3.0]), [[3 * np.tanh(2.5)]])
+    assert_allclose(
+        ref.pooling_scores([[[1.0]]], [[2.0]], [0.5], [3.0]), [[3 * np.tanh(2.5)]]
+    )
 
 
 def test_pooling_scores_are_additive_scores_of_a_constant_query():
     values, (w, b, v) = case("float64"), built().get_weights()
-    query = np.broadcast_to(b, (2, 1, 4))  # W_a is the identity: the bias is all that the query adds
+    query = np.broadcast_to(
+        b, (2, 1, 4)
+    )  # W_a is the identity: the bias is all that the query adds
     additive = ref.additive_scores(query, values, np.eye(4), w, v)
     assert_allclose(ref.pooling_scores(values, w, b, v), additive[:, 0], rtol=1e-6)
 
@@ -44,7 +50,9 @@ def test_pooling_scores_are_additive_scores_of_a_constant_query():
 @pytest.mark.parametrize("mask", [None, MASK])
 def test_layer_equals_the_oracle(mask):
     layer, values = built(), case()
-    for one, other in zip(layer(values, mask=mask), oracle(values, layer.get_weights(), mask), strict=True):
+    for one, other in zip(
+        layer(values, mask=mask), oracle(values, layer.get_weights(), mask), strict=True
+    ):
         assert_allclose(one, other, atol=1e-5)
 
 
@@ -61,7 +69,9 @@ def test_layer_gradients_equal_finite_differences_of_the_oracle():
                 moved = [w.copy() for w in weights]
                 moved[which][place] += step
                 ends.append((oracle(values, moved, MASK)[0] ** 2).sum())
-            assert gradient.numpy()[place] == pytest.approx((ends[0] - ends[1]) / 2e-6, abs=1e-5)
+            assert gradient.numpy()[place] == pytest.approx(
+                (ends[0] - ends[1]) / 2e-6, abs=1e-5
+            )
 
 
 def test_padding_changes_nothing_and_nothing_gets_zeros():
@@ -93,17 +103,29 @@ def test_layer_takes_the_mask_that_keras_carries_and_trains_and_comes_back(tmp_p
 
 
 def test_layer_refuses_what_does_not_fit():
-    with pytest.raises(ValueError, match=r"values should have shape \(batch, source_len, value_dim\), got \(2, 3\)"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"values should have shape \(batch, source_len, value_dim\), got \(2, 3\)"
+        ),
+    ):
         AttentionPooling(4)(np.zeros((2, 3), "float32"))
-    with pytest.raises(ValueError, match=r"mask should have shape \(batch, source_len\) = \(2, 5\), got \(2, 4\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"mask should have shape \(batch, source_len\) = \(2, 5\), got \(2, 4\)",
+    ):
         built()(case(), mask=np.ones((2, 4), bool))
     with pytest.raises(TypeError, match="values should hold floats, got int64"):
         AttentionPooling(4)(np.zeros((2, 5, 3), int))
-    with pytest.raises(TypeError, match="values should be a tensor or an array, got a list"):
+    with pytest.raises(
+        TypeError, match="values should be a tensor or an array, got a list"
+    ):
         AttentionPooling(4)([[[1.0]]])
     with pytest.raises(TypeError, match="mask should be boolean"):
         built()(case(), mask=np.ones((2, 5), "float32"))
     with pytest.raises(ValueError, match="values should be 3 wide"):
         built()(np.zeros((2, 5, 7), "float32"))
-    with pytest.raises(ValueError, match="units should be a whole number of 1 or more, got 0"):
+    with pytest.raises(
+        ValueError, match="units should be a whole number of 1 or more, got 0"
+    ):
         AttentionPooling(0)

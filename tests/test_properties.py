@@ -1,4 +1,5 @@
-"""What every attention layer owes at any shape, mask, dtype and size of its numbers, whichever its score.
+"""What every attention layer owes at any shape, mask, dtype and size of its numbers,
+whichever its score.
 
 ATTNLIB_EXAMPLES sets how many examples each property is tried on (12 if not given).
 """
@@ -15,26 +16,45 @@ from numpy.testing import assert_allclose, assert_array_equal
 from attnlib import reference
 from attnlib.backend import keras, tf
 from attnlib.decoders import over_source
-from attnlib.layers import AdditiveAttention, AttentionPooling, LocalAttention, LuongAttention
+from attnlib.layers import (
+    AdditiveAttention,
+    AttentionPooling,
+    LocalAttention,
+    LuongAttention,
+)
 
 KINDS = {
     "additive": lambda **options: AdditiveAttention(3, **options),
     "dot": lambda **options: LuongAttention("dot", **options),
     "general": lambda **options: LuongAttention("general", **options),
     "concat": lambda **options: LuongAttention("concat", units=3, **options),
-    "concat-identity": lambda **options: LuongAttention("concat", concat_identity=True, **options),
-    "location": lambda **options: LuongAttention("location", max_source_len=20_000, **options),
+    "concat-identity": lambda **options: LuongAttention(
+        "concat", concat_identity=True, **options
+    ),
+    "location": lambda **options: LuongAttention(
+        "location", max_source_len=20_000, **options
+    ),
     "local-m": lambda **options: LocalAttention("dot", "monotonic", 2, **options),
-    "local-m-gaussian": lambda **options: LocalAttention("concat", "monotonic", 2, gaussian=True, **options),
+    "local-m-gaussian": lambda **options: LocalAttention(
+        "concat", "monotonic", 2, gaussian=True, **options
+    ),
     "local-p": lambda **options: LocalAttention("general", "predictive", 2, **options),
-    "local-p-flat": lambda **options: LocalAttention("concat", "predictive", 1, gaussian=False, **options),
+    "local-p-flat": lambda **options: LocalAttention(
+        "concat", "predictive", 1, gaussian=False, **options
+    ),
     "pooling": lambda **options: AttentionPooling(3, **options),
 }
 LOCAL = {kind for kind in KINDS if kind.startswith("local")}
 every_kind = pytest.mark.parametrize("kind", KINDS)
 # dtype of the layer: half a unit in the last place of its weights and context, relative
-DTYPES = {"float16": 5e-4, "bfloat16": 4e-3, "float32": 1e-5, "float64": 1e-5, "mixed_float16": 5e-4,
-          "mixed_bfloat16": 4e-3}  # fmt: skip
+DTYPES = {
+    "float16": 5e-4,
+    "bfloat16": 4e-3,
+    "float32": 1e-5,
+    "float64": 1e-5,
+    "mixed_float16": 5e-4,
+    "mixed_bfloat16": 4e-3,
+}
 HALF = ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 DIM = 4
 EXAMPLES = int(os.environ.get("ATTNLIB_EXAMPLES", 12))
@@ -43,23 +63,45 @@ twice_as_many = settings(examples, max_examples=2 * EXAMPLES)
 
 
 class Case:
-    """A layer with random weights, and a query, values and mask for it, all of one dtype."""
+    """A layer with random weights, and a query, values and mask for it, all of one
+    dtype.
+    """
 
-    def __init__(self, kind, batch, target_len, source_len, dtype="float32", seed=0, scale=1.0, mask=None):
+    def __init__(
+        self,
+        kind,
+        batch,
+        target_len,
+        source_len,
+        dtype="float32",
+        seed=0,
+        scale=1.0,
+        mask=None,
+    ):
         rng = np.random.default_rng(seed)
         self.kind, self.mask = kind, mask
         self.layer = KINDS[kind](dtype=dtype)
         self.layer.build(*[(None, None, DIM)] * (1 if kind == "pooling" else 2))
         half = tf.dtypes.as_dtype(dtype.removeprefix("mixed_"))
-        exact = lambda x: tf.cast(tf.cast(x, half), "float64").numpy()  # what the dtype can hold  # noqa: E731
-        self.layer.set_weights([exact(rng.normal(size=w.shape)) for w in self.layer.weights])
+        exact = lambda x: tf.cast(
+            tf.cast(x, half), "float64"
+        ).numpy()  # what the dtype can hold  # noqa: E731
+        self.layer.set_weights(
+            [exact(rng.normal(size=w.shape)) for w in self.layer.weights]
+        )
         self.query, self.values = (
-            tf.cast(scale * rng.normal(size=(batch, n, DIM)), half).numpy() for n in (target_len, source_len)
+            tf.cast(scale * rng.normal(size=(batch, n, DIM)), half).numpy()
+            for n in (target_len, source_len)
         )
 
     def attend(self, query=None, values=None, mask=None):
-        """Context and weights over the whole source, in float64; pooling's as those of one query."""
-        query, values = (own if given is None else given for given, own in ((query, self.query), (values, self.values)))
+        """Context and weights over the whole source, in float64; pooling's as those of
+        one query.
+        """
+        query, values = (
+            own if given is None else given
+            for given, own in ((query, self.query), (values, self.values))
+        )
         mask = self.mask if mask is None else mask
         if self.kind == "pooling":
             context, weights = (part[:, None] for part in self.layer(values, mask=mask))
@@ -85,29 +127,41 @@ class Case:
         if self.layer.score == "general":
             return reference.general_scores(query, keys, w[0])
         w, v = w[:2]
-        return reference.concat_scores(query, keys, w if len(w) > DIM else np.concatenate([w, np.eye(DIM)]), v)
+        return reference.concat_scores(
+            query, keys, w if len(w) > DIM else np.concatenate([w, np.eye(DIM)]), v
+        )
 
     def expected(self):
         """The reference's context and weights."""
         if self.kind not in LOCAL:
-            return reference.attend(self.scores(), np.asarray(self.values, float), self.mask)
+            return reference.attend(
+                self.scores(), np.asarray(self.values, float), self.mask
+            )
         mask = np.ones(self.values.shape[:2], bool) if self.mask is None else self.mask
         lengths = (mask * np.arange(1, mask.shape[1] + 1)).max(1, initial=0)[:, None]
         query = np.asarray(self.query, float)
         if self.layer.center == "monotonic":
-            centers = np.minimum(np.arange(query.shape[1]), np.maximum(lengths - 1.0, 0))
+            centers = np.minimum(
+                np.arange(query.shape[1]), np.maximum(lengths - 1.0, 0)
+            )
         else:
             w_p, v_p = (np.asarray(w, float) for w in self.layer.get_weights()[-2:])
             centers = lengths / (1 + np.exp(-np.tanh(query @ w_p) @ v_p))
         values = np.asarray(self.values, float)
         score = lambda *_: self.scores()  # noqa: E731
         half_width, gaussian = self.layer.half_width, self.layer.gaussian
-        return reference.local_attend(query, values, values, centers, half_width, score, mask, gaussian)
+        return reference.local_attend(
+            query, values, values, centers, half_width, score, mask, gaussian
+        )
 
 
 def drawn(data, kind, dtypes=("float32",), shortest=0, masks=True, scale=1.0):
-    """A case of any small shape. (Not a strategy: Keras draws initial weights with `random`, which those must not.)"""
-    batch, target_len, source_len = (data.draw(st.integers(*ends)) for ends in ((1, 3), (1, 4), (shortest, 7)))
+    """A case of any small shape. (Not a strategy: Keras draws initial weights with
+    `random`, which those must not.)
+    """
+    batch, target_len, source_len = (
+        data.draw(st.integers(*ends)) for ends in ((1, 3), (1, 4), (shortest, 7))
+    )
     mask = data.draw(st.none() | arrays(bool, (batch, source_len))) if masks else None
     dtype, seed = data.draw(st.sampled_from(dtypes)), data.draw(st.integers(0, 99))
     return Case(kind, batch, target_len, source_len, dtype, seed, scale, mask)
@@ -124,7 +178,9 @@ def assert_equal(got, expected, **tolerance):
 def test_layer_equals_the_reference_in_every_dtype(kind, data):
     case = drawn(data, kind, tuple(DTYPES))
     dtype = case.layer.dtype_policy.name
-    assume(not (kind.startswith("local-p") and dtype in HALF))  # a rounded centre may lie in another window
+    assume(
+        not (kind.startswith("local-p") and dtype in HALF)
+    )  # a rounded centre may lie in another window
     assert_equal(case.attend(), case.expected(), rtol=0, atol=8 * DTYPES[dtype])
 
 
@@ -140,7 +196,9 @@ def test_weights_sum_to_one_and_are_zero_under_the_mask(kind, data):
     sums, tolerance = weights.sum(-1), 4 * DTYPES[case.layer.dtype_policy.name]
     assert (sums <= 1 + tolerance).all()
     if kind not in LOCAL:
-        assert_allclose(sums, np.broadcast_to(mask.any(1)[:, None], sums.shape), atol=tolerance)
+        assert_allclose(
+            sums, np.broadcast_to(mask.any(1)[:, None], sums.shape), atol=tolerance
+        )
     if kind == "local-m":
         assert (sums[:, 0] > 0).tolist() == mask[:, :3].any(1).tolist()
     nothing = ~mask.any(1)
@@ -150,7 +208,9 @@ def test_weights_sum_to_one_and_are_zero_under_the_mask(kind, data):
     assert (np.abs(context).max(axis=(1, 2)) <= bound).all()
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in LOCAL | {"location"}])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if kind not in LOCAL | {"location"}]
+)
 @examples
 @given(st.data())
 def test_permuting_the_source_permutes_the_weights(kind, data):
@@ -159,7 +219,11 @@ def test_permuting_the_source_permutes_the_weights(kind, data):
     context, weights = case.attend()
     mask = None if case.mask is None else case.mask[:, order]
     tolerance = 2 * DTYPES[case.layer.dtype_policy.name]
-    assert_equal(case.attend(values=case.values[:, order], mask=mask), (context, weights[:, :, order]), atol=tolerance)
+    assert_equal(
+        case.attend(values=case.values[:, order], mask=mask),
+        (context, weights[:, :, order]),
+        atol=tolerance,
+    )
 
 
 @every_kind
@@ -191,10 +255,21 @@ def test_a_batch_equals_its_sentences_one_by_one(kind, data):
         rows = slice(place, place + 1)
         mask = None if case.mask is None else case.mask[rows]
         one = Case.attend(case, case.query[rows], case.values[rows], mask)
-        assert_equal(one, [part[rows] for part in whole], atol=2 * DTYPES[case.layer.dtype_policy.name])
+        assert_equal(
+            one,
+            [part[rows] for part in whole],
+            atol=2 * DTYPES[case.layer.dtype_policy.name],
+        )
 
 
-SIZES = {"float16": 4.2, "mixed_float16": 4.2, "bfloat16": 17, "mixed_bfloat16": 17, "float32": 17, "float64": 17}
+SIZES = {
+    "float16": 4.2,
+    "mixed_float16": 4.2,
+    "bfloat16": 17,
+    "mixed_bfloat16": 17,
+    "float32": 17,
+    "float64": 17,
+}
 
 
 @every_kind
@@ -205,13 +280,18 @@ def test_finite_scores_give_no_nan(kind, data):
     size = data.draw(st.floats(-SIZES[dtype], SIZES[dtype]))
     case = drawn(data, kind, (dtype,), scale=10.0**size)
     with np.errstate(over="ignore", invalid="ignore"):
-        assume(np.isfinite(case.scores("float32")).all() and np.isfinite(np.asarray(case.values, float)).all())
+        assume(
+            np.isfinite(case.scores("float32")).all()
+            and np.isfinite(np.asarray(case.values, float)).all()
+        )
     context, weights = case.attend()
     assert np.isfinite(weights).all()
     assert not np.isnan(context).any()
     if kind not in LOCAL:
         allowed = (
-            np.ones(weights.shape, bool) if case.mask is None else np.broadcast_to(case.mask[:, None], weights.shape)
+            np.ones(weights.shape, bool)
+            if case.mask is None
+            else np.broadcast_to(case.mask[:, None], weights.shape)
         )
         assert_allclose(weights.sum(-1), allowed.any(-1), atol=4 * DTYPES[dtype])
 
@@ -236,19 +316,28 @@ def test_nan_and_inf_stay_in_their_sentence(kind, data):
 
 
 @every_kind
-@pytest.mark.parametrize("batch, target_len, source_len", [(0, 3, 5), (2, 0, 5), (0, 3, 0), (2, 3, 0), (1, 1, 1)])
+@pytest.mark.parametrize(
+    "batch, target_len, source_len",
+    [(0, 3, 5), (2, 0, 5), (0, 3, 0), (2, 3, 0), (1, 1, 1)],
+)
 def test_shapes_of_nothing(kind, batch, target_len, source_len):
     case = Case(kind, batch, target_len, source_len)
     for mask in (None, np.ones((batch, source_len), bool)):
         context, weights = case.attend(mask=mask)
         queries = 1 if kind == "pooling" else target_len
-        assert context.shape == (batch, queries, DIM) and weights.shape == (batch, queries, source_len)
+        assert context.shape == (batch, queries, DIM) and weights.shape == (
+            batch,
+            queries,
+            source_len,
+        )
         assert np.isfinite(context).all()
 
 
 @every_kind
 def test_long_sources(kind):
-    dtype = "float64" if kind.startswith("local-p") else "float32"  # whose centres, at 19,000, are a thousandth off
+    dtype = (
+        "float64" if kind.startswith("local-p") else "float32"
+    )  # whose centres, at 19,000, are a thousandth off
     case = Case(kind, 1, 2, 20_000, dtype, mask=np.arange(20_000)[None] < 19_000)
     context, weights = case.attend()
     assert_equal((context, weights), case.expected(), atol=1e-4)
@@ -256,7 +345,9 @@ def test_long_sources(kind):
 
 
 @every_kind
-@pytest.mark.parametrize("dtype", ["float32", "float64", "mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", "float64", "mixed_float16", "mixed_bfloat16"]
+)
 def test_layer_saved_and_loaded_gives_equal_outputs(kind, dtype, tmp_path):
     keras.utils.set_random_seed(0)
     layer = KINDS[kind](dtype=dtype)
@@ -278,7 +369,10 @@ def test_numbers_as_large_as_float16_has_them(kind, dtype):
     """The products of these are infinite in float16, and one less the other is NaN."""
     case = Case(kind, 1, 2, 3, dtype)
     case.layer.set_weights([np.ones(w.shape) for w in case.layer.weights])
-    query, values = np.full((1, 2, DIM), 6e4, "float16"), np.full((1, 3, DIM), -6e4, "float16")
+    query, values = (
+        np.full((1, 2, DIM), 6e4, "float16"),
+        np.full((1, 3, DIM), -6e4, "float16"),
+    )
     context, weights = case.attend(query, values)
     assert np.isfinite(weights).all() and not np.isnan(context).any()
     if kind not in LOCAL:

@@ -39,20 +39,32 @@ def test_quiz_has_one_fold_for_each_choice():
 
 def test_quiz_tells_right_from_wrong_in_words():
     page = quiz("What happens?", CHOICES)._repr_html_()
-    verdicts = re.findall(r"<summary[^>]*>(.*?)</summary>\s*<p[^>]*>\s*<strong>(.*?)</strong>", page)
-    assert verdicts == [("It falls", "✓ Right."), ("It stays", "✗ No."), ("It rises", "✗ No.")]
+    verdicts = re.findall(
+        r"<summary[^>]*>(.*?)</summary>\s*<p[^>]*>\s*<strong>(.*?)</strong>", page
+    )
+    assert verdicts == [
+        ("It falls", "✓ Right."),
+        ("It stays", "✗ No."),
+        ("It rises", "✗ No."),
+    ]
 
 
 def test_quiz_needs_no_script_and_no_other_host():
     tags = Tags(quiz("What happens?", CHOICES)._repr_html_())
     assert {tag for tag, _ in tags.seen} == {"div", "p", "strong", "details", "summary"}
-    assert {name for _, attributes in tags.seen for name in attributes} == {"class", "style", "name"}
+    assert {name for _, attributes in tags.seen for name in attributes} == {
+        "class",
+        "style",
+        "name",
+    }
 
 
 def test_quiz_is_the_same_each_time():
     first, second = quiz("Why?", CHOICES), quiz("Why?", CHOICES)
     assert first._repr_html_() == second._repr_html_()
-    assert repr(first) == repr(second) == "Why?\n  - It falls\n  - It stays\n  - It rises"
+    assert (
+        repr(first) == repr(second) == "Why?\n  - It falls\n  - It stays\n  - It rises"
+    )
 
 
 def test_quiz_escapes_everything_and_marks_code():
@@ -60,7 +72,14 @@ def test_quiz_escapes_everything_and_marks_code():
     page = quiz(nasty, [(nasty, True, nasty), (nasty, False, nasty)])._repr_html_()
     assert "<script" not in page
     assert page.count("<code>a &lt; b</code>") == 5
-    assert {tag for tag, _ in Tags(page).seen} == {"div", "p", "strong", "details", "summary", "code"}
+    assert {tag for tag, _ in Tags(page).seen} == {
+        "div",
+        "p",
+        "strong",
+        "details",
+        "summary",
+        "code",
+    }
 
 
 @pytest.mark.parametrize(
@@ -70,11 +89,31 @@ def test_quiz_escapes_everything_and_marks_code():
         (" ", CHOICES, ValueError, "question is empty"),
         ("Why?", CHOICES[:1], ValueError, "two choices or more, got 1"),
         ("Why?", CHOICES[1:], ValueError, "no choice is marked as correct"),
-        ("Why?", [*CHOICES, ("a", False)], ValueError, r"choice 4 should be \(text, is_correct, .*got \('a', F"),
+        (
+            "Why?",
+            [*CHOICES, ("a", False)],
+            ValueError,
+            r"choice 4 should be \(text, is_correct, .*got \('a', F",
+        ),
         ("Why?", ["abc", "def"], ValueError, "choice 1 should be"),
-        ("Why?", [*CHOICES, ("a", 1, "b")], TypeError, "is_correct of choice 4 should be True or False, got 1"),
-        ("Why?", [*CHOICES, ("a", False, "")], ValueError, "the feedback of choice 4 is empty"),
-        ("Why?", [*CHOICES, (None, False, "b")], TypeError, "the text of choice 4 should be a text, got NoneType"),
+        (
+            "Why?",
+            [*CHOICES, ("a", 1, "b")],
+            TypeError,
+            "is_correct of choice 4 should be True or False, got 1",
+        ),
+        (
+            "Why?",
+            [*CHOICES, ("a", False, "")],
+            ValueError,
+            "the feedback of choice 4 is empty",
+        ),
+        (
+            "Why?",
+            [*CHOICES, (None, False, "b")],
+            TypeError,
+            "the text of choice 4 should be a text, got NoneType",
+        ),
     ],
 )
 def test_quiz_refuses_bad_input(question, choices, error, message):

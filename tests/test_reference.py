@@ -1,4 +1,6 @@
-"""The oracle itself: against values worked out by hand, against einsum, and as properties."""
+"""The oracle itself: against values worked out by hand, against einsum, and as
+properties.
+"""
 
 import numpy as np
 import pytest
@@ -10,13 +12,25 @@ from numpy.testing import assert_allclose, assert_array_equal
 from attnlib import reference as ref
 
 E = np.e
-rows = arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(0, 6)), elements=st.floats(-1e6, 1e6))
+rows = arrays(
+    np.float64,
+    st.tuples(st.integers(1, 4), st.integers(0, 6)),
+    elements=st.floats(-1e6, 1e6),
+)
 
 
-def tensors(seed=0, batch=2, target_len=3, source_len=5, query_dim=4, key_dim=6, units=7):
+def tensors(
+    seed=0, batch=2, target_len=3, source_len=5, query_dim=4, key_dim=6, units=7
+):
     """Random arguments of additive_scores, all lengths different."""
     rng = np.random.default_rng(seed)
-    shapes = ((batch, target_len, query_dim), (batch, source_len, key_dim), (query_dim, units), (key_dim, units), units)
+    shapes = (
+        (batch, target_len, query_dim),
+        (batch, source_len, key_dim),
+        (query_dim, units),
+        (key_dim, units),
+        units,
+    )
     return [rng.normal(size=shape) for shape in shapes]
 
 
@@ -25,8 +39,13 @@ def tensors(seed=0, batch=2, target_len=3, source_len=5, query_dim=4, key_dim=6,
 
 def test_softmax_by_hand():
     assert_allclose(ref.softmax([0.0, 1.0]), [1 / (1 + E), E / (1 + E)])
-    assert_allclose(ref.softmax([np.log(1), np.log(2), np.log(5)]), [1 / 8, 2 / 8, 5 / 8])
-    assert_allclose(ref.softmax([[0, 0, 0, 0], [0, 0, 0, -np.inf]]), [[1 / 4] * 4, [1 / 3] * 3 + [0]])
+    assert_allclose(
+        ref.softmax([np.log(1), np.log(2), np.log(5)]), [1 / 8, 2 / 8, 5 / 8]
+    )
+    assert_allclose(
+        ref.softmax([[0, 0, 0, 0], [0, 0, 0, -np.inf]]),
+        [[1 / 4] * 4, [1 / 3] * 3 + [0]],
+    )
 
 
 def test_softmax_is_stable_at_large_scores():
@@ -44,14 +63,22 @@ def test_softmax_mask_excludes_by_hand():
 
 def test_softmax_masked_scores_take_no_part_in_the_maximum():
     # Were 1000 subtracted, both exponentials would be 0 and the row 0 / 0.
-    assert_allclose(ref.softmax([-5.0, -5.0, 1000.0], np.array([True, True, False])), [1 / 2, 1 / 2, 0])
+    assert_allclose(
+        ref.softmax([-5.0, -5.0, 1000.0], np.array([True, True, False])),
+        [1 / 2, 1 / 2, 0],
+    )
     for hidden in (np.inf, -np.inf, np.nan):
-        assert_allclose(ref.softmax([-5.0, -5.0, hidden], np.array([True, True, False])), [1 / 2, 1 / 2, 0])
+        assert_allclose(
+            ref.softmax([-5.0, -5.0, hidden], np.array([True, True, False])),
+            [1 / 2, 1 / 2, 0],
+        )
 
 
 def test_softmax_fully_masked_row_is_zero():
     mask = np.array([[True, True], [False, False]])
-    assert_array_equal(ref.softmax([[3.0, 3.0], [3.0, 4.0]], mask), [[1 / 2, 1 / 2], [0, 0]])
+    assert_array_equal(
+        ref.softmax([[3.0, 3.0], [3.0, 4.0]], mask), [[1 / 2, 1 / 2], [0, 0]]
+    )
     assert_array_equal(ref.softmax([1e300, -1e300], np.array([False, False])), [0, 0])
     assert_array_equal(ref.softmax([-np.inf, -np.inf]), [0, 0])
 
@@ -59,8 +86,12 @@ def test_softmax_fully_masked_row_is_zero():
 def test_softmax_mask_broadcasts():
     scores = np.zeros((2, 3, 4))
     one_row = np.array([True, True, False, False])
-    assert_array_equal(ref.softmax(scores, one_row), np.tile([1 / 2, 1 / 2, 0, 0], (2, 3, 1)))
-    per_sentence = np.array([[[True, False, False, False]], [[True, True, True, True]]])  # (2, 1, 4)
+    assert_array_equal(
+        ref.softmax(scores, one_row), np.tile([1 / 2, 1 / 2, 0, 0], (2, 3, 1))
+    )
+    per_sentence = np.array(
+        [[[True, False, False, False]], [[True, True, True, True]]]
+    )  # (2, 1, 4)
     weights = ref.softmax(scores, per_sentence)
     assert_array_equal(weights[0], np.tile([1, 0, 0, 0], (3, 1)))
     assert_array_equal(weights[1], np.full((3, 4), 1 / 4))
@@ -73,18 +104,32 @@ def test_softmax_source_length_zero_and_one():
 
 @pytest.mark.parametrize(
     "given_dtype, dtype",
-    [("float16", "float32"), ("float32", "float32"), ("float64", "float64"), ("int32", "float64"), ("bool", "float32")],
+    [
+        ("float16", "float32"),
+        ("float32", "float32"),
+        ("float64", "float64"),
+        ("int32", "float64"),
+        ("bool", "float32"),
+    ],
 )
 def test_softmax_runs_in_float32_at_least(given_dtype, dtype):
     assert ref.softmax(np.ones((2, 2), given_dtype)).dtype == dtype
 
 
 def test_softmax_refuses_bad_masks():
-    with pytest.raises(TypeError, match="mask should be boolean, True = may be attended, got int64"):
+    with pytest.raises(
+        TypeError, match="mask should be boolean, True = may be attended, got int64"
+    ):
         ref.softmax([1.0, 2.0], np.array([1, 0], np.int64))
-    with pytest.raises(ValueError, match=r"mask of shape \(3,\) does not broadcast to scores of shape \(2,\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"mask of shape \(3,\) does not broadcast to scores of shape \(2,\)",
+    ):
         ref.softmax([1.0, 2.0], np.array([True, True, True]))
-    with pytest.raises(ValueError, match=r"mask of shape \(2, 2\) does not broadcast to scores of shape \(2,\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"mask of shape \(2, 2\) does not broadcast to scores of shape \(2,\)",
+    ):
         ref.softmax([1.0, 2.0], np.ones((2, 2), bool))
 
 
@@ -106,21 +151,29 @@ def test_softmax_ignores_a_constant_added_to_a_row(scores, constant):
 
 def test_additive_scores_by_hand():
     # One query (1, 2), two keys, one unit: W_a = (1, 1), U_a = 2, v = 3.
-    scores = ref.additive_scores([[[1.0, 2.0]]], [[[-1.0], [0.5]]], [[1.0], [1.0]], [[2.0]], [3.0])
+    scores = ref.additive_scores(
+        [[[1.0, 2.0]]], [[[-1.0], [0.5]]], [[1.0], [1.0]], [[2.0]], [3.0]
+    )
     assert_allclose(scores, [[[3 * np.tanh(3 - 2), 3 * np.tanh(3 + 1)]]])
 
 
 def test_additive_scores_equal_one_einsum():
     query, keys, w_query, w_keys, v = tensors()
     hidden = np.tanh((query @ w_query)[:, :, None] + (keys @ w_keys)[:, None])
-    assert_allclose(ref.additive_scores(query, keys, w_query, w_keys, v), np.einsum("btsu,u->bts", hidden, v))
+    assert_allclose(
+        ref.additive_scores(query, keys, w_query, w_keys, v),
+        np.einsum("btsu,u->bts", hidden, v),
+    )
 
 
 def test_additive_scores_dtype_is_that_of_query_and_keys():
     single = [array.astype(np.float32) for array in tensors()]
     assert ref.additive_scores(*single).dtype == np.float32
     assert ref.additive_scores(*tensors()).dtype == np.float64
-    assert ref.additive_scores(*[array.astype(np.float16) for array in tensors()]).dtype == np.float32
+    assert (
+        ref.additive_scores(*[array.astype(np.float16) for array in tensors()]).dtype
+        == np.float32
+    )
 
 
 def test_additive_scores_of_an_empty_source():
@@ -130,8 +183,16 @@ def test_additive_scores_of_an_empty_source():
 @pytest.mark.parametrize(
     "place, wrong, message",
     [
-        (0, (2, 4), r"query should have shape \(batch, target_len, query_dim\), got \(2, 4\)"),
-        (1, (3, 5, 6), r"keys should have shape \(2, source_len, key_dim\), got \(3, 5, 6\)"),
+        (
+            0,
+            (2, 4),
+            r"query should have shape \(batch, target_len, query_dim\), got \(2, 4\)",
+        ),
+        (
+            1,
+            (3, 5, 6),
+            r"keys should have shape \(2, source_len, key_dim\), got \(3, 5, 6\)",
+        ),
         (2, (5, 7), r"w_query should have shape \(4, units\), got \(5, 7\)"),
         (3, (6, 8), r"w_keys should have shape \(6, 7\), got \(6, 8\)"),
         (4, (7, 1), r"v should have shape \(7\), got \(7, 1\)"),
@@ -175,7 +236,9 @@ def test_attend_more_padding_changes_nothing():
     context, weights = ref.attend(ref.additive_scores(query, keys, *w), keys)
     longer = np.concatenate([keys, np.full((2, 3, 6), 1e3)], 1)
     mask = np.arange(8) < np.array([[5], [5]])
-    padded_context, padded_weights = ref.attend(ref.additive_scores(query, longer, *w), longer, mask)
+    padded_context, padded_weights = ref.attend(
+        ref.additive_scores(query, longer, *w), longer, mask
+    )
     assert_allclose(padded_context, context)
     assert_allclose(padded_weights[:, :, :5], weights)
 
@@ -189,11 +252,41 @@ def test_attend_nothing_at_all():
 @pytest.mark.parametrize(
     "scores, values, mask, error, message",
     [
-        ((2, 5), (2, 5, 4), None, ValueError, r"scores .* \(batch, target_len, source_len\), got \(2, 5\)"),
-        ((2, 3, 5), (2, 4, 4), None, ValueError, r"values should have shape \(2, 5, value_dim\), got \(2, 4, 4\)"),
-        ((2, 3, 5), (2, 5, 4), np.ones((2, 4), bool), ValueError, r"\(batch, source_len\) = \(2, 5\), got \(2, 4\)"),
-        ((2, 3, 5), (2, 5, 4), np.ones((1, 5), bool), ValueError, r"\(batch, source_len\) = \(2, 5\), got \(1, 5\)"),
-        ((2, 3, 5), (2, 5, 4), np.ones((2, 5)), TypeError, "mask should be boolean, .* got float64"),
+        (
+            (2, 5),
+            (2, 5, 4),
+            None,
+            ValueError,
+            r"scores .* \(batch, target_len, source_len\), got \(2, 5\)",
+        ),
+        (
+            (2, 3, 5),
+            (2, 4, 4),
+            None,
+            ValueError,
+            r"values should have shape \(2, 5, value_dim\), got \(2, 4, 4\)",
+        ),
+        (
+            (2, 3, 5),
+            (2, 5, 4),
+            np.ones((2, 4), bool),
+            ValueError,
+            r"\(batch, source_len\) = \(2, 5\), got \(2, 4\)",
+        ),
+        (
+            (2, 3, 5),
+            (2, 5, 4),
+            np.ones((1, 5), bool),
+            ValueError,
+            r"\(batch, source_len\) = \(2, 5\), got \(1, 5\)",
+        ),
+        (
+            (2, 3, 5),
+            (2, 5, 4),
+            np.ones((2, 5)),
+            TypeError,
+            "mask should be boolean, .* got float64",
+        ),
     ],
 )
 def test_attend_refuses_what_does_not_fit(scores, values, mask, error, message):

@@ -29,9 +29,16 @@ def test_encode_by_hand():
     numbers = ABC.encode([["a"], ["c", "b", "a"]])
     assert_array_equal(numbers, [[3, 0, 0], [5, 4, 3]])
     assert numbers.dtype == np.int32
-    assert_array_equal(ABC.encode([["a"], ["c", "b"]], start=True), [[1, 3, 0], [1, 5, 4]])
-    assert_array_equal(ABC.encode([["a"], ["c", "b"]], end=True), [[3, 2, 0], [5, 4, 2]])
-    assert_array_equal(ABC.encode([["a"], ["c", "b"]], start=True, end=True), [[1, 3, 2, 0], [1, 5, 4, 2]])
+    assert_array_equal(
+        ABC.encode([["a"], ["c", "b"]], start=True), [[1, 3, 0], [1, 5, 4]]
+    )
+    assert_array_equal(
+        ABC.encode([["a"], ["c", "b"]], end=True), [[3, 2, 0], [5, 4, 2]]
+    )
+    assert_array_equal(
+        ABC.encode([["a"], ["c", "b"]], start=True, end=True),
+        [[1, 3, 2, 0], [1, 5, 4, 2]],
+    )
 
 
 def test_encode_no_sentences():
@@ -49,32 +56,46 @@ def test_decode_stops_at_the_first_end():
 @given(sentences)
 def test_decode_undoes_encode(sentences):
     vocabulary = Vocabulary.of(sentences)
-    for row, sentence in zip(vocabulary.encode(sentences, start=True, end=True), sentences, strict=True):
+    for row, sentence in zip(
+        vocabulary.encode(sentences, start=True, end=True), sentences, strict=True
+    ):
         assert vocabulary.decode(row) == sentence
 
 
 @given(sentences)
 def test_vocabulary_is_made_again_from_its_tokens(sentences):
     vocabulary = Vocabulary.of(sentences)
-    assert_array_equal(Vocabulary(vocabulary.tokens).encode(sentences), vocabulary.encode(sentences))
+    assert_array_equal(
+        Vocabulary(vocabulary.tokens).encode(sentences), vocabulary.encode(sentences)
+    )
 
 
-@pytest.mark.parametrize("tokens", [[], ["a", "b"], ["a", PAD, START, END], [START, PAD, END, "a"], [PAD, START]])
+@pytest.mark.parametrize(
+    "tokens",
+    [[], ["a", "b"], ["a", PAD, START, END], [START, PAD, END, "a"], [PAD, START]],
+)
 def test_vocabulary_without_its_special_tokens_is_refused(tokens):
-    with pytest.raises(ValueError, match="starts with its special tokens <pad>, <start>, <end>, got") as raised:
+    with pytest.raises(
+        ValueError, match="starts with its special tokens <pad>, <start>, <end>, got"
+    ) as raised:
         Vocabulary(tokens)
     assert str(tokens[:3]) in str(raised.value)
     assert "Vocabulary.of(sentences) puts them there" in str(raised.value)
 
 
 def test_vocabulary_refuses_a_token_twice_and_what_is_no_string():
-    with pytest.raises(ValueError, match=r"holds each token once, got \['a'\] more than once"):
+    with pytest.raises(
+        ValueError, match=r"holds each token once, got \['a'\] more than once"
+    ):
         Vocabulary([*SPECIAL, "a", "b", "a"])
     with pytest.raises(TypeError, match="holds strings, got 7 of type int"):
         Vocabulary([*SPECIAL, "a", 7])
 
 
-TEXT = r"sentence 1 should be a list of tokens such as \['two', 'words'\], got the text 'two words'"
+TEXT = (
+    r"sentence 1 should be a list of tokens such as \['two', 'words'\], got the text"
+    r" 'two words'"
+)
 
 
 @pytest.mark.parametrize("use", [Vocabulary.of, ABC.encode], ids=["of", "encode"])
@@ -84,10 +105,21 @@ TEXT = r"sentence 1 should be a list of tokens such as \['two', 'words'\], got t
         ("two words", TypeError, TEXT),
         ("", TypeError, "sentence 1 should be a list of tokens .* got the text ''"),
         ([3, 4], TypeError, r"sentence 1 should be a list of strings, got \[3, 4\]"),
-        (np.array([3, 4]), TypeError, r"sentence 1 should be a list of strings, got array\(\[3, 4\]\)"),
+        (
+            np.array([3, 4]),
+            TypeError,
+            r"sentence 1 should be a list of strings, got array\(\[3, 4\]\)",
+        ),
         (None, TypeError, "sentence 1 should be a list of strings, got None"),
         ([], ValueError, "sentence 1 is empty, expected at least one token"),
-        (["a", END], ValueError, "sentence 1 holds '<end>', expected words alone: special tokens are added later"),
+        (
+            ["a", END],
+            ValueError,
+            (
+                "sentence 1 holds '<end>', expected words alone: special tokens are"
+                " added later"
+            ),
+        ),
         ([PAD], ValueError, "sentence 1 holds '<pad>', expected words alone"),
     ],
 )
@@ -99,6 +131,8 @@ def test_sentences_that_are_no_token_lists_are_refused(use, sentence, error, mes
 def test_encode_names_the_unknown_word():
     with pytest.raises(ValueError) as raised:
         ABC.encode([["a"], ["a", "zebra"]])
-    assert str(raised.value) == (
-        "sentence 1 holds 'zebra', which is not among the vocabulary's 6 tokens (such as ['a', 'b', 'c'])"
+    assert (
+        str(raised.value)
+        == "sentence 1 holds 'zebra', which is not among the vocabulary's 6 tokens"
+        " (such as ['a', 'b', 'c'])"
     )

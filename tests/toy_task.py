@@ -10,7 +10,10 @@ from attnlib.seq2seq import Seq2Seq
 
 def pairs(n, seed=0, shortest=1, longest=4):
     random = Random(seed)
-    sources = [[random.choice("abcd") for _ in range(random.randint(shortest, longest))] for _ in range(n)]
+    sources = [
+        [random.choice("abcd") for _ in range(random.randint(shortest, longest))]
+        for _ in range(n)
+    ]
     return [(source, [letter.upper() for letter in source]) for source in sources]
 
 
@@ -19,11 +22,15 @@ SOURCES = [source for source, _ in PAIRS]
 
 
 def model(seed=0, scale=None, **options):
-    """A compiled model. scale: its weights are drawn from a normal distribution of that width, so that, untrained, it
-    writes varied sentences."""
+    """A compiled model. scale: its weights are drawn from a normal distribution of that
+    width, so that, untrained, it writes varied sentences."""
     keras.utils.set_random_seed(seed)
-    model = Seq2Seq.for_pairs(PAIRS, **{"units": 8, "embedding_dim": 4, "learning_rate": 1e-2, **options})
+    model = Seq2Seq.for_pairs(
+        PAIRS, **{"units": 8, "embedding_dim": 4, "learning_rate": 1e-2, **options}
+    )
     if scale:
         random = np.random.default_rng(seed)
-        model.set_weights([random.normal(0, scale, w.shape) for w in model.get_weights()])
+        model.set_weights(
+            [random.normal(0, scale, w.shape) for w in model.get_weights()]
+        )
     return model

@@ -1,10 +1,12 @@
-"""Print the chapters of the book to book/_build/pdf, one file each, as Chromium prints their pages.
+"""Print the chapters of the book to book/_build/pdf, one file each, as Chromium prints
+their pages.
 
     python tools/print_book.py                    every chapter
     python tools/print_book.py 03_bahdanau        those named
 
-The pages come from book/_build/html under the address at which the book is published, so that links from one chapter
-to another lead there. Nothing is fetched. What a page folds, its script moves to the end (_static/print.js).
+The pages come from book/_build/html under the address at which the book is published,
+so that links from one chapter to another lead there. Nothing is fetched. What a page
+folds, its script moves to the end (_static/print.js).
 """
 
 import argparse
@@ -39,7 +41,9 @@ PAPER = dict(
 
 def serve_from_disk(route, address):
     """Answer a request for a page of the book with its file, and refuse every other."""
-    path = build_book.HTML / unquote(urlsplit(route.request.url).path.removeprefix(urlsplit(address).path))
+    path = build_book.HTML / unquote(
+        urlsplit(route.request.url).path.removeprefix(urlsplit(address).path)
+    )
     if route.request.url.startswith(address) and path.is_file():
         route.fulfill(path=path)
     else:
@@ -48,22 +52,37 @@ def serve_from_disk(route, address):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("chapters", nargs="*", help="names such as 03_bahdanau; all of them if none is given")
+    parser.add_argument(
+        "chapters",
+        nargs="*",
+        help="names such as 03_bahdanau; all of them if none is given",
+    )
     there = [path.stem for path in sorted((ROOT / "book").glob("*.ipynb"))]
-    names = [Path(chapter).stem for chapter in parser.parse_args(arguments).chapters] or there
+    names = [
+        Path(chapter).stem for chapter in parser.parse_args(arguments).chapters
+    ] or there
     if missing := sorted(set(names) - set(there)):
-        print(f"No such chapter: {', '.join(missing)}. There are {', '.join(there)}.", file=sys.stderr)
+        print(
+            f"No such chapter: {', '.join(missing)}. There are {', '.join(there)}.",
+            file=sys.stderr,
+        )
         return 1
     with sync_playwright() as playwright:
         chromium = browser.launch(playwright)
         if chromium is None:
-            print("There is no Chromium on this machine: install it to print the book.", file=sys.stderr)
+            print(
+                "There is no Chromium on this machine: install it to print the book.",
+                file=sys.stderr,
+            )
             return 1
         if status := build_book.main():
             return status
         settings = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
         address = (
-            card.published(settings["repository"]["url"], settings["html"].get("baseurl")) or "http://book.invalid/"
+            card.published(
+                settings["repository"]["url"], settings["html"].get("baseurl")
+            )
+            or "http://book.invalid/"
         )
         page = chromium.new_page(color_scheme="light")
         page.route("**/*", lambda route: serve_from_disk(route, address))

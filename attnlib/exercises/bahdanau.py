@@ -3,13 +3,16 @@
 import numpy as np
 
 from attnlib import reference as ref
-from attnlib.exercises import judge, sandbox
-from attnlib.exercises.machine import exercise
+from attnlib.checking import compare, sandbox
+from attnlib.checking.exercise import exercise
 
 
 def _score_cases(rng):
     query, keys = np.array([[[0.5], [-1.0]]]), np.array([[[0.0], [1.0], [2.0]]])
-    yield "two queries, three keys, all one wide", (query, keys, np.eye(1), np.eye(1), np.array([2.0]))
+    yield (
+        "two queries, three keys, all one wide",
+        (query, keys, np.eye(1), np.eye(1), np.array([2.0])),
+    )
     yield (
         "two sentences",
         (
@@ -22,17 +25,25 @@ def _score_cases(rng):
     )
     yield (
         "one query, large numbers",
-        tuple(30 * rng.normal(size=shape) for shape in [(3, 1, 2), (3, 4, 2), (2, 2), (2, 2), (2,)]),
+        tuple(
+            30 * rng.normal(size=shape)
+            for shape in [(3, 1, 2), (3, 4, 2), (2, 2), (2, 2), (2,)]
+        ),
     )
 
 
 @exercise(
     _score_cases,
     hints=[
-        "Project both sides to `units` numbers first: `query @ w_query` and `keys @ w_keys`. Every query then meets "
-        "every key: which shapes broadcast to (batch, target_len, source_len, units)?",
-        "`projected_query[:, :, None, :] + projected_keys[:, None, :, :]` holds every pair. What is left is `np.tanh` "
-        "and a product with `v`.",
+        (
+            "Project both sides to `units` numbers first: `query @ w_query` and `keys @"
+            " w_keys`. Every query then meets every key: which shapes broadcast to"
+            " (batch, target_len, source_len, units)?"
+        ),
+        (
+            "`projected_query[:, :, None, :] + projected_keys[:, None, :, :]` holds"
+            " every pair. What is left is `np.tanh` and a product with `v`."
+        ),
     ],
 )
 def additive_scores(query, keys, w_query, w_keys, v):
@@ -52,53 +63,75 @@ def _pairs(query, keys, w_query, w_keys):
     return (query @ w_query)[:, :, None, :], (keys @ w_keys)[:, None, :, :]
 
 
-@additive_scores.wrong("tanh is missing: without it the query adds the same number to every key's score.")
+@additive_scores.known_mistake(
+    "tanh is missing: without it the query adds the same number to every key's score."
+)
 def without_tanh(query, keys, w_query, w_keys, v):
     one, other = _pairs(query, keys, w_query, w_keys)
     return (one + other) @ v
 
 
-@additive_scores.wrong("You add two tanh. Take the tanh of the sum: else the query changes no weight.")
+@additive_scores.known_mistake(
+    "You add two tanh. Take the tanh of the sum: else the query changes no weight."
+)
 def tanh_before_the_sum(query, keys, w_query, w_keys, v):
     one, other = _pairs(query, keys, w_query, w_keys)
     return (np.tanh(one) + np.tanh(other)) @ v
 
 
-@additive_scores.wrong("You take tanh after the product with v. It belongs before: v weighs the hidden units.")
+@additive_scores.known_mistake(
+    "You take tanh after the product with v. It belongs before: v weighs the hidden"
+    " units."
+)
 def tanh_last(query, keys, w_query, w_keys, v):
     one, other = _pairs(query, keys, w_query, w_keys)
     return np.tanh((one + other) @ v)
 
 
-@additive_scores.wrong("v is missing: you add the hidden units up, and each should count v times.")
+@additive_scores.known_mistake(
+    "v is missing: you add the hidden units up, and each should count v times."
+)
 def without_v(query, keys, w_query, w_keys, v):
     one, other = _pairs(query, keys, w_query, w_keys)
     return np.tanh(one + other).sum(axis=-1)
 
 
-@additive_scores.wrong("You multiply the two projections. The additive score adds them; the product is Luong's.")
+@additive_scores.known_mistake(
+    "You multiply the two projections. The additive score adds them; the product is"
+    " Luong's."
+)
 def multiplied(query, keys, w_query, w_keys, v):
     one, other = _pairs(query, keys, w_query, w_keys)
     return np.tanh(one * other) @ v
 
 
-@additive_scores.wrong("Your scores are (batch, source_len, target_len): queries are the rows, keys the columns.")
+@additive_scores.known_mistake(
+    "Your scores are (batch, source_len, target_len): queries are the rows, keys the"
+    " columns."
+)
 def transposed(query, keys, w_query, w_keys, v):
-    return additive_scores.solve(keys, query, w_keys, w_query, v)
+    return additive_scores.reference_solution(keys, query, w_keys, w_query, v)
 
 
-@additive_scores.wrong("These are weights already. Return the scores, before the softmax.")
+@additive_scores.known_mistake(
+    "These are weights already. Return the scores, before the softmax."
+)
 def weights_already(query, keys, w_query, w_keys, v):
     return ref.softmax(ref.additive_scores(query, keys, w_query, w_keys, v))
 
 
-@additive_scores.wrong("The query is missing from your scores: every target position gets the same ones.")
+@additive_scores.known_mistake(
+    "The query is missing from your scores: every target position gets the same ones."
+)
 def without_query(query, keys, w_query, w_keys, v):
-    return additive_scores.solve(0 * query, keys, w_query, w_keys, v)
+    return additive_scores.reference_solution(0 * query, keys, w_query, w_keys, v)
 
 
 def _attend_cases(rng):
-    scores, values = np.array([[[0.0, 1.0, 2.0], [1.0, 1.0, 3.0]]]), np.array([[[1.0], [2.0], [4.0]]])
+    scores, values = (
+        np.array([[[0.0, 1.0, 2.0], [1.0, 1.0, 3.0]]]),
+        np.array([[[1.0], [2.0], [4.0]]]),
+    )
     yield "two queries, three words, no mask", (scores, values)
     yield "the last word is padding", (scores, values, np.array([[True, True, False]]))
     scores, values = rng.normal(size=(3, 4, 5)), rng.normal(size=(3, 5, 2))
@@ -111,16 +144,25 @@ def _attend_cases(rng):
     scores = np.array([[[1000.0, 1.0, 2.0]], [[0.0, 1.0, 900.0]]])
     mask = np.array([[False, True, True], [True, True, False]])
     yield "a padded word with a score of 1000", (scores, values, mask)
-    yield "a sentence with nothing to attend to", (np.ones((2, 1, 3)), values, mask & [[False], [True]])
+    yield (
+        "a sentence with nothing to attend to",
+        (np.ones((2, 1, 3)), values, mask & [[False], [True]]),
+    )
 
 
 @exercise(
     _attend_cases,
     hints=[
-        "`np.where(mask[:, None, :], scores, -np.inf)` takes padding out before anything else is computed, for "
-        "exp(-inf) = 0. Think of `mask=None` as a mask of True.",
-        "Subtract each row's maximum before `np.exp`. Where a row has nothing to attend to, that maximum is -inf and "
-        "the sum is 0: put 0 and 1 in their places with `np.where`. The context is `weights @ values`.",
+        (
+            "`np.where(mask[:, None, :], scores, -np.inf)` takes padding out before"
+            " anything else is computed, for exp(-inf) = 0. Think of `mask=None` as a"
+            " mask of True."
+        ),
+        (
+            "Subtract each row's maximum before `np.exp`. Where a row has nothing to"
+            " attend to, that maximum is -inf and the sum is 0: put 0 and 1 in their"
+            " places with `np.where`. The context is `weights @ values`."
+        ),
     ],
     returns=("context", "weights"),
 )
@@ -152,48 +194,66 @@ def _allowed(scores, mask):
     return np.ones(scores[:, :1].shape, bool) if mask is None else mask[:, None, :]
 
 
-@attend.wrong("Your weights sum to one over the decoder's steps, not over the source: softmax over the last axis.")
+@attend.known_mistake(
+    "Your weights sum to one over the decoder's steps, not over the source: softmax"
+    " over the last axis."
+)
 def softmax_over_steps(scores, values, mask=None):
     weights = _softmax(np.where(_allowed(scores, mask), scores, -1e9), axis=1)
     return weights @ values, weights
 
 
-@attend.wrong("Your weights sum to one over the batch: the softmax runs over the last axis.")
+@attend.known_mistake(
+    "Your weights sum to one over the batch: the softmax runs over the last axis."
+)
 def softmax_over_batch(scores, values, mask=None):
     weights = _softmax(np.where(_allowed(scores, mask), scores, -1e9), axis=0)
     return weights @ values, weights
 
 
-@attend.wrong("Your weights sum to one over the whole sentence pair: each target position has a softmax of its own.")
+@attend.known_mistake(
+    "Your weights sum to one over the whole sentence pair: each target position has a"
+    " softmax of its own."
+)
 def softmax_over_both(scores, values, mask=None):
     weights = _softmax(np.where(_allowed(scores, mask), scores, -1e9), axis=(1, 2))
     return weights @ values, weights
 
 
-@attend.wrong("Your function ignores the mask: padding gets weight.")
+@attend.known_mistake("Your function ignores the mask: padding gets weight.")
 def mask_ignored(scores, values, mask=None):
     weights = _softmax(scores)
     return weights @ values, weights
 
 
-@attend.wrong("You multiply the scores by the mask. A score of 0 is still a score: exp(0) = 1. Use -inf.")
+@attend.known_mistake(
+    "You multiply the scores by the mask. A score of 0 is still a score: exp(0) = 1."
+    " Use -inf."
+)
 def mask_times_scores(scores, values, mask=None):
     weights = _softmax(scores * _allowed(scores, mask))
     return weights @ values, weights
 
 
-@attend.wrong("You set padding to zero after the softmax, so the weights no longer sum to one. Mask before it.")
+@attend.known_mistake(
+    "You set padding to zero after the softmax, so the weights no longer sum to one."
+    " Mask before it."
+)
 def mask_after_softmax(scores, values, mask=None):
     weights = _softmax(scores) * _allowed(scores, mask)
     return weights @ values, weights
 
 
-@attend.wrong("Your mask is turned round: True means that a word may be attended.")
+@attend.known_mistake(
+    "Your mask is turned round: True means that a word may be attended."
+)
 def mask_inverted(scores, values, mask=None):
-    return attend.solve(scores, values, None if mask is None else ~mask)
+    return attend.reference_solution(scores, values, None if mask is None else ~mask)
 
 
-@attend.wrong("exp overflows at a score of 1000. Subtract each row's maximum first.")
+@attend.known_mistake(
+    "exp overflows at a score of 1000. Subtract each row's maximum first."
+)
 def overflows(scores, values, mask=None):
     exponentials = np.exp(scores) * _allowed(scores, mask)
     total = exponentials.sum(axis=-1, keepdims=True)
@@ -201,40 +261,56 @@ def overflows(scores, values, mask=None):
     return weights @ values, weights
 
 
-@attend.wrong("The maximum you subtract may be a padded word's, and then every real one underflows. Mask first.")
+@attend.known_mistake(
+    "The maximum you subtract may be a padded word's, and then every real one"
+    " underflows. Mask first."
+)
 def maximum_over_padding(scores, values, mask=None):
-    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True)) * _allowed(scores, mask)
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True)) * _allowed(
+        scores, mask
+    )
     total = exponentials.sum(axis=-1, keepdims=True)
     weights = exponentials / np.where(total == 0, 1, total)
     return weights @ values, weights
 
 
-@attend.wrong("With nothing to attend to, -1e9 everywhere gives equal weights, on padding. Those rows should be zeros.")
+@attend.known_mistake(
+    "With nothing to attend to, -1e9 everywhere gives equal weights, on padding. Those"
+    " rows should be zeros."
+)
 def equal_weights_for_nothing(scores, values, mask=None):
     weights = _softmax(np.where(_allowed(scores, mask), scores, -1e9))
     return weights @ values, weights
 
 
-@attend.wrong("With nothing to attend to, the row is 0 / 0, which is NaN. Those rows should be zeros.")
+@attend.known_mistake(
+    "With nothing to attend to, the row is 0 / 0, which is NaN. Those rows should be"
+    " zeros."
+)
 def nan_for_nothing(scores, values, mask=None):
     weights = _softmax(np.where(_allowed(scores, mask), scores, -np.inf))
     return weights @ values, weights
 
 
-@attend.wrong("You return the two in the wrong order: the context first, then the weights.")
+@attend.known_mistake(
+    "You return the two in the wrong order: the context first, then the weights."
+)
 def order_swapped(scores, values, mask=None):
-    return attend.solve(scores, values, mask)[::-1]
+    return attend.reference_solution(scores, values, mask)[::-1]
 
 
 def _cell(rng, input_dim, units):
-    w_input, w_state = rng.normal(size=(input_dim, units)), rng.normal(size=(units, units))
+    w_input, w_state = (
+        rng.normal(size=(input_dim, units)),
+        rng.normal(size=(units, units)),
+    )
 
     def gru(inputs, state):
         widths = np.shape(inputs)[-1], np.shape(state)[-1]
         if widths != (input_dim, units):
             raise ValueError(
-                f"gru(inputs, state) takes inputs [word ; context] of width {input_dim} and a state of width {units}, "
-                f"got {widths[0]} and {widths[1]}"
+                f"gru(inputs, state) takes inputs [word ; context] of width {input_dim}"
+                f" and a state of width {units}, got {widths[0]} and {widths[1]}"
             )
         return 0.5 * state + 0.5 * np.tanh(inputs @ w_input + state @ w_state)
 
@@ -242,30 +318,56 @@ def _cell(rng, input_dim, units):
 
 
 def _step_arguments(rng, state, word, annotations, mask, attention_units):
-    weights = [rng.normal(size=(width, attention_units)) for width in (state.shape[-1], annotations.shape[-1])]
+    weights = [
+        rng.normal(size=(width, attention_units))
+        for width in (state.shape[-1], annotations.shape[-1])
+    ]
     gru = _cell(rng, word.shape[-1] + annotations.shape[-1], state.shape[-1])
-    return state, word, annotations, mask, *weights, rng.normal(size=attention_units), gru
+    return (
+        state,
+        word,
+        annotations,
+        mask,
+        *weights,
+        rng.normal(size=attention_units),
+        gru,
+    )
 
 
 def _step_cases(rng):
-    state, word, annotations = np.array([[1.0]]), np.array([[0.5]]), np.array([[[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]]])
+    state, word, annotations = (
+        np.array([[1.0]]),
+        np.array([[0.5]]),
+        np.array([[[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]]]),
+    )
     yield (
         "one sentence of two words and one padded",
-        _step_arguments(rng, state, word, annotations, np.array([[True, True, False]]), 1),
+        _step_arguments(
+            rng, state, word, annotations, np.array([[True, True, False]]), 1
+        ),
     )
     for lengths in ([5, 2, 4], [3, 3, 3]):
         state, word = rng.normal(size=(3, 4)), rng.normal(size=(3, 2))
         mask = np.arange(5) < np.array(lengths)[:, None]
-        yield "three sentences", _step_arguments(rng, state, word, rng.normal(size=(3, 5, 6)), mask, 7)
+        yield (
+            "three sentences",
+            _step_arguments(rng, state, word, rng.normal(size=(3, 5, 6)), mask, 7),
+        )
 
 
 @exercise(
     _step_cases,
     hints=[
-        "Four lines: scores, context and weights, the new state, return. `ref.additive_scores` and `ref.attend` of the "
-        "chapter do the first two, for target_len = 1.",
-        "The query is the *previous* state with an axis for target_len: `state[:, None, :]`. Take that axis off again "
-        "with `context[:, 0]`. The cell's input is `np.concatenate([word, context], axis=-1)`.",
+        (
+            "Four lines: scores, context and weights, the new state, return."
+            " `ref.additive_scores` and `ref.attend` of the chapter do the first two,"
+            " for target_len = 1."
+        ),
+        (
+            "The query is the *previous* state with an axis for target_len: `state[:,"
+            " None, :]`. Take that axis off again with `context[:, 0]`. The cell's"
+            " input is `np.concatenate([word, context], axis=-1)`."
+        ),
     ],
     returns=("new_state", "context", "weights"),
 )
@@ -285,19 +387,32 @@ def bahdanau_step(state, word, annotations, mask, w_query, w_keys, v, gru):
     return new_state, context, weights
 
 
-@bahdanau_step.wrong("Your query is the new state. It needs the context, and so cannot be there yet: use s_{i-1}.")
+@bahdanau_step.known_mistake(
+    "Your query is the new state. It needs the context, and so cannot be there yet: use"
+    " s_{i-1}."
+)
 def query_is_the_new_state(state, word, annotations, mask, w_query, w_keys, v, gru):
-    new_state = bahdanau_step.solve(state, word, annotations, mask, w_query, w_keys, v, gru)[0]
-    _, context, weights = bahdanau_step.solve(new_state, word, annotations, mask, w_query, w_keys, v, gru)
+    new_state = bahdanau_step.reference_solution(
+        state, word, annotations, mask, w_query, w_keys, v, gru
+    )[0]
+    _, context, weights = bahdanau_step.reference_solution(
+        new_state, word, annotations, mask, w_query, w_keys, v, gru
+    )
     return new_state, context, weights
 
 
-@bahdanau_step.wrong("The cell never sees the word y_{i-1}: its input is [word ; context].")
+@bahdanau_step.known_mistake(
+    "The cell never sees the word y_{i-1}: its input is [word ; context]."
+)
 def word_forgotten(state, word, annotations, mask, w_query, w_keys, v, gru):
-    return bahdanau_step.solve(state, word[:, :0], annotations, mask, w_query, w_keys, v, gru)
+    return bahdanau_step.reference_solution(
+        state, word[:, :0], annotations, mask, w_query, w_keys, v, gru
+    )
 
 
-@bahdanau_step.wrong("The cell never sees the context: its input is [word ; context].")
+@bahdanau_step.known_mistake(
+    "The cell never sees the context: its input is [word ; context]."
+)
 def context_forgotten(state, word, annotations, mask, w_query, w_keys, v, gru):
     _, context, weights = _attended(state, annotations, mask, w_query, w_keys, v)
     return gru(word, state), context, weights
@@ -305,45 +420,66 @@ def context_forgotten(state, word, annotations, mask, w_query, w_keys, v, gru):
 
 def _attended(state, annotations, mask, w_query, w_keys, v):
     context, weights = ref.attend(
-        ref.additive_scores(state[:, None, :], annotations, w_query, w_keys, v), annotations, mask
+        ref.additive_scores(state[:, None, :], annotations, w_query, w_keys, v),
+        annotations,
+        mask,
     )
     return None, context[:, 0], weights[:, 0]
 
 
-@bahdanau_step.wrong("The cell's input is [word ; context], in this order.")
+@bahdanau_step.known_mistake("The cell's input is [word ; context], in this order.")
 def context_before_word(state, word, annotations, mask, w_query, w_keys, v, gru):
     _, context, weights = _attended(state, annotations, mask, w_query, w_keys, v)
     return gru(np.concatenate([context, word], axis=-1), state), context, weights
 
 
-@bahdanau_step.wrong("Your step ignores the mask: padding gets weight.")
+@bahdanau_step.known_mistake("Your step ignores the mask: padding gets weight.")
 def padding_attended(state, word, annotations, mask, w_query, w_keys, v, gru):
-    return bahdanau_step.solve(state, word, annotations, None, w_query, w_keys, v, gru)
+    return bahdanau_step.reference_solution(
+        state, word, annotations, None, w_query, w_keys, v, gru
+    )
 
 
-@bahdanau_step.wrong("The cell should continue from s_{i-1}, not from zeros.")
+@bahdanau_step.known_mistake("The cell should continue from s_{i-1}, not from zeros.")
 def cell_from_zeros(state, word, annotations, mask, w_query, w_keys, v, gru):
-    return bahdanau_step.solve(state, word, annotations, mask, w_query, w_keys, v, lambda x, s: gru(x, 0 * s))
+    return bahdanau_step.reference_solution(
+        state, word, annotations, mask, w_query, w_keys, v, lambda x, s: gru(x, 0 * s)
+    )
 
 
-@bahdanau_step.wrong("The axis of target_len is still there: take the one step out with [:, 0].")
+@bahdanau_step.known_mistake(
+    "The axis of target_len is still there: take the one step out with [:, 0]."
+)
 def axis_kept(state, word, annotations, mask, w_query, w_keys, v, gru):
-    new_state, context, weights = bahdanau_step.solve(state, word, annotations, mask, w_query, w_keys, v, gru)
+    new_state, context, weights = bahdanau_step.reference_solution(
+        state, word, annotations, mask, w_query, w_keys, v, gru
+    )
     return new_state[:, None], context[:, None], weights[:, None]
 
 
-@bahdanau_step.wrong("Your weights sum to one over the batch. Each sentence has a softmax of its own, over its words.")
+@bahdanau_step.known_mistake(
+    "Your weights sum to one over the batch. Each sentence has a softmax of its own,"
+    " over its words."
+)
 def softmax_over_the_batch(state, word, annotations, mask, w_query, w_keys, v, gru):
-    scores = ref.additive_scores(state[:, None, :], annotations, w_query, w_keys, v)[:, 0]
+    scores = ref.additive_scores(state[:, None, :], annotations, w_query, w_keys, v)[
+        :, 0
+    ]
     weights = _softmax(np.where(mask, scores, -1e9), axis=0)
     context = (weights[:, :, None] * annotations).sum(axis=1)
     return gru(np.concatenate([word, context], axis=-1), state), context, weights
 
 
-@bahdanau_step.wrong("You return the scores. The weights are their softmax.")
+@bahdanau_step.known_mistake("You return the scores. The weights are their softmax.")
 def scores_for_weights(state, word, annotations, mask, w_query, w_keys, v, gru):
-    new_state, context, _ = bahdanau_step.solve(state, word, annotations, mask, w_query, w_keys, v, gru)
-    return new_state, context, ref.additive_scores(state[:, None, :], annotations, w_query, w_keys, v)[:, 0]
+    new_state, context, _ = bahdanau_step.reference_solution(
+        state, word, annotations, mask, w_query, w_keys, v, gru
+    )
+    return (
+        new_state,
+        context,
+        ref.additive_scores(state[:, None, :], annotations, w_query, w_keys, v)[:, 0],
+    )
 
 
 def _link_cases(rng):
@@ -359,16 +495,23 @@ def _link_cases(rng):
     yield "nothing right", ({(0, 1)}, {(1, 0)}, {(1, 1), (2, 2)})
     for size in (12, 25, 40):
         links, sure, possible = (
-            set(map(tuple, rng.integers(0, 7, (count, 2)).tolist())) for count in (size, size // 2, size)
+            set(map(tuple, rng.integers(0, 7, (count, 2)).tolist()))
+            for count in (size, size // 2, size)
         )
-        yield "random links", (links, sure, possible - sure if size == 12 else possible | sure)
+        yield (
+            "random links",
+            (links, sure, possible - sure if size == 12 else possible | sure),
+        )
 
 
 @exercise(
     _link_cases,
     hints=[
         "Sets do the counting: `len(links & sure)` is |A and S|.",
-        "A sure link is possible too, whether or not `possible` names it: `links & (sure | possible)`.",
+        (
+            "A sure link is possible too, whether or not `possible` names it: `links &"
+            " (sure | possible)`."
+        ),
     ],
 )
 def alignment_error_rate(links, sure, possible):
@@ -382,39 +525,59 @@ def alignment_error_rate(links, sure, possible):
     return 1 - (len(links & sure) + len(links & possible)) / (len(links) + len(sure))
 
 
-@alignment_error_rate.wrong("A sure link is possible too: take P as sure | possible.")
+@alignment_error_rate.known_mistake(
+    "A sure link is possible too: take P as sure | possible."
+)
 def sure_not_possible(links, sure, possible):
-    return 1 - (len(links & sure) + len(links & (possible - sure))) / (len(links) + len(sure))
+    return 1 - (len(links & sure) + len(links & (possible - sure))) / (
+        len(links) + len(sure)
+    )
 
 
-@alignment_error_rate.wrong("This is the share that is right. The error rate is 1 minus it.")
+@alignment_error_rate.known_mistake(
+    "This is the share that is right. The error rate is 1 minus it."
+)
 def accuracy(links, sure, possible):
-    return 1 - alignment_error_rate.solve(links, sure, possible)
+    return 1 - alignment_error_rate.reference_solution(links, sure, possible)
 
 
-@alignment_error_rate.wrong("You divide by |A| + |P|. It is |A| + |S|: nobody has to find the possible links.")
+@alignment_error_rate.known_mistake(
+    "You divide by |A| + |P|. It is |A| + |S|: nobody has to find the possible links."
+)
 def possible_in_the_denominator(links, sure, possible):
     possible = possible | sure
-    return 1 - (len(links & sure) + len(links & possible)) / (len(links) + len(possible))
+    return 1 - (len(links & sure) + len(links & possible)) / (
+        len(links) + len(possible)
+    )
 
 
-@alignment_error_rate.wrong("You never use the possible links: a link that is possible but not sure is no error.")
+@alignment_error_rate.known_mistake(
+    "You never use the possible links: a link that is possible but not sure is no"
+    " error."
+)
 def possible_ignored(links, sure, possible):
     return 1 - 2 * len(links & sure) / (len(links) + len(sure))
 
 
-@alignment_error_rate.wrong("You treat possible links as sure ones, so missing one is an error. It should not be.")
+@alignment_error_rate.known_mistake(
+    "You treat possible links as sure ones, so missing one is an error. It should"
+    " not be."
+)
 def all_sure(links, sure, possible):
     possible = possible | sure
     return 1 - 2 * len(links & possible) / (len(links) + len(possible))
 
 
-@alignment_error_rate.wrong("This is 1 - precision: a sure link that was not found must cost something.")
+@alignment_error_rate.known_mistake(
+    "This is 1 - precision: a sure link that was not found must cost something."
+)
 def precision_alone(links, sure, possible):
     return 1 - len(links & (possible | sure)) / len(links)
 
 
-@alignment_error_rate.wrong("This is 1 - recall: a wrong link must cost something.")
+@alignment_error_rate.known_mistake(
+    "This is 1 - recall: a wrong link must cost something."
+)
 def recall_alone(links, sure, possible):
     return 1 - len(links & sure) / len(sure)
 
@@ -424,34 +587,63 @@ def _drawing_cases(rng):
 
     weights = np.array([[0.1, 0.2, 0.7], [0.8, 0.15, 0.05]])
     source, target = ["the", "black", "cat"], ["chat", "noir"]
-    yield "two target words, three source words", (Figure().subplots(), weights, source, target)
+    yield (
+        "two target words, three source words",
+        (Figure().subplots(), weights, source, target),
+    )
     words = "a b a c d".split()
-    yield "a repeated word", (Figure().subplots(), rng.dirichlet(np.ones(5), size=4), words, ["e", "f", "e", "g"])
+    yield (
+        "a repeated word",
+        (
+            Figure().subplots(),
+            rng.dirichlet(np.ones(5), size=4),
+            words,
+            ["e", "f", "e", "g"],
+        ),
+    )
     source, target = [f"source{i}" for i in range(3)], [f"target{i}" for i in range(8)]
-    yield "eight target words", (Figure().subplots(), rng.dirichlet(np.ones(3), size=8), source, target)
+    yield (
+        "eight target words",
+        (Figure().subplots(), rng.dirichlet(np.ones(3), size=8), source, target),
+    )
 
 
 def _look_at(returned, ax, weights, source, target):
-    """What a reader would see: the numbers of the picture from top left on, and the words beside its cells."""
+    """What a reader would see: the numbers of the picture from top left on, and the
+    words beside its cells.
+    """
     xy, numbers = _cells(ax)
     ax.figure.draw_without_rendering()  # settles limits and ticks
-    places = ax.transData.transform(xy.reshape(-1, 2)).reshape(xy.shape)  # (rows, columns, 2), in dots
+    places = ax.transData.transform(xy.reshape(-1, 2)).reshape(
+        xy.shape
+    )  # (rows, columns, 2), in dots
     left_right, top_down = np.argsort(places[0, :, 0]), np.argsort(-places[:, 0, 1])
     return {
         "The picture": numbers[top_down][:, left_right],
-        "The words beside the rows, from the top": _words(ax.yaxis, places[top_down, 0, 1], 1),
-        "The words of the columns, from the left": _words(ax.xaxis, places[0, left_right, 0], 0),
-        "What is returned": "ax" if returned is ax else judge.kind(sandbox.plain(returned)),
+        "The words beside the rows, from the top": _words(
+            ax.yaxis, places[top_down, 0, 1], 1
+        ),
+        "The words of the columns, from the left": _words(
+            ax.xaxis, places[0, left_right, 0], 0
+        ),
+        "What is returned": (
+            "ax" if returned is ax else compare.kind(sandbox.plain(returned))
+        ),
     }
 
 
 def _cells(ax):
-    """Centres (rows, columns, 2) in data coordinates, and values, of the one image or mesh on `ax`."""
+    """Centres (rows, columns, 2) in data coordinates, and values, of the one image or
+    mesh on `ax`.
+    """
     from matplotlib.collections import QuadMesh
 
     meshes = [mesh for mesh in ax.collections if isinstance(mesh, QuadMesh)]
     if not ax.images and not meshes:
-        raise sandbox.Finding("There is no heatmap on ax. Draw with ax.imshow(...), not with plt.imshow(...).")
+        raise sandbox.CheckFailed(
+            "There is no heatmap on ax. Draw with ax.imshow(...), not with"
+            " plt.imshow(...)."
+        )
     if ax.images:
         numbers = np.asarray(ax.images[0].get_array(), float)
         left, right, bottom, top = ax.images[0].get_extent()
@@ -462,18 +654,30 @@ def _cells(ax):
         y = top + (np.arange(rows) + 0.5) * (bottom - top) / rows
         return np.stack(np.meshgrid(x, y), axis=-1), numbers
     corners = meshes[0].get_coordinates()  # (rows + 1, columns + 1, 2)
-    numbers = np.asarray(meshes[0].get_array(), float).reshape(corners.shape[0] - 1, corners.shape[1] - 1)
-    return (corners[:-1, :-1] + corners[1:, 1:] + corners[:-1, 1:] + corners[1:, :-1]) / 4, numbers
+    numbers = np.asarray(meshes[0].get_array(), float).reshape(
+        corners.shape[0] - 1, corners.shape[1] - 1
+    )
+    return (
+        corners[:-1, :-1] + corners[1:, 1:] + corners[:-1, 1:] + corners[1:, :-1]
+    ) / 4, numbers
 
 
 def _words(axis, places, coordinate):
-    """For each place along the axis (in dots), the tick label that stands there, or "" where there is none."""
+    """For each place along the axis (in dots), the tick label that stands there, or ""
+    where there is none.
+    """
     words = [""] * len(places)
     for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
-        spot = axis.axes.transData.transform((tick.get_loc(), tick.get_loc()))[coordinate]
+        spot = axis.axes.transData.transform((tick.get_loc(), tick.get_loc()))[
+            coordinate
+        ]
         nearest = int(np.argmin(np.abs(places - spot)))
         if abs(places[nearest] - spot) < abs(places[1] - places[0]) / 4:
-            words[nearest] += "".join(label.get_text() for label in (tick.label1, tick.label2) if label.get_visible())
+            words[nearest] += "".join(
+                label.get_text()
+                for label in (tick.label1, tick.label2)
+                if label.get_visible()
+            )
     return words
 
 
@@ -481,10 +685,13 @@ def _words(axis, places, coordinate):
     _drawing_cases,
     hints=[
         "`ax.imshow(weights)` puts row 0 at the top, as wanted here.",
-        "`ax.set_xticks(range(len(source)), source)` sets places and words together. `ax.set_xticklabels` alone puts "
-        "the words at whatever ticks there are.",
+        (
+            "`ax.set_xticks(range(len(source)), source)` sets places and words"
+            " together. `ax.set_xticklabels` alone puts the words at whatever ticks"
+            " there are."
+        ),
     ],
-    observe=_look_at,
+    extract=_look_at,
 )
 def draw_alignment(ax, weights, source, target):
     """Draw weights as a heatmap: target words down the rows, source words along.
@@ -500,18 +707,23 @@ def draw_alignment(ax, weights, source, target):
     return ax
 
 
-@draw_alignment.wrong("The picture is transposed: target words are the rows, source words the columns.")
+@draw_alignment.known_mistake(
+    "The picture is transposed: target words are the rows, source words the columns."
+)
 def picture_transposed(ax, weights, source, target):
-    return draw_alignment.solve(ax, weights.T, target, source)
+    return draw_alignment.reference_solution(ax, weights.T, target, source)
 
 
-@draw_alignment.wrong("The first target word is at the bottom. Leave imshow's origin alone, or turn the y axis round.")
+@draw_alignment.known_mistake(
+    "The first target word is at the bottom. Leave imshow's origin alone, or turn the y"
+    " axis round."
+)
 def upside_down(ax, weights, source, target):
-    draw_alignment.solve(ax, weights, source, target).invert_yaxis()
+    draw_alignment.reference_solution(ax, weights, source, target).invert_yaxis()
     return ax
 
 
-@draw_alignment.wrong("The ticks carry numbers, not words.")
+@draw_alignment.known_mistake("The ticks carry numbers, not words.")
 def no_words(ax, weights, source, target):
     ax.imshow(weights)
     ax.set_xticks(range(len(source)))
@@ -519,7 +731,9 @@ def no_words(ax, weights, source, target):
     return ax
 
 
-@draw_alignment.wrong("The words stand on the wrong axes: source along the columns, target down the rows.")
+@draw_alignment.known_mistake(
+    "The words stand on the wrong axes: source along the columns, target down the rows."
+)
 def words_swapped(ax, weights, source, target):
     ax.imshow(weights)
     ax.set_xticks(range(len(target)), target)
@@ -529,7 +743,9 @@ def words_swapped(ax, weights, source, target):
     return ax
 
 
-@draw_alignment.wrong("The words are shifted by one: tick 0 is the first column's centre.")
+@draw_alignment.known_mistake(
+    "The words are shifted by one: tick 0 is the first column's centre."
+)
 def words_shifted(ax, weights, source, target):
     ax.imshow(weights)
     ax.set_xticks(np.arange(len(source)) + 1, source)
@@ -539,13 +755,19 @@ def words_shifted(ax, weights, source, target):
     return ax
 
 
-@draw_alignment.wrong("You return nothing: return ax, so that a caller can go on drawing.")
+@draw_alignment.known_mistake(
+    "You return nothing: return ax, so that a caller can go on drawing."
+)
 def ax_not_returned(ax, weights, source, target):
-    draw_alignment.solve(ax, weights, source, target)
+    draw_alignment.reference_solution(ax, weights, source, target)
 
 
-@draw_alignment.wrong("You drew on another picture. Draw on the ax that is given.")
+@draw_alignment.known_mistake(
+    "You drew on another picture. Draw on the ax that is given."
+)
 def drawn_elsewhere(ax, weights, source, target):
     from matplotlib.figure import Figure
 
-    return draw_alignment.solve(Figure().subplots(), weights, source, target)
+    return draw_alignment.reference_solution(
+        Figure().subplots(), weights, source, target
+    )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from attnlib.exercises.machine import exercise
+from attnlib.checking.exercise import exercise
 
 
 def _loss_cases(rng):
@@ -11,22 +11,33 @@ def _loss_cases(rng):
     yield "two sentences of 2 and 1 real tokens, two words", (logits, targets, mask)
     logits = rng.normal(size=(3, 5, 4)) * 3
     mask = np.arange(5) < np.array([[5], [1], [3]])
-    yield "three sentences of 5, 1 and 3 real tokens", (logits, rng.integers(0, 4, (3, 5)), mask)
+    yield (
+        "three sentences of 5, 1 and 3 real tokens",
+        (logits, rng.integers(0, 4, (3, 5)), mask),
+    )
     yield "a padded first position", (logits, rng.integers(0, 4, (3, 5)), mask[:, ::-1])
     logits = np.array([[[1000.0, 0.0, -1000.0], [0.0, 999.0, 1000.0]]])
     yield "logits of 1000", (logits, np.array([[1, 1]]), np.array([[True, True]]))
     logits = np.array([[[1.0, 0.0], [-1000.0, -1001.0]]])
-    yield "small and large logits together", (logits, np.array([[0, 1]]), np.array([[True, True]]))
+    yield (
+        "small and large logits together",
+        (logits, np.array([[0, 1]]), np.array([[True, True]])),
+    )
 
 
 @exercise(
     _loss_cases,
     hints=[
-        "The loss of one token is `log(sum(exp(logits))) - logits[target]`. Compute it for every position first, "
-        "and choose the real ones last.",
-        "For the logarithm of the sum, subtract each position's largest logit first and add it again. "
-        "`np.take_along_axis(logits, targets[..., None], axis=-1)` picks each target's logit, and `losses[mask]` is a "
-        "flat array of the real positions.",
+        (
+            "The loss of one token is `log(sum(exp(logits))) - logits[target]`. Compute"
+            " it for every position first, and choose the real ones last."
+        ),
+        (
+            "For the logarithm of the sum, subtract each position's largest logit first"
+            " and add it again. `np.take_along_axis(logits, targets[..., None],"
+            " axis=-1)` picks each target's logit, and `losses[mask]` is a flat array"
+            " of the real positions."
+        ),
     ],
 )
 def sequence_loss(logits, targets, mask):
@@ -47,67 +58,94 @@ def _token_losses(logits, targets, axis=-1):
     return -np.take_along_axis(log_weights, targets[..., None], axis=-1)[..., 0]
 
 
-@sequence_loss.wrong("Padding counts in your loss: average over the positions where mask is True alone.")
+@sequence_loss.known_mistake(
+    "Padding counts in your loss: average over the positions where mask is True alone."
+)
 def padding_counts(logits, targets, mask):
     return _token_losses(logits, targets).mean()
 
 
-@sequence_loss.wrong("You set the padding's losses to zero but divide by all positions. Divide by the real ones.")
+@sequence_loss.known_mistake(
+    "You set the padding's losses to zero but divide by all positions. Divide by the"
+    " real ones."
+)
 def divides_by_all_positions(logits, targets, mask):
     return (_token_losses(logits, targets) * mask).mean()
 
 
-@sequence_loss.wrong("You average each sentence first, so a token of a short one counts more. Average over all tokens.")
+@sequence_loss.known_mistake(
+    "You average each sentence first, so a token of a short one counts more. Average"
+    " over all tokens."
+)
 def sentence_by_sentence(logits, targets, mask):
     losses = _token_losses(logits, targets) * mask
     return (losses.sum(axis=1) / mask.sum(axis=1)).mean()
 
 
-@sequence_loss.wrong("You divide by the number of sentences. The loss is wanted a token.")
+@sequence_loss.known_mistake(
+    "You divide by the number of sentences. The loss is wanted a token."
+)
 def per_sentence(logits, targets, mask):
     return (_token_losses(logits, targets) * mask).sum() / len(mask)
 
 
-@sequence_loss.wrong("You return a sum: divide by the number of real tokens.")
+@sequence_loss.known_mistake("You return a sum: divide by the number of real tokens.")
 def summed(logits, targets, mask):
     return _token_losses(logits, targets)[mask].sum()
 
 
-@sequence_loss.wrong("Your loss is in bits: use the natural logarithm.")
+@sequence_loss.known_mistake("Your loss is in bits: use the natural logarithm.")
 def bits(logits, targets, mask):
     return _token_losses(logits, targets)[mask].mean() / np.log(2)
 
 
-@sequence_loss.wrong("You return the mean log probability: the loss is its negative.")
+@sequence_loss.known_mistake(
+    "You return the mean log probability: the loss is its negative."
+)
 def sign_lost(logits, targets, mask):
     return -_token_losses(logits, targets)[mask].mean()
 
 
-@sequence_loss.wrong("Your softmax runs over the positions of the sentence, not over the vocabulary.")
+@sequence_loss.known_mistake(
+    "Your softmax runs over the positions of the sentence, not over the vocabulary."
+)
 def softmax_over_positions(logits, targets, mask):
     return _token_losses(logits, targets, axis=1)[mask].mean()
 
 
-@sequence_loss.wrong("exp overflows at a logit of 1000. Subtract each position's largest logit before you take exp.")
+@sequence_loss.known_mistake(
+    "exp overflows at a logit of 1000. Subtract each position's largest logit before"
+    " you take exp."
+)
 def overflows(logits, targets, mask):
     weights = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
-    return -np.log(np.take_along_axis(weights, targets[..., None], axis=-1)[..., 0])[mask].mean()
+    return -np.log(np.take_along_axis(weights, targets[..., None], axis=-1)[..., 0])[
+        mask
+    ].mean()
 
 
-@sequence_loss.wrong(
-    "You subtract the largest of all logits, and a far smaller position underflows. Take each its own."
+@sequence_loss.known_mistake(
+    "You subtract the largest of all logits, and a far smaller position underflows."
+    " Take each its own."
 )
 def one_maximum_for_all(logits, targets, mask):
     shifted = logits - logits.max()
     log_total = np.log(np.exp(shifted).sum(axis=-1))
-    return (log_total - np.take_along_axis(shifted, targets[..., None], axis=-1)[..., 0])[mask].mean()
+    return (
+        log_total - np.take_along_axis(shifted, targets[..., None], axis=-1)[..., 0]
+    )[mask].mean()
 
 
-@sequence_loss.wrong("A probability that rounds to zero has an infinite logarithm. Work with log probabilities.")
+@sequence_loss.known_mistake(
+    "A probability that rounds to zero has an infinite logarithm. Work with log"
+    " probabilities."
+)
 def logarithm_of_zero(logits, targets, mask):
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     weights = weights / weights.sum(axis=-1, keepdims=True)
-    return -np.log(np.take_along_axis(weights, targets[..., None], axis=-1)[..., 0])[mask].mean()
+    return -np.log(np.take_along_axis(weights, targets[..., None], axis=-1)[..., 0])[
+        mask
+    ].mean()
 
 
 def _decoder(rng, vocabulary=6):
@@ -146,9 +184,14 @@ def _decode_cases(rng):
 @exercise(
     _decode_cases,
     hints=[
-        "Keep two things from turn to turn: the last token, which is `start` at first, and the state.",
-        "At most `max_length` turns. Each calls `step`, takes `np.argmax` of the logits, leaves the loop if that is "
-        "`end`, and else appends it.",
+        (
+            "Keep two things from turn to turn: the last token, which is `start` at"
+            " first, and the state."
+        ),
+        (
+            "At most `max_length` turns. Each calls `step`, takes `np.argmax` of the"
+            " logits, leaves the loop if that is `end`, and else appends it."
+        ),
     ],
 )
 def greedy_decode(step, state, start, end, max_length):
@@ -168,7 +211,7 @@ def greedy_decode(step, state, start, end, max_length):
     return tokens
 
 
-@greedy_decode.wrong("The list still holds the end token.")
+@greedy_decode.known_mistake("The list still holds the end token.")
 def keeps_the_end(step, state, start, end, max_length):
     tokens, token = [], start
     while len(tokens) < max_length and token != end:
@@ -178,39 +221,60 @@ def keeps_the_end(step, state, start, end, max_length):
     return tokens
 
 
-@greedy_decode.wrong("The list still holds the start token.")
+@greedy_decode.known_mistake("The list still holds the start token.")
 def keeps_the_start(step, state, start, end, max_length):
-    return [start] + greedy_decode.solve(step, state, start, end, max_length)
+    return [start] + greedy_decode.reference_solution(
+        step, state, start, end, max_length
+    )
 
 
-@greedy_decode.wrong("Every step gets the first state. Pass on the new state that step returns.")
+@greedy_decode.known_mistake(
+    "Every step gets the first state. Pass on the new state that step returns."
+)
 def forgets_the_state(step, state, start, end, max_length):
-    return greedy_decode.solve(lambda token, _: (step(token, state)[0], state), state, start, end, max_length)
+    return greedy_decode.reference_solution(
+        lambda token, _: (step(token, state)[0], state), state, start, end, max_length
+    )
 
 
-@greedy_decode.wrong("Every step gets the start token. Pass on the token that was just chosen.")
+@greedy_decode.known_mistake(
+    "Every step gets the start token. Pass on the token that was just chosen."
+)
 def forgets_the_token(step, state, start, end, max_length):
-    return greedy_decode.solve(lambda _, state: step(start, state), state, start, end, max_length)
+    return greedy_decode.reference_solution(
+        lambda _, state: step(start, state), state, start, end, max_length
+    )
 
 
-@greedy_decode.wrong("You go on after the end token. Leave the loop there.")
+@greedy_decode.known_mistake("You go on after the end token. Leave the loop there.")
 def skips_the_end(step, state, start, end, max_length):
-    return [token for token in greedy_decode.solve(step, state, start, -1, max_length) if token != end]
+    return [
+        token
+        for token in greedy_decode.reference_solution(
+            step, state, start, -1, max_length
+        )
+        if token != end
+    ]
 
 
-@greedy_decode.wrong("You return one token more than max_length.")
+@greedy_decode.known_mistake("You return one token more than max_length.")
 def one_too_many(step, state, start, end, max_length):
-    return greedy_decode.solve(step, state, start, end, max_length + 1)
+    return greedy_decode.reference_solution(step, state, start, end, max_length + 1)
 
 
-@greedy_decode.wrong("You stop one token early: max_length counts the tokens returned, and the end is not among them.")
+@greedy_decode.known_mistake(
+    "You stop one token early: max_length counts the tokens returned, and the end is"
+    " not among them."
+)
 def one_too_few(step, state, start, end, max_length):
-    return greedy_decode.solve(step, state, start, end, max_length - 1)
+    return greedy_decode.reference_solution(step, state, start, end, max_length - 1)
 
 
-@greedy_decode.wrong("You take the least likely token: the largest logit wins.")
+@greedy_decode.known_mistake("You take the least likely token: the largest logit wins.")
 def least_likely(step, state, start, end, max_length):
-    return greedy_decode.solve(lambda *last: (-step(*last)[0], step(*last)[1]), state, start, end, max_length)
+    return greedy_decode.reference_solution(
+        lambda *last: (-step(*last)[0], step(*last)[1]), state, start, end, max_length
+    )
 
 
 def _length_cases(rng):
@@ -218,12 +282,17 @@ def _length_cases(rng):
     targets = [["x", "y"], ["x"], ["x", "y", "z"], ["z", "z", "z"]]
     predictions = [["x", "y"], ["y"], ["x", "y", "z"], ["z", "z"]]
     yield "four sentences of 1 to 4 words", (sources, predictions, targets, [1, 3, 4])
-    yield "no sentence of 5 words or more", (sources, predictions, targets, [0, 2, 5, 9])
+    yield (
+        "no sentence of 5 words or more",
+        (sources, predictions, targets, [0, 2, 5, 9]),
+    )
     sources = [["w"] * length for length in rng.integers(1, 12, 40)]
     targets = [list(map(int, rng.integers(0, 3, rng.integers(1, 5)))) for _ in sources]
     predictions = [
         target if right else target[:-1] + [9] if changed else target + [9]
-        for target, right, changed in zip(targets, rng.random(40) < 0.6, rng.random(40) < 0.5, strict=True)
+        for target, right, changed in zip(
+            targets, rng.random(40) < 0.6, rng.random(40) < 0.5, strict=True
+        )
     ]
     yield "forty sentences", (sources, predictions, targets, [2, 5, 6, 10])
 
@@ -231,9 +300,14 @@ def _length_cases(rng):
 @exercise(
     _length_cases,
     hints=[
-        "A bin holds the sentences with `edges[i] <= len(source) < edges[i + 1]`, and `zip(edges[:-1], edges[1:])` "
-        "gives the bins' edges.",
-        "`prediction == target` compares two lists whole. Divide by the number of sentences in the bin, if any.",
+        (
+            "A bin holds the sentences with `edges[i] <= len(source) < edges[i + 1]`,"
+            " and `zip(edges[:-1], edges[1:])` gives the bins' edges."
+        ),
+        (
+            "`prediction == target` compares two lists whole. Divide by the number of"
+            " sentences in the bin, if any."
+        ),
     ],
 )
 def exact_match_by_length(sources, predictions, targets, edges):
@@ -254,71 +328,143 @@ def exact_match_by_length(sources, predictions, targets, edges):
     return fractions
 
 
-def _by_length(sources, predictions, targets, edges, inside, score=lambda p, t: float(p == t), empty=float("nan")):
+def _by_length(
+    sources,
+    predictions,
+    targets,
+    edges,
+    inside,
+    score=lambda p, t: float(p == t),
+    empty=float("nan"),
+):
     fractions = []
     for low, high in zip(edges[:-1], edges[1:], strict=True):
-        hits = [score(p, t) for s, p, t in zip(sources, predictions, targets, strict=True) if inside(len(s), low, high)]
+        hits = [
+            score(p, t)
+            for s, p, t in zip(sources, predictions, targets, strict=True)
+            if inside(len(s), low, high)
+        ]
         fractions.append(sum(hits) / len(hits) if hits else empty)
     return fractions
 
 
-@exact_match_by_length.wrong("You bin by the target's length. The question is what a long source does.")
+@exact_match_by_length.known_mistake(
+    "You bin by the target's length. The question is what a long source does."
+)
 def by_target_length(sources, predictions, targets, edges):
-    return _by_length(targets, predictions, targets, edges, lambda n, low, high: low <= n < high)
+    return _by_length(
+        targets, predictions, targets, edges, lambda n, low, high: low <= n < high
+    )
 
 
-@exact_match_by_length.wrong("You bin by the prediction's length. The question is what a long source does.")
+@exact_match_by_length.known_mistake(
+    "You bin by the prediction's length. The question is what a long source does."
+)
 def by_prediction_length(sources, predictions, targets, edges):
-    return _by_length(predictions, predictions, targets, edges, lambda n, low, high: low <= n < high)
+    return _by_length(
+        predictions, predictions, targets, edges, lambda n, low, high: low <= n < high
+    )
 
 
-@exact_match_by_length.wrong("Your bins hold their upper edge: a length equal to edges[i + 1] belongs to the next bin.")
+@exact_match_by_length.known_mistake(
+    "Your bins hold their upper edge: a length equal to edges[i + 1] belongs to the"
+    " next bin."
+)
 def upper_edge_inside(sources, predictions, targets, edges):
-    return _by_length(sources, predictions, targets, edges, lambda n, low, high: low <= n <= high)
+    return _by_length(
+        sources, predictions, targets, edges, lambda n, low, high: low <= n <= high
+    )
 
 
-@exact_match_by_length.wrong("Your bins hold their upper edge and not their lower one: it is the other way round.")
+@exact_match_by_length.known_mistake(
+    "Your bins hold their upper edge and not their lower one: it is the other way"
+    " round."
+)
 def edges_swapped(sources, predictions, targets, edges):
-    return _by_length(sources, predictions, targets, edges, lambda n, low, high: low < n <= high)
+    return _by_length(
+        sources, predictions, targets, edges, lambda n, low, high: low < n <= high
+    )
 
 
-@exact_match_by_length.wrong("Your bins have no lower edge: each also holds the sentences of all the bins before it.")
+@exact_match_by_length.known_mistake(
+    "Your bins have no lower edge: each also holds the sentences of all the bins"
+    " before it."
+)
 def cumulative(sources, predictions, targets, edges):
-    return _by_length(sources, predictions, targets, edges, lambda n, low, high: n < high)
+    return _by_length(
+        sources, predictions, targets, edges, lambda n, low, high: n < high
+    )
 
 
-@exact_match_by_length.wrong("An empty bin is not a bin of failures: return float('nan') there.")
+@exact_match_by_length.known_mistake(
+    "An empty bin is not a bin of failures: return float('nan') there."
+)
 def empty_is_zero(sources, predictions, targets, edges):
-    return _by_length(sources, predictions, targets, edges, lambda n, low, high: low <= n < high, empty=0.0)
+    return _by_length(
+        sources,
+        predictions,
+        targets,
+        edges,
+        lambda n, low, high: low <= n < high,
+        empty=0.0,
+    )
 
 
-@exact_match_by_length.wrong("You count right tokens. A sentence counts only when it is right as a whole.")
+@exact_match_by_length.known_mistake(
+    "You count right tokens. A sentence counts only when it is right as a whole."
+)
 def token_accuracy(sources, predictions, targets, edges):
     def score(prediction, target):
-        return sum(p == t for p, t in zip(prediction, target, strict=False)) / len(target)
+        return sum(p == t for p, t in zip(prediction, target, strict=False)) / len(
+            target
+        )
 
-    return _by_length(sources, predictions, targets, edges, lambda n, low, high: low <= n < high, score)
+    return _by_length(
+        sources,
+        predictions,
+        targets,
+        edges,
+        lambda n, low, high: low <= n < high,
+        score,
+    )
 
 
-@exact_match_by_length.wrong("zip stops at the shorter list: a prediction that ends early or late passes for right.")
+@exact_match_by_length.known_mistake(
+    "zip stops at the shorter list: a prediction that ends early or late passes for"
+    " right."
+)
 def length_ignored(sources, predictions, targets, edges):
     def score(prediction, target):
         return float(all(p == t for p, t in zip(prediction, target, strict=False)))
 
-    return _by_length(sources, predictions, targets, edges, lambda n, low, high: low <= n < high, score)
+    return _by_length(
+        sources,
+        predictions,
+        targets,
+        edges,
+        lambda n, low, high: low <= n < high,
+        score,
+    )
 
 
-@exact_match_by_length.wrong("You divide by all the sentences. Divide by those in the bin.")
+@exact_match_by_length.known_mistake(
+    "You divide by all the sentences. Divide by those in the bin."
+)
 def share_of_all(sources, predictions, targets, edges):
     shares = []
     for low, high in zip(edges[:-1], edges[1:], strict=True):
         triples = zip(sources, predictions, targets, strict=True)
-        shares.append(sum(p == t for s, p, t in triples if low <= len(s) < high) / len(sources))
+        shares.append(
+            sum(p == t for s, p, t in triples if low <= len(s) < high) / len(sources)
+        )
     return shares
 
 
 def _parameter_cases(rng):
-    for input_dim, units in [(3, 4), *map(tuple, rng.integers(1, 300, (3, 2)).tolist())]:
+    for input_dim, units in [
+        (3, 4),
+        *map(tuple, rng.integers(1, 300, (3, 2)).tolist()),
+    ]:
         for kind in ("simple", "gru", "gru_reset_after", "lstm"):
             yield f"{kind}, {units} units", (kind, input_dim, units)
 
@@ -326,10 +472,16 @@ def _parameter_cases(rng):
 @exercise(
     _parameter_cases,
     hints=[
-        "One gate or candidate is a matrix for the input, one for the state, and a bias: "
-        "`units * input_dim + units * units + units`. How many of them has each kind?",
-        "A GRU has two gates and one candidate, an LSTM three gates and one candidate. With `reset_after` the input "
-        "and the state each have a bias of their own.",
+        (
+            "One gate or candidate is a matrix for the input, one for the state, and a"
+            " bias: `units * input_dim + units * units + units`. How many of them has"
+            " each kind?"
+        ),
+        (
+            "A GRU has two gates and one candidate, an LSTM three gates and one"
+            " candidate. With `reset_after` the input and the state each have a bias of"
+            " their own."
+        ),
     ],
 )
 def recurrent_parameters(kind, input_dim, units):
@@ -344,40 +496,67 @@ def recurrent_parameters(kind, input_dim, units):
     return blocks * units * (input_dim + units + biases)
 
 
-@recurrent_parameters.wrong("You left the biases out.")
+@recurrent_parameters.known_mistake("You left the biases out.")
 def without_biases(kind, input_dim, units):
-    return {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}[kind] * units * (input_dim + units)
+    return (
+        {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}[kind]
+        * units
+        * (input_dim + units)
+    )
 
 
-@recurrent_parameters.wrong("You left out the matrices from state to state, (units, units) each.")
+@recurrent_parameters.known_mistake(
+    "You left out the matrices from state to state, (units, units) each."
+)
 def without_state_matrices(kind, input_dim, units):
     blocks = {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}[kind]
     return blocks * units * (input_dim + (2 if kind == "gru_reset_after" else 1))
 
 
-@recurrent_parameters.wrong("You counted the gates and forgot the candidate, which has matrices and a bias too.")
+@recurrent_parameters.known_mistake(
+    "You counted the gates and forgot the candidate, which has matrices and a bias too."
+)
 def without_candidate(kind, input_dim, units):
     blocks = {"simple": 1, "gru": 2, "gru_reset_after": 2, "lstm": 3}[kind]
-    return blocks * units * (input_dim + units + (2 if kind == "gru_reset_after" else 1))
+    return (
+        blocks * units * (input_dim + units + (2 if kind == "gru_reset_after" else 1))
+    )
 
 
-@recurrent_parameters.wrong("Keras' GRU with reset_after=True has two biases a block, for the input and for the state.")
+@recurrent_parameters.known_mistake(
+    "Keras' GRU with reset_after=True has two biases a block, for the input and for the"
+    " state."
+)
 def one_bias_for_reset_after(kind, input_dim, units):
-    return {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}[kind] * units * (input_dim + units + 1)
+    return (
+        {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}[kind]
+        * units
+        * (input_dim + units + 1)
+    )
 
 
-@recurrent_parameters.wrong("The paper's GRU has one bias a block. Two is what Keras' default, reset_after=True, has.")
+@recurrent_parameters.known_mistake(
+    "The paper's GRU has one bias a block. Two is what Keras' default,"
+    " reset_after=True, has."
+)
 def two_biases_for_every_gru(kind, input_dim, units):
     blocks = {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}[kind]
     return blocks * units * (input_dim + units + (2 if kind.startswith("gru") else 1))
 
 
-@recurrent_parameters.wrong("An LSTM has four blocks: three gates and one candidate. You counted three.")
+@recurrent_parameters.known_mistake(
+    "An LSTM has four blocks: three gates and one candidate. You counted three."
+)
 def lstm_of_three(kind, input_dim, units):
     blocks = {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 3}[kind]
-    return blocks * units * (input_dim + units + (2 if kind == "gru_reset_after" else 1))
+    return (
+        blocks * units * (input_dim + units + (2 if kind == "gru_reset_after" else 1))
+    )
 
 
-@recurrent_parameters.wrong("You counted one block for every kind. A gate or a candidate needs matrices of its own.")
+@recurrent_parameters.known_mistake(
+    "You counted one block for every kind. A gate or a candidate needs matrices of its"
+    " own."
+)
 def one_block(kind, input_dim, units):
     return units * (input_dim + units + 1)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from attnlib import reference as ref
-from attnlib.exercises.machine import exercise
+from attnlib.checking.exercise import exercise
 
 
 def _window_cases(rng):
@@ -18,9 +18,14 @@ def _window_cases(rng):
 @exercise(
     _window_cases,
     hints=[
-        "The centre is the number of the step, but a sentence of 10 words has no word 14: hold it at the last one with "
-        "`min(t, source_len - 1)`.",
-        "`np.arange(first, last + 1)` counts up to and with `last`. The window ends where the sentence ends.",
+        (
+            "The centre is the number of the step, but a sentence of 10 words has no"
+            " word 14: hold it at the last one with `min(t, source_len - 1)`."
+        ),
+        (
+            "`np.arange(first, last + 1)` counts up to and with `last`. The window ends"
+            " where the sentence ends."
+        ),
     ],
 )
 def monotonic_window(t, source_len, half_width):
@@ -35,36 +40,49 @@ def monotonic_window(t, source_len, half_width):
     return np.arange(first, last + 1)
 
 
-@monotonic_window.wrong("Past the last word your window is empty, or shorter than it need be. Hold the centre there.")
+@monotonic_window.known_mistake(
+    "Past the last word your window is empty, or shorter than it need be. Hold the"
+    " centre there."
+)
 def window_not_held(t, source_len, half_width):
     return np.arange(max(0, t - half_width), min(source_len - 1, t + half_width) + 1)
 
 
-@monotonic_window.wrong("The last position of the window is missing: it holds 2D + 1 positions, not 2D.")
+@monotonic_window.known_mistake(
+    "The last position of the window is missing: it holds 2D + 1 positions, not 2D."
+)
 def window_one_short(t, source_len, half_width):
-    return monotonic_window.solve(t, source_len, half_width)[:-1]
+    return monotonic_window.reference_solution(t, source_len, half_width)[:-1]
 
 
-@monotonic_window.wrong("Your window reaches past the end of the sentence.")
+@monotonic_window.known_mistake("Your window reaches past the end of the sentence.")
 def window_past_the_end(t, source_len, half_width):
     center = min(t, source_len - 1)
     return np.arange(max(0, center - half_width), center + half_width + 1)
 
 
-@monotonic_window.wrong("Your window starts before the first word. A negative index counts from the end in Python.")
+@monotonic_window.known_mistake(
+    "Your window starts before the first word. A negative index counts from the end in"
+    " Python."
+)
 def window_before_the_start(t, source_len, half_width):
     center = min(t, source_len - 1)
     return np.arange(center - half_width, min(source_len - 1, center + half_width) + 1)
 
 
-@monotonic_window.wrong("You slide the window back inside, so that it is always as wide. It should be cut off instead.")
+@monotonic_window.known_mistake(
+    "You slide the window back inside, so that it is always as wide. It should be cut"
+    " off instead."
+)
 def window_slid_inside(t, source_len, half_width):
     width = min(2 * half_width + 1, source_len)
     first = min(max(0, min(t, source_len - 1) - half_width), source_len - width)
     return np.arange(first, first + width)
 
 
-@monotonic_window.wrong("Your window looks ahead alone. It reaches D positions to either side.")
+@monotonic_window.known_mistake(
+    "Your window looks ahead alone. It reaches D positions to either side."
+)
 def window_ahead_alone(t, source_len, half_width):
     center = min(t, source_len - 1)
     return np.arange(center, min(source_len - 1, center + half_width) + 1)
@@ -72,21 +90,41 @@ def window_ahead_alone(t, source_len, half_width):
 
 def _center_cases(rng):
     query = np.array([[[1.0, -1.0]]])
-    yield "v_p is zero: half way", (query, np.eye(2), np.zeros(2), np.ones((1, 8), bool))
-    yield "one sentence of four words and two padded", (query, np.eye(2), np.array([2.0, 1.0]), np.arange(6)[None] < 4)
-    query, w_p, v_p = rng.normal(size=(3, 4, 5)), rng.normal(size=(5, 6)), rng.normal(size=6)
-    yield "three sentences of 7, 2 and 5 words", (query, w_p, v_p, np.arange(7) < np.array([[7], [2], [5]]))
-    gaps = np.array([[True, False, True, True, False, False], [False, True, True, True, True, True]])
+    yield (
+        "v_p is zero: half way",
+        (query, np.eye(2), np.zeros(2), np.ones((1, 8), bool)),
+    )
+    yield (
+        "one sentence of four words and two padded",
+        (query, np.eye(2), np.array([2.0, 1.0]), np.arange(6)[None] < 4),
+    )
+    query, w_p, v_p = (
+        rng.normal(size=(3, 4, 5)),
+        rng.normal(size=(5, 6)),
+        rng.normal(size=6),
+    )
+    yield (
+        "three sentences of 7, 2 and 5 words",
+        (query, w_p, v_p, np.arange(7) < np.array([[7], [2], [5]])),
+    )
+    gaps = np.array(
+        [[True, False, True, True, False, False], [False, True, True, True, True, True]]
+    )
     yield "words left out inside a sentence", (query[:2], w_p, v_p, gaps)
 
 
 @exercise(
     _center_cases,
     hints=[
-        "Two products and a tanh give one number a query: `np.tanh(query @ w_p) @ v_p`. The sigmoid, "
-        "1 / (1 + exp(-x)), turns it into a share of the sentence.",
-        "S is one past the last True of the mask: `(mask * np.arange(1, source_len + 1)).max(axis=1)`. It needs an "
-        "axis more to meet (batch, target_len).",
+        (
+            "Two products and a tanh give one number a query: `np.tanh(query @ w_p) @"
+            " v_p`. The sigmoid, 1 / (1 + exp(-x)), turns it into a share of the"
+            " sentence."
+        ),
+        (
+            "S is one past the last True of the mask: `(mask * np.arange(1, source_len"
+            " + 1)).max(axis=1)`. It needs an axis more to meet (batch, target_len)."
+        ),
     ],
 )
 def predicted_center(query, w_p, v_p, mask):
@@ -106,39 +144,49 @@ def _share(query, w_p, v_p):
     return 1 / (1 + np.exp(-np.tanh(query @ w_p) @ v_p))
 
 
-@predicted_center.wrong(
-    "You take the padded length for S. The same sentence would be looked at elsewhere in each batch."
+@predicted_center.known_mistake(
+    "You take the padded length for S. The same sentence would be looked at elsewhere"
+    " in each batch."
 )
 def center_of_padded_length(query, w_p, v_p, mask):
     return mask.shape[1] * _share(query, w_p, v_p)
 
 
-@predicted_center.wrong(
-    "You count the words of the mask. S is one past the last True: words left out still have a place."
+@predicted_center.known_mistake(
+    "You count the words of the mask. S is one past the last True: words left out still"
+    " have a place."
 )
 def center_by_count(query, w_p, v_p, mask):
     return mask.sum(1)[:, None] * _share(query, w_p, v_p)
 
 
-@predicted_center.wrong(
-    "You multiply by S - 1. Counted from 0, the authors' center is S times the sigmoid, nothing less."
+@predicted_center.known_mistake(
+    "You multiply by S - 1. Counted from 0, the authors' center is S times the sigmoid,"
+    " nothing less."
 )
 def center_one_less(query, w_p, v_p, mask):
-    return predicted_center.solve(query, w_p, v_p, mask) - _share(query, w_p, v_p)
+    return predicted_center.reference_solution(query, w_p, v_p, mask) - _share(
+        query, w_p, v_p
+    )
 
 
-@predicted_center.wrong("You round the center. It is a real number: rounded, no gradient could move it.")
+@predicted_center.known_mistake(
+    "You round the center. It is a real number: rounded, no gradient could move it."
+)
 def center_rounded(query, w_p, v_p, mask):
-    return np.floor(predicted_center.solve(query, w_p, v_p, mask))
+    return np.floor(predicted_center.reference_solution(query, w_p, v_p, mask))
 
 
-@predicted_center.wrong("tanh is missing inside.")
+@predicted_center.known_mistake("tanh is missing inside.")
 def center_without_tanh(query, w_p, v_p, mask):
     lengths = (mask * np.arange(1, mask.shape[1] + 1)).max(axis=1)
     return lengths[:, None] / (1 + np.exp(-query @ w_p @ v_p))
 
 
-@predicted_center.wrong("This is the share of the sentence, between 0 and 1. Multiply it by the sentence's length.")
+@predicted_center.known_mistake(
+    "This is the share of the sentence, between 0 and 1. Multiply it by the sentence's"
+    " length."
+)
 def center_as_share(query, w_p, v_p, mask):
     return _share(query, w_p, v_p)
 
@@ -153,9 +201,14 @@ def _gaussian_cases(rng):
 @exercise(
     _gaussian_cases,
     hints=[
-        "Distances first: every position `np.arange(source_len)` against every center. `centers[:, :, None]` makes the "
-        "shapes meet.",
-        "sigma is D / 2, and 2 sigma^2 stands whole below the fraction bar: in Python that needs brackets.",
+        (
+            "Distances first: every position `np.arange(source_len)` against every"
+            " center. `centers[:, :, None]` makes the shapes meet."
+        ),
+        (
+            "sigma is D / 2, and 2 sigma^2 stands whole below the fraction bar: in"
+            " Python that needs brackets."
+        ),
     ],
 )
 def gaussian_weights(weights, centers, half_width):
@@ -170,75 +223,118 @@ def gaussian_weights(weights, centers, half_width):
 
 
 def _times(weights, centers, exponent):
-    return weights * np.exp(exponent(np.arange(weights.shape[-1]) - centers[:, :, None]))
+    return weights * np.exp(
+        exponent(np.arange(weights.shape[-1]) - centers[:, :, None])
+    )
 
 
-@gaussian_weights.wrong(
-    "You normalise again. The paper does not: far from the center a query may look at little at all."
+@gaussian_weights.known_mistake(
+    "You normalise again. The paper does not: far from the center a query may look at"
+    " little at all."
 )
 def gaussian_normalised(weights, centers, half_width):
-    found = gaussian_weights.solve(weights, centers, half_width)
+    found = gaussian_weights.reference_solution(weights, centers, half_width)
     return found / found.sum(-1, keepdims=True)
 
 
-@gaussian_weights.wrong("-d**2 / 2 * sigma**2 multiplies by sigma^2. Divide by both: -d**2 / (2 * sigma**2).")
+@gaussian_weights.known_mistake(
+    "-d**2 / 2 * sigma**2 multiplies by sigma^2. Divide by both: -d**2 / (2 *"
+    " sigma**2)."
+)
 def gaussian_brackets(weights, centers, half_width):
     sigma = half_width / 2
     return _times(weights, centers, lambda d: -(d**2) / 2 * sigma**2)
 
 
-@gaussian_weights.wrong("sigma is D / 2, not D.")
+@gaussian_weights.known_mistake("sigma is D / 2, not D.")
 def gaussian_too_wide(weights, centers, half_width):
     return _times(weights, centers, lambda d: -(d**2) / (2 * half_width**2))
 
 
-@gaussian_weights.wrong("2 is missing below the fraction bar: -d**2 / (2 * sigma**2).")
+@gaussian_weights.known_mistake(
+    "2 is missing below the fraction bar: -d**2 / (2 * sigma**2)."
+)
 def gaussian_too_narrow(weights, centers, half_width):
     return _times(weights, centers, lambda d: -(d**2) / (half_width / 2) ** 2)
 
 
-@gaussian_weights.wrong("You round the center first. Then nothing tells v_p and W_p which way to move it.")
+@gaussian_weights.known_mistake(
+    "You round the center first. Then nothing tells v_p and W_p which way to move it."
+)
 def gaussian_of_rounded(weights, centers, half_width):
-    return gaussian_weights.solve(weights, np.floor(centers), half_width)
+    return gaussian_weights.reference_solution(weights, np.floor(centers), half_width)
 
 
-@gaussian_weights.wrong(
-    "Your Gaussian is mirrored about the center's whole part: the distance is s - p, fraction and all."
+@gaussian_weights.known_mistake(
+    "Your Gaussian is mirrored about the center's whole part: the distance is s - p,"
+    " fraction and all."
 )
 def gaussian_mirrored(weights, centers, half_width):
-    return gaussian_weights.solve(weights, np.floor(centers) - (centers - np.floor(centers)), half_width)
+    return gaussian_weights.reference_solution(
+        weights, np.floor(centers) - (centers - np.floor(centers)), half_width
+    )
 
 
-@gaussian_weights.wrong("The distance must be squared: one side grows without bound.")
+@gaussian_weights.known_mistake(
+    "The distance must be squared: one side grows without bound."
+)
 def gaussian_not_squared(weights, centers, half_width):
     sigma = half_width / 2
     return _times(weights, centers, lambda d: -d / (2 * sigma**2))
 
 
-@gaussian_weights.wrong("You return the Gaussian alone. It multiplies the weights.")
+@gaussian_weights.known_mistake(
+    "You return the Gaussian alone. It multiplies the weights."
+)
 def gaussian_alone(weights, centers, half_width):
-    return gaussian_weights.solve(np.ones_like(weights), centers, half_width)
+    return gaussian_weights.reference_solution(
+        np.ones_like(weights), centers, half_width
+    )
 
 
 def _local_cases(rng):
-    scores, values = np.array([[[0.0, 1.0, 2.0, 1.0]]]), np.array([[[1.0], [2.0], [4.0], [8.0]]])
-    yield "one query in the middle, D = 1", (scores, values, np.array([[1.5]]), 1, np.ones((1, 4), bool))
-    yield "at the left edge", (scores, values, np.array([[0.2]]), 1, np.ones((1, 4), bool))
-    yield "the last two are padding", (scores, values, np.array([[1.0]]), 2, np.array([[True, True, False, False]]))
+    scores, values = (
+        np.array([[[0.0, 1.0, 2.0, 1.0]]]),
+        np.array([[[1.0], [2.0], [4.0], [8.0]]]),
+    )
+    yield (
+        "one query in the middle, D = 1",
+        (scores, values, np.array([[1.5]]), 1, np.ones((1, 4), bool)),
+    )
+    yield (
+        "at the left edge",
+        (scores, values, np.array([[0.2]]), 1, np.ones((1, 4), bool)),
+    )
+    yield (
+        "the last two are padding",
+        (scores, values, np.array([[1.0]]), 2, np.array([[True, True, False, False]])),
+    )
     scores, values = rng.normal(size=(2, 3, 9)), rng.normal(size=(2, 9, 4))
     mask = np.arange(9) < np.array([[9], [5]])
-    yield "two sentences of 9 and 5 words", (scores, values, rng.uniform(0, 5, size=(2, 3)), 2, mask)
-    yield "scores of 1000 outside the window", (scores + 1000.0 * (np.arange(9) > 6), values, np.ones((2, 3)), 2, mask)
+    yield (
+        "two sentences of 9 and 5 words",
+        (scores, values, rng.uniform(0, 5, size=(2, 3)), 2, mask),
+    )
+    yield (
+        "scores of 1000 outside the window",
+        (scores + 1000.0 * (np.arange(9) > 6), values, np.ones((2, 3)), 2, mask),
+    )
     yield "a center past the end", (scores, values, np.full((2, 3), 11.5), 2, mask)
 
 
 @exercise(
     _local_cases,
     hints=[
-        "Which positions may be looked at? Those within D of the *whole part* of the center, and real: a mask of shape "
-        "(batch, target_len, source_len). `ref.softmax` takes it.",
-        "The Gaussian multiplies after that softmax, from the center itself, with sigma = D / 2. The context is taken "
-        "with the final weights: `weights @ values` comes last.",
+        (
+            "Which positions may be looked at? Those within D of the *whole part* of"
+            " the center, and real: a mask of shape (batch, target_len, source_len)."
+            " `ref.softmax` takes it."
+        ),
+        (
+            "The Gaussian multiplies after that softmax, from the center itself, with"
+            " sigma = D / 2. The context is taken with the final weights: `weights @"
+            " values` comes last."
+        ),
     ],
     returns=("context", "weights"),
 )
@@ -261,32 +357,51 @@ def local_attend(scores, values, centers, half_width, mask):
 
 def _parts(scores, centers, half_width, mask):
     places = np.arange(scores.shape[-1])
-    window = (abs(places - np.floor(centers)[:, :, None]) <= half_width) & mask[:, None, :]
-    return window, np.exp(-((places - centers[:, :, None]) ** 2) / (2 * (half_width / 2) ** 2))
+    window = (abs(places - np.floor(centers)[:, :, None]) <= half_width) & mask[
+        :, None, :
+    ]
+    return window, np.exp(
+        -((places - centers[:, :, None]) ** 2) / (2 * (half_width / 2) ** 2)
+    )
 
 
-@local_attend.wrong("The Gaussian comes after the softmax. Multiplied into the scores it is something else.")
+@local_attend.known_mistake(
+    "The Gaussian comes after the softmax. Multiplied into the scores it is something"
+    " else."
+)
 def local_gaussian_before(scores, values, centers, half_width, mask):
     window, gaussian = _parts(scores, centers, half_width, mask)
     weights = ref.softmax(scores * gaussian, window)
     return weights @ values, weights
 
 
-@local_attend.wrong("You take the softmax over the whole source and cut the window out of it. Mask first.")
+@local_attend.known_mistake(
+    "You take the softmax over the whole source and cut the window out of it. Mask"
+    " first."
+)
 def local_cut_after(scores, values, centers, half_width, mask):
     window, gaussian = _parts(scores, centers, half_width, mask)
-    weights = ref.softmax(scores, np.broadcast_to(mask[:, None, :], scores.shape)) * gaussian * window
+    weights = (
+        ref.softmax(scores, np.broadcast_to(mask[:, None, :], scores.shape))
+        * gaussian
+        * window
+    )
     return weights @ values, weights
 
 
-@local_attend.wrong("You took the context before the Gaussian: its weights are not those you return.")
+@local_attend.known_mistake(
+    "You took the context before the Gaussian: its weights are not those you return."
+)
 def local_context_too_early(scores, values, centers, half_width, mask):
     window, gaussian = _parts(scores, centers, half_width, mask)
     weights = ref.softmax(scores, window)
     return weights @ values, weights * gaussian
 
 
-@local_attend.wrong("You normalise again after the Gaussian. The paper does not: the weights sum to one or less.")
+@local_attend.known_mistake(
+    "You normalise again after the Gaussian. The paper does not: the weights sum to one"
+    " or less."
+)
 def local_normalised(scores, values, centers, half_width, mask):
     window, gaussian = _parts(scores, centers, half_width, mask)
     weights = ref.softmax(scores, window) * gaussian
@@ -295,29 +410,38 @@ def local_normalised(scores, values, centers, half_width, mask):
     return weights @ values, weights
 
 
-@local_attend.wrong("Your function ignores the mask: padding inside the window gets weight.")
+@local_attend.known_mistake(
+    "Your function ignores the mask: padding inside the window gets weight."
+)
 def local_mask_ignored(scores, values, centers, half_width, mask):
     window, gaussian = _parts(scores, centers, half_width, np.ones_like(mask))
     weights = ref.softmax(scores, window) * gaussian
     return weights @ values, weights
 
 
-@local_attend.wrong("Your window hangs on the real center, so it has 2D slots for most. It hangs on its whole part.")
+@local_attend.known_mistake(
+    "Your window hangs on the real center, so it has 2D slots for most. It hangs on its"
+    " whole part."
+)
 def local_window_of_real_center(scores, values, centers, half_width, mask):
     _, gaussian = _parts(scores, centers, half_width, mask)
-    window = (abs(np.arange(scores.shape[-1]) - centers[:, :, None]) <= half_width) & mask[:, None, :]
+    window = (
+        abs(np.arange(scores.shape[-1]) - centers[:, :, None]) <= half_width
+    ) & mask[:, None, :]
     weights = ref.softmax(scores, window) * gaussian
     return weights @ values, weights
 
 
-@local_attend.wrong("Slots outside the window enter your softmax with a score of 0, and exp(0) = 1.")
+@local_attend.known_mistake(
+    "Slots outside the window enter your softmax with a score of 0, and exp(0) = 1."
+)
 def local_zero_scores(scores, values, centers, half_width, mask):
     window, gaussian = _parts(scores, centers, half_width, mask)
     weights = ref.softmax(scores * window) * window * gaussian
     return weights @ values, weights
 
 
-@local_attend.wrong("The Gaussian is missing.")
+@local_attend.known_mistake("The Gaussian is missing.")
 def local_without_gaussian(scores, values, centers, half_width, mask):
     window, _ = _parts(scores, centers, half_width, mask)
     weights = ref.softmax(scores, window)
@@ -325,19 +449,40 @@ def local_without_gaussian(scores, values, centers, half_width, mask):
 
 
 def _choice_cases(rng):
-    yield "four links, three of them within one", (np.array([2.0, 5.0, 7.0, 4.0]), np.array([2, 6, 6, 9]), 0.75)
+    yield (
+        "four links, three of them within one",
+        (np.array([2.0, 5.0, 7.0, 4.0]), np.array([2, 6, 6, 9]), 0.75),
+    )
     yield "all four", (np.array([2.0, 5.0, 7.0, 4.0]), np.array([2, 6, 6, 9]), 1.0)
-    yield "centers between words", (np.array([2.9, 5.5, 7.1, 4.9, 0.0]), np.array([0, 9, 2, 6, 0]), 0.8)
-    yield "all on the spot: D is at least 1", (np.array([1.0, 2.0]), np.array([1, 2]), 0.9)
-    yield "a hundred links", (rng.uniform(0, 30, size=100), rng.integers(0, 30, size=100), 0.9)
-    yield "a hundred links, one half", (rng.uniform(0, 30, size=100), rng.integers(0, 30, size=100), 0.5)
+    yield (
+        "centers between words",
+        (np.array([2.9, 5.5, 7.1, 4.9, 0.0]), np.array([0, 9, 2, 6, 0]), 0.8),
+    )
+    yield (
+        "all on the spot: D is at least 1",
+        (np.array([1.0, 2.0]), np.array([1, 2]), 0.9),
+    )
+    yield (
+        "a hundred links",
+        (rng.uniform(0, 30, size=100), rng.integers(0, 30, size=100), 0.9),
+    )
+    yield (
+        "a hundred links, one half",
+        (rng.uniform(0, 30, size=100), rng.integers(0, 30, size=100), 0.5),
+    )
 
 
 @exercise(
     _choice_cases,
     hints=[
-        "How far is each gold position from the middle of its window, `np.floor(centers)`? That is the D it needs.",
-        "Try D = 1, 2, 3, ... and stop at the first for which `np.mean(needed <= D) >= share`.",
+        (
+            "How far is each gold position from the middle of its window,"
+            " `np.floor(centers)`? That is the D it needs."
+        ),
+        (
+            "Try D = 1, 2, 3, ... and stop at the first for which `np.mean(needed <= D)"
+            " >= share`."
+        ),
     ],
 )
 def choose_half_width(centers, positions, share):
@@ -353,34 +498,45 @@ def choose_half_width(centers, positions, share):
     return half_width
 
 
-@choose_half_width.wrong("You take the largest distance, so that one stray link decides. `share` of them is enough.")
+@choose_half_width.known_mistake(
+    "You take the largest distance, so that one stray link decides. `share` of them is"
+    " enough."
+)
 def choice_of_the_largest(centers, positions, share):
     return max(1, int(abs(positions - np.floor(centers)).max()))
 
 
-@choose_half_width.wrong("You take the mean distance. About half of the links lie farther away than that.")
+@choose_half_width.known_mistake(
+    "You take the mean distance. About half of the links lie farther away than that."
+)
 def choice_of_the_mean(centers, positions, share):
     return max(1, int(np.ceil(abs(positions - np.floor(centers)).mean())))
 
 
-@choose_half_width.wrong("D should be at least 1.")
+@choose_half_width.known_mistake("D should be at least 1.")
 def choice_of_zero(centers, positions, share):
     needed = abs(positions - np.floor(centers))
     return next(d for d in range(1000) if np.mean(needed <= d) >= share)
 
 
-@choose_half_width.wrong("The window hangs on the center's whole part. Measure from there.")
+@choose_half_width.known_mistake(
+    "The window hangs on the center's whole part. Measure from there."
+)
 def choice_from_the_real_center(centers, positions, share):
     needed = abs(positions - centers)
     return next(d for d in range(1, 1000) if np.mean(needed <= d) >= share)
 
 
-@choose_half_width.wrong("You count the width of the whole window. D is half of it, without the middle.")
+@choose_half_width.known_mistake(
+    "You count the width of the whole window. D is half of it, without the middle."
+)
 def choice_of_the_whole_width(centers, positions, share):
-    return 2 * choose_half_width.solve(centers, positions, share) + 1
+    return 2 * choose_half_width.reference_solution(centers, positions, share) + 1
 
 
-@choose_half_width.wrong("Positions left of the center count too: take the distance without its sign.")
+@choose_half_width.known_mistake(
+    "Positions left of the center count too: take the distance without its sign."
+)
 def choice_to_the_right(centers, positions, share):
     needed = positions - np.floor(centers)
     return next(d for d in range(1, 1000) if np.mean(needed <= d) >= share)

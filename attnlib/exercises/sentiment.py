@@ -1,9 +1,11 @@
-"""Exercises of chapter 04, "A sentence's feeling". `AttentionLayer`, a Keras layer, is loaded when it is asked for."""
+"""Exercises of chapter 04, "A sentence's feeling". `AttentionLayer`, a Keras layer, is
+loaded when it is asked for.
+"""
 
 import numpy as np
 
 from attnlib import reference as ref
-from attnlib.exercises.machine import exercise
+from attnlib.checking.exercise import exercise
 
 
 def __getattr__(name):
@@ -11,7 +13,9 @@ def __getattr__(name):
         try:
             from attnlib.exercises.sentiment_keras import AttentionLayer
         except ImportError as error:
-            raise ImportError(f"AttentionLayer is an exercise in Keras and needs TensorFlow ({error})") from None
+            raise ImportError(
+                f"AttentionLayer is an exercise in Keras and needs TensorFlow ({error})"
+            ) from None
         return AttentionLayer
     raise AttributeError(f"module {__name__} has no exercise {name}")
 
@@ -28,16 +32,23 @@ def _pooling_cases(rng):
     values = rng.normal(size=(3, 5, 4))
     weights = rng.normal(size=(4, 6)), rng.normal(size=6), 3 * rng.normal(size=6)
     yield "three sentences without padding", (values, *weights)
-    yield "three sentences of 5, 1 and 3 words", (values, *weights, np.arange(5) < np.array([[5], [1], [3]]))
+    yield (
+        "three sentences of 5, 1 and 3 words",
+        (values, *weights, np.arange(5) < np.array([[5], [1], [3]])),
+    )
 
 
 @exercise(
     _pooling_cases,
     hints=[
-        "One score a word: `np.tanh(values @ w + b) @ v`, (batch, source_len). There is no query argument: v stands in "
-        "its place.",
-        "`ref.softmax(scores, mask)` leaves padding out. A context is a sum over words: "
-        "`np.einsum('bs,bsd->bd', weights, values)`.",
+        (
+            "One score a word: `np.tanh(values @ w + b) @ v`, (batch, source_len)."
+            " There is no query argument: v stands in its place."
+        ),
+        (
+            "`ref.softmax(scores, mask)` leaves padding out. A context is a sum over"
+            " words: `np.einsum('bs,bsd->bd', weights, values)`."
+        ),
     ],
     returns=("context", "weights"),
 )
@@ -57,51 +68,73 @@ def _pooled(weights, values):
     return np.einsum("bs,bsd->bd", weights, values), weights
 
 
-@attention_pooling.wrong("Your function ignores the mask: padding gets weight.")
+@attention_pooling.known_mistake("Your function ignores the mask: padding gets weight.")
 def pooling_without_mask(values, w, b, v, mask=None):
-    return attention_pooling.solve(values, w, b, v)
+    return attention_pooling.reference_solution(values, w, b, v)
 
 
-@attention_pooling.wrong("You mask after the softmax, so the weights no longer sum to one. Mask before it.")
+@attention_pooling.known_mistake(
+    "You mask after the softmax, so the weights no longer sum to one. Mask before it."
+)
 def pooling_masked_after(values, w, b, v, mask=None):
     weights = ref.softmax(np.tanh(values @ w + b) @ v)
     return _pooled(weights if mask is None else weights * mask, values)
 
 
-@attention_pooling.wrong("tanh is missing: without it b moves every score alike, and does nothing.")
+@attention_pooling.known_mistake(
+    "tanh is missing: without it b moves every score alike, and does nothing."
+)
 def pooling_without_tanh(values, w, b, v, mask=None):
     return _pooled(ref.softmax((values @ w + b) @ v, mask), values)
 
 
-@attention_pooling.wrong("b is missing inside the tanh.")
+@attention_pooling.known_mistake("b is missing inside the tanh.")
 def pooling_without_bias(values, w, b, v, mask=None):
-    return attention_pooling.solve(values, w, 0 * b, v, mask)
+    return attention_pooling.reference_solution(values, w, 0 * b, v, mask)
 
 
-@attention_pooling.wrong("You take the mean of the weighted words. Their weights sum to one already: add them up.")
+@attention_pooling.known_mistake(
+    "You take the mean of the weighted words. Their weights sum to one already: add"
+    " them up."
+)
 def pooling_mean(values, w, b, v, mask=None):
-    context, weights = attention_pooling.solve(values, w, b, v, mask)
+    context, weights = attention_pooling.reference_solution(values, w, b, v, mask)
     return context / values.shape[1], weights
 
 
-@attention_pooling.wrong("You return the two in the wrong order: the context first, then the weights.")
+@attention_pooling.known_mistake(
+    "You return the two in the wrong order: the context first, then the weights."
+)
 def pooling_swapped(values, w, b, v, mask=None):
-    return attention_pooling.solve(values, w, b, v, mask)[::-1]
+    return attention_pooling.reference_solution(values, w, b, v, mask)[::-1]
 
 
 def _bug_cases(rng):
-    yield "words 1 and 3, and two padded places", (np.array([[[1.0], [3.0], [9.0], [9.0]]]), np.arange(4)[None] < 2)
-    yield "three sentences", (rng.normal(size=(3, 6, 4)), np.arange(6) < np.array([[6], [1], [4]]))
-    yield "a sentence without words", (rng.normal(size=(2, 3, 2)), np.array([[True] * 3, [False] * 3]))
+    yield (
+        "words 1 and 3, and two padded places",
+        (np.array([[[1.0], [3.0], [9.0], [9.0]]]), np.arange(4)[None] < 2),
+    )
+    yield (
+        "three sentences",
+        (rng.normal(size=(3, 6, 4)), np.arange(6) < np.array([[6], [1], [4]])),
+    )
+    yield (
+        "a sentence without words",
+        (rng.normal(size=(2, 3, 2)), np.array([[True] * 3, [False] * 3])),
+    )
 
 
 @exercise(
     _bug_cases,
     hints=[
-        "Two sums are wrong in `values.mean(axis=1)`: the one above the fraction bar holds padding, and the one below "
-        "counts it.",
-        "`(values * mask[:, :, None]).sum(axis=1)` holds real words alone. Divide by how many there are, and "
-        "by 1 where there are none.",
+        (
+            "Two sums are wrong in `values.mean(axis=1)`: the one above the fraction"
+            " bar holds padding, and the one below counts it."
+        ),
+        (
+            "`(values * mask[:, :, None]).sum(axis=1)` holds real words alone. Divide"
+            " by how many there are, and by 1 where there are none."
+        ),
     ],
 )
 def padding_bug(values, mask):
@@ -114,28 +147,37 @@ def padding_bug(values, mask):
     return total / np.maximum(mask.sum(axis=1), 1)[:, None]
 
 
-@padding_bug.wrong("The bug is still there: padding is in the sum, and in the count.")
+@padding_bug.known_mistake(
+    "The bug is still there: padding is in the sum, and in the count."
+)
 def bug_left(values, mask):
     return values.mean(axis=1)
 
 
-@padding_bug.wrong("Padding is out of the sum, but still counted: short sentences come out too small.")
+@padding_bug.known_mistake(
+    "Padding is out of the sum, but still counted: short sentences come out too small."
+)
 def bug_half_mended(values, mask):
     return (values * mask[:, :, None]).mean(axis=1)
 
 
-@padding_bug.wrong("Padding is out of the count, but still in the sum.")
+@padding_bug.known_mistake("Padding is out of the count, but still in the sum.")
 def bug_other_half_mended(values, mask):
     return values.sum(axis=1) / np.maximum(mask.sum(axis=1), 1)[:, None]
 
 
-@padding_bug.wrong("A sentence without words gives 0 / 0. It should give zeros.")
+@padding_bug.known_mistake(
+    "A sentence without words gives 0 / 0. It should give zeros."
+)
 def bug_nan(values, mask):
     with np.errstate(invalid="ignore"):
         return (values * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1)[:, None]
 
 
-@padding_bug.wrong("You divide by the number of words of the whole batch: each sentence has a count of its own.")
+@padding_bug.known_mistake(
+    "You divide by the number of words of the whole batch: each sentence has a count of"
+    " its own."
+)
 def bug_count_of_batch(values, mask):
     return (values * mask[:, :, None]).sum(axis=1) / mask.sum()
 
@@ -144,25 +186,42 @@ def _scorer(feelings):
     def logit(words):
         if not isinstance(words, list):
             raise TypeError(f"logit takes a list of words, got {words!r}")
-        return float(sum(feelings.get(word, 0.0) for word in words) + 0.1 * len(words) ** 2)
+        return float(
+            sum(feelings.get(word, 0.0) for word in words) + 0.1 * len(words) ** 2
+        )
 
     return logit
 
 
 def _deletion_cases(rng):
     logit = _scorer({"good": 2.0, "bad": -3.0, "very": 0.5})
-    yield "the largest weight is last", (logit, ["a", "very", "good"], np.array([0.1, 0.2, 0.7]))
-    yield "the logit rises", (logit, ["so", "bad", "it", "is"], np.array([0.2, 0.5, 0.2, 0.1]))
-    yield "a word that stands twice", (logit, ["good", "bad", "good"], np.array([0.2, 0.3, 0.5]))
+    yield (
+        "the largest weight is last",
+        (logit, ["a", "very", "good"], np.array([0.1, 0.2, 0.7])),
+    )
+    yield (
+        "the logit rises",
+        (logit, ["so", "bad", "it", "is"], np.array([0.2, 0.5, 0.2, 0.1])),
+    )
+    yield (
+        "a word that stands twice",
+        (logit, ["good", "bad", "good"], np.array([0.2, 0.3, 0.5])),
+    )
     words = ["not", "a", "good", "film", "at", "all"]
-    yield "the weight is on another word", (logit, words, np.array([0.5, 0.05, 0.2, 0.1, 0.1, 0.05]))
+    yield (
+        "the weight is on another word",
+        (logit, words, np.array([0.5, 0.05, 0.2, 0.1, 0.1, 0.05])),
+    )
 
 
 @exercise(
     _deletion_cases,
     hints=[
         "Which word has the largest weight? `np.argmax(weights)` is its place.",
-        "`words[:place] + words[place + 1:]` is a new list without it; the list you were given stays as it is.",
+        (
+            "`words[:place] + words[place + 1:]` is a new list without it; the list you"
+            " were given stays as it is."
+        ),
     ],
 )
 def deletion_test(logit, words, weights):
@@ -175,27 +234,36 @@ def deletion_test(logit, words, weights):
     return logit(words) - logit(words[:place] + words[place + 1 :])
 
 
-@deletion_test.wrong("Your sign is turned round: the logit before, minus the logit after.")
+@deletion_test.known_mistake(
+    "Your sign is turned round: the logit before, minus the logit after."
+)
 def deletion_turned_round(logit, words, weights):
-    return -deletion_test.solve(logit, words, weights)
+    return -deletion_test.reference_solution(logit, words, weights)
 
 
-@deletion_test.wrong("You leave out the word with the smallest weight.")
+@deletion_test.known_mistake("You leave out the word with the smallest weight.")
 def deletion_of_the_least(logit, words, weights):
-    return deletion_test.solve(logit, words, -np.asarray(weights))
+    return deletion_test.reference_solution(logit, words, -np.asarray(weights))
 
 
-@deletion_test.wrong("A word that stands twice goes out twice, or in the wrong place: leave out a place, not a word.")
+@deletion_test.known_mistake(
+    "A word that stands twice goes out twice, or in the wrong place: leave out a place,"
+    " not a word."
+)
 def deletion_of_the_word(logit, words, weights):
     word = words[int(np.argmax(weights))]
     return logit(words) - logit([other for other in words if other != word])
 
 
-@deletion_test.wrong("You keep that word alone. Leave it out, and keep the others.")
+@deletion_test.known_mistake(
+    "You keep that word alone. Leave it out, and keep the others."
+)
 def deletion_of_all_others(logit, words, weights):
     return logit(words) - logit([words[int(np.argmax(weights))]])
 
 
-@deletion_test.wrong("This is the logit without the word. The test asks by how much it falls.")
+@deletion_test.known_mistake(
+    "This is the logit without the word. The test asks by how much it falls."
+)
 def deletion_without_difference(logit, words, weights):
-    return logit(words) - deletion_test.solve(logit, words, weights)
+    return logit(words) - deletion_test.reference_solution(logit, words, weights)

@@ -1,10 +1,12 @@
-"""The exercise of chapter 04 that is a Keras layer; apart from the others, so that they do without TensorFlow."""
+"""The exercise of chapter 04 that is a Keras layer; apart from the others, so that they
+do without TensorFlow.
+"""
 
 import numpy as np
 
 from attnlib.backend import keras
-from attnlib.exercises import sandbox
-from attnlib.exercises.machine import exercise
+from attnlib.checking import sandbox
+from attnlib.checking.exercise import exercise
 
 ops = keras.ops
 
@@ -15,41 +17,71 @@ def _sizes(rng):
 
 
 def _use(layer, units):
-    """What the layer gives for a padded batch, with and without its mask, once its weights are known ones."""
+    """What the layer gives for a padded batch, with and without its mask, once its
+    weights are known ones.
+    """
     rng = np.random.default_rng(units)
-    values, mask = rng.normal(size=(2, 5, 3)).astype("float32"), np.arange(5) < np.array([[5], [2]])
+    values, mask = (
+        rng.normal(size=(2, 5, 3)).astype("float32"),
+        np.arange(5) < np.array([[5], [2]]),
+    )
     if not isinstance(layer, keras.layers.Layer):
-        raise sandbox.Finding("Your class should be a Keras layer: class AttentionLayer(keras.layers.Layer).")
+        raise sandbox.CheckFailed(
+            "Your class should be a Keras layer: class"
+            " AttentionLayer(keras.layers.Layer)."
+        )
     layer(values, mask=mask)  # builds the weights
     for name, shape in {"w": (3, units), "b": (units,), "v": (units,)}.items():
         weight = getattr(layer, name, None)
         if weight is None or tuple(weight.shape) != shape:
-            found = "there is none" if weight is None else f"it has {tuple(weight.shape)}"
-            raise sandbox.Finding(f"self.{name} should be a weight of shape {shape}, {found}.")
+            found = (
+                "there is none" if weight is None else f"it has {tuple(weight.shape)}"
+            )
+            raise sandbox.CheckFailed(
+                f"self.{name} should be a weight of shape {shape}, {found}."
+            )
         weight.assign(rng.normal(size=shape))
     if len(layer.trainable_variables) != 3:
-        raise sandbox.Finding("Make w, b and v with self.add_weight, and no other: else Keras does not train them.")
+        raise sandbox.CheckFailed(
+            "Make w, b and v with self.add_weight, and no other: else Keras does not"
+            " train them."
+        )
     results = [layer(values, mask=mask), layer(values)]
-    if not all(isinstance(result, (tuple, list)) and len(result) == 2 for result in results):
-        raise sandbox.Finding("call should return two things, context and weights.")
+    if not all(
+        isinstance(result, (tuple, list)) and len(result) == 2 for result in results
+    ):
+        raise sandbox.CheckFailed("call should return two things, context and weights.")
     masks = layer.compute_mask(values, mask)
-    if not isinstance(masks, (tuple, list)) or [each is None for each in masks] != [True, True]:
-        raise sandbox.Finding("compute_mask should return None, None: the context has no words left to mask.")
+    if not isinstance(masks, (tuple, list)) or [each is None for each in masks] != [
+        True,
+        True,
+    ]:
+        raise sandbox.CheckFailed(
+            "compute_mask should return None, None: the context has no words left to"
+            " mask."
+        )
     return tuple(np.asarray(part) for result in results for part in result)
 
 
 @exercise(
     _sizes,
     hints=[
-        "Three methods: `build(self, shape)` makes w, b and v with `self.add_weight(shape=..., name=...)`, "
-        "`call(self, values, mask=None)` uses them, `compute_mask` returns None, None.",
-        "Scores are `ops.tensordot(ops.tanh(ops.matmul(values, self.w) + self.b), self.v, axes=1)`. Where the mask is "
-        "False, put -1e9 in their place with `ops.where` before `ops.softmax`. "
-        "`ops.einsum('bs,bsd->bd', weights, values)` is the context.",
+        (
+            "Three methods: `build(self, shape)` makes w, b and v with"
+            " `self.add_weight(shape=..., name=...)`, `call(self, values, mask=None)`"
+            " uses them, `compute_mask` returns None, None."
+        ),
+        (
+            "Scores are `ops.tensordot(ops.tanh(ops.matmul(values, self.w) + self.b),"
+            " self.v, axes=1)`. Where the mask is False, put -1e9 in their place with"
+            " `ops.where` before `ops.softmax`. `ops.einsum('bs,bsd->bd', weights,"
+            " values)` is the context."
+        ),
     ],
     returns=("context", "weights", "context without a mask", "weights without a mask"),
-    observe=_use,
-    mend=keras.backend.clear_session,  # a layer stopped in its call leaves Keras thinking that it is still inside
+    extract=_use,
+    # a layer stopped in its call leaves Keras thinking that it is still inside
+    cleanup=keras.backend.clear_session,
 )
 class AttentionLayer(keras.layers.Layer):
     """One vector a sentence: sum_s alpha_s h_s, alpha = softmax(v . tanh(h_s w + b)).
@@ -80,17 +112,18 @@ class AttentionLayer(keras.layers.Layer):
         return None, None
 
 
-_Solution = AttentionLayer.solve
+_Solution = AttentionLayer.reference_solution
 
 
-@AttentionLayer.wrong("Your layer ignores the mask: padding gets weight.")
+@AttentionLayer.known_mistake("Your layer ignores the mask: padding gets weight.")
 class MaskIgnored(_Solution):
     def call(self, values, mask=None):
         return super().call(values)
 
 
-@AttentionLayer.wrong(
-    "You multiply the weights by the mask after the softmax, so they no longer sum to one. Mask before."
+@AttentionLayer.known_mistake(
+    "You multiply the weights by the mask after the softmax, so they no longer sum to"
+    " one. Mask before."
 )
 class MaskAfterwards(_Solution):
     def call(self, values, mask=None):
@@ -99,7 +132,10 @@ class MaskAfterwards(_Solution):
         return ops.einsum("bs,bsd->bd", weights, values), weights
 
 
-@AttentionLayer.wrong("Your weights sum to one over the batch, not over the words: softmax over the last axis.")
+@AttentionLayer.known_mistake(
+    "Your weights sum to one over the batch, not over the words: softmax over the last"
+    " axis."
+)
 class SoftmaxOverBatch(_Solution):
     def call(self, values, mask=None):
         hidden = ops.tanh(ops.matmul(values, self.w) + self.b)
@@ -109,7 +145,9 @@ class SoftmaxOverBatch(_Solution):
         return ops.einsum("bs,bsd->bd", weights, values), weights
 
 
-@AttentionLayer.wrong("tanh is missing: without it b moves every score alike, and does nothing.")
+@AttentionLayer.known_mistake(
+    "tanh is missing: without it b moves every score alike, and does nothing."
+)
 class WithoutTanh(_Solution):
     def call(self, values, mask=None):
         scores = ops.tensordot(ops.matmul(values, self.w) + self.b, self.v, axes=1)
@@ -118,21 +156,30 @@ class WithoutTanh(_Solution):
         return ops.einsum("bs,bsd->bd", weights, values), weights
 
 
-@AttentionLayer.wrong("You return the two in the wrong order: the context first, then the weights.")
+@AttentionLayer.known_mistake(
+    "You return the two in the wrong order: the context first, then the weights."
+)
 class OrderSwapped(_Solution):
     def call(self, values, mask=None):
         return super().call(values, mask)[::-1]
 
 
-@AttentionLayer.wrong("Your context is a plain mean: the weights should weigh it.")
+@AttentionLayer.known_mistake(
+    "Your context is a plain mean: the weights should weigh it."
+)
 class PlainMean(_Solution):
     def call(self, values, mask=None):
         _, weights = super().call(values, mask)
         real = ops.ones_like(weights) if mask is None else ops.cast(mask, "float32")
-        return ops.einsum("bs,bsd->bd", real / ops.sum(real, 1, keepdims=True), values), weights
+        return (
+            ops.einsum("bs,bsd->bd", real / ops.sum(real, 1, keepdims=True), values),
+            weights,
+        )
 
 
-@AttentionLayer.wrong("compute_mask should return None, None: the context has no words left to mask.")
+@AttentionLayer.known_mistake(
+    "compute_mask should return None, None: the context has no words left to mask."
+)
 class MaskHandedOn(_Solution):
     def compute_mask(self, values, mask=None):
         return mask

@@ -1,7 +1,9 @@
-"""What is served with the pages and written by others: {{ shipped }} in book/licences.md is a table of it.
+"""What is served with the pages and written by others: {{ shipped }} in
+book/licences.md is a table of it.
 
-Versions are read from the installed packages, and from the files that these carry of others, when the book is built.
-The texts of the licences are copied beside the pages, to _static/licences.
+Versions are read from the installed packages, and from the files that these carry of
+others, when the book is built. The texts of the licences are copied beside the pages,
+to _static/licences.
 """
 
 import re
@@ -17,8 +19,9 @@ MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-chtml.js"
 class Component(NamedTuple):
     """One row. files: patterns of what it is, or stands in, from the pages' folder.
 
-    package: what it is installed with. text: the licence's text, a path in the package `text_from` (or the package
-    itself); without it the package's own LICENSE. version: (path in the package, pattern), or None for the package's.
+    package: what it is installed with. text: the licence's text, a path in the package
+    `text_from` (or the package itself); without it the package's own LICENSE. version:
+    (path in the package, pattern), or None for the package's.
     """
 
     name: str
@@ -43,7 +46,15 @@ COMPONENTS = (
         "BSD-2-Clause",
         "sphinx",
         (
-            *(f"_static/{name}.js" for name in ("doctools", "documentation_options", "language_data", "searchtools")),
+            *(
+                f"_static/{name}.js"
+                for name in (
+                    "doctools",
+                    "documentation_options",
+                    "language_data",
+                    "searchtools",
+                )
+            ),
             *(
                 "_static/sphinx_highlight.js",
                 "_static/basic.css",
@@ -60,7 +71,10 @@ COMPONENTS = (
         "BSD-3-Clause",
         "pydata-sphinx-theme",
         (
-            *("_static/scripts/pydata-sphinx-theme.js", "_static/styles/pydata-sphinx-theme.css"),
+            *(
+                "_static/scripts/pydata-sphinx-theme.js",
+                "_static/styles/pydata-sphinx-theme.css",
+            ),
             *("_static/styles/theme.css", "_static/webpack-macros.html"),
         ),
     ),
@@ -76,7 +90,10 @@ COMPONENTS = (
         "Font Awesome Free, cut down to the icons in use",
         "fonts OFL-1.1, icons CC BY 4.0, style MIT",
         "pydata-sphinx-theme",
-        ("_static/vendor/fontawesome/webfonts/*", "_static/styles/pydata-sphinx-theme.css"),
+        (
+            "_static/vendor/fontawesome/webfonts/*",
+            "_static/styles/pydata-sphinx-theme.css",
+        ),
         (_AWESOME, r"Font Awesome Free ([\d.]+)"),
         _AWESOME,
     ),
@@ -85,8 +102,15 @@ COMPONENTS = (
         "BSD-3-Clause",
         "sphinx-book-theme",
         (
-            *("_static/scripts/sphinx-book-theme.js", "_static/styles/sphinx-book-theme.css"),
-            *("_static/sbt-webpack-macros.html", "_static/images/logo_*", "_static/locales/*"),
+            *(
+                "_static/scripts/sphinx-book-theme.js",
+                "_static/styles/sphinx-book-theme.css",
+            ),
+            *(
+                "_static/sbt-webpack-macros.html",
+                "_static/images/logo_*",
+                "_static/locales/*",
+            ),
         ),
     ),
     Component("MyST-NB", "BSD-3-Clause", "myst-nb", ("_static/mystnb.*.css",)),
@@ -94,7 +118,11 @@ COMPONENTS = (
         "sphinx-copybutton, with an icon of Tabler Icons",
         "MIT",
         "sphinx-copybutton",
-        ("_static/copybutton*", "_static/copy-button.svg", "_static/check-solid.svg"),
+        (
+            "_static/copybutton*",
+            "_static/copy-button.svg",
+            "_static/check-solid.svg",
+        ),
     ),
     Component(
         "clipboard.js",
@@ -103,10 +131,28 @@ COMPONENTS = (
         ("_static/clipboard.min.js",),
         ("sphinx_copybutton/_static/clipboard.min.js", r"clipboard\.js v([\d.]+)"),
     ),
-    Component("sphinx-togglebutton", "MIT", "sphinx-togglebutton", ("_static/togglebutton.*",)),
-    Component("sphinx-design", "MIT", "sphinx-design", ("_static/sphinx-design.min.css", "_static/design-tabs.js")),
-    Component("Octicons", "MIT", "sphinx-design", ("[0-9]*.html",), text="sphinx_design/compiled/octicon_LICENSE"),
-    Component("sphinx-exercise", "MIT", "sphinx-exercise", ("_static/exercise.css",)),
+    Component(
+        "sphinx-togglebutton",
+        "MIT",
+        "sphinx-togglebutton",
+        ("_static/togglebutton.*",),
+    ),
+    Component(
+        "sphinx-design",
+        "MIT",
+        "sphinx-design",
+        ("_static/sphinx-design.min.css", "_static/design-tabs.js"),
+    ),
+    Component(
+        "Octicons",
+        "MIT",
+        "sphinx-design",
+        ("[0-9]*.html",),
+        text="sphinx_design/compiled/octicon_LICENSE",
+    ),
+    Component(
+        "sphinx-exercise", "MIT", "sphinx-exercise", ("_static/exercise.css",)
+    ),
     Component(
         "MathJax, with its fonts",
         "Apache-2.0",
@@ -127,7 +173,10 @@ COMPONENTS = (
 # What this book brings itself, beside its pages.
 OWN = (
     *("*.html", "_sources/*", "_images/*", "_static/licences/*"),
-    *(f"_static/{name}" for name in ("book.*", "favicon.svg", "card.png", "print.js", "solved.js")),
+    *(
+        f"_static/{name}"
+        for name in ("book.*", "favicon.svg", "card.png", "print.js", "solved.js")
+    ),
 )
 
 
@@ -137,7 +186,9 @@ def version(component):
     if component.version is None:
         return package.version
     path, pattern = component.version
-    return re.search(pattern, Path(package.locate_file(path)).read_text("utf-8")).group(1)
+    return re.search(
+        pattern, Path(package.locate_file(path)).read_text("utf-8")
+    ).group(1)
 
 
 def licence_text(component):
@@ -145,26 +196,39 @@ def licence_text(component):
     package = distribution(component.text_from or component.package)
     if component.text and "/" in component.text:
         return Path(package.locate_file(component.text))
-    found = [file for file in package.files if re.search(r"dist-info/(licenses/)?(LICENSE|COPYING)[^/]*$", str(file))]
+    found = [
+        file
+        for file in package.files
+        if re.search(r"dist-info/(licenses/)?(LICENSE|COPYING)[^/]*$", str(file))
+    ]
     return Path(package.locate_file(found[0]))
 
 
 def text_name(component):
     """The name under which the text is served, such as "mathjax.txt"."""
-    return re.sub(r"\W+", "-", component.name.split(",")[0].lower()).strip("-") + ".txt"
+    return (
+        re.sub(r"\W+", "-", component.name.split(",")[0].lower()).strip("-")
+        + ".txt"
+    )
 
 
 def table():
     """The components as a table in Markdown."""
     rows = [
-        f"| {each.name} | {version(each)} | <a href='_static/licences/{text_name(each)}'>{each.licence}</a> |"
+        f"| {each.name} | {version(each)} | <a"
+        f" href='_static/licences/{text_name(each)}'>{each.licence}</a> |"
         for each in sorted(COMPONENTS, key=lambda each: each.name.lower())
     ]
-    return "\n".join(["| what | version | licence, and its text |", "|---|---|---|", *rows])
+    return "\n".join(
+        ["| what | version | licence, and its text |", "|---|---|---|", *rows]
+    )
 
 
 def give_table(app, config):
-    config.myst_substitutions = {**(config.myst_substitutions or {}), "shipped": table()}
+    config.myst_substitutions = {
+        **(config.myst_substitutions or {}),
+        "shipped": table(),
+    }
 
 
 def copy_texts(app, exception):
@@ -177,6 +241,8 @@ def copy_texts(app, exception):
 
 
 def setup(app):
-    app.connect("config-inited", give_table, priority=100)  # before MyST reads its settings
+    app.connect(
+        "config-inited", give_table, priority=100
+    )  # before MyST reads its settings
     app.connect("build-finished", copy_texts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

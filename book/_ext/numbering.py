@@ -1,7 +1,7 @@
 """Number figures and exercises by chapter: 3.1 is the first of `03_….ipynb`.
 
-Titles carry the chapters' numbers themselves, since the book may hold some chapters and not others; so
-Sphinx knows none, and would count through the whole book.
+Titles carry the chapters' numbers themselves, since the book may hold some chapters and
+not others; so Sphinx knows none, and would count through the whole book.
 """
 
 
@@ -15,5 +15,7 @@ def by_chapter(app, env):
 
 
 def setup(app):
-    app.connect("env-get-updated", by_chapter, priority=900)  # after Sphinx has counted
+    app.connect(
+        "env-get-updated", by_chapter, priority=900
+    )  # after Sphinx has counted
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,8 +1,11 @@
 """Keep every page of the book self-contained: nothing is fetched from another host.
 
-- sphinx-thebe, which Jupyter Book always loads, names a CDN in every page: its listeners are disconnected.
-- MathJax is served from the pages' own folder, copied from the package sphinx-mathjax-offline: the one
-  component that pages load, its fonts, and the TeX extensions that it fetches when an equation needs them.
+- sphinx-thebe, which Jupyter Book always loads, names a CDN in every page: its
+listeners are disconnected.
+- MathJax is served from the pages' own folder, copied from the package
+sphinx-mathjax-offline: the one
+  component that pages load, its fonts, and the TeX extensions that it fetches when an
+  equation needs them.
 """
 
 import shutil
@@ -14,14 +17,24 @@ MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
 
 def disconnect_thebe(app, config):
     for listeners in app.events.listeners.values():
-        listeners[:] = [each for each in listeners if each.handler.__module__.split(".")[0] != "sphinx_thebe"]
-    app.registry.css_files[:] = [each for each in app.registry.css_files if each[0] != "sphinx-thebe.css"]
+        listeners[:] = [
+            each
+            for each in listeners
+            if each.handler.__module__.split(".")[0] != "sphinx_thebe"
+        ]
+    app.registry.css_files[:] = [
+        each for each in app.registry.css_files if each[0] != "sphinx-thebe.css"
+    ]
 
 
 def copy_mathjax(app, exception):
     if exception or app.builder.format != "html":
         return
-    package = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
+    package = (
+        Path(find_spec("sphinx-mathjax-offline").origin).parent
+        / "static"
+        / "mathjax"
+    )
     target = Path(app.outdir) / "_static" / "mathjax"
     for name in MATHJAX:
         source = package / name

@@ -1,4 +1,6 @@
-"""Every chapter with its cells run twice, and again in another order: no wrong result. (Not in `make test`.)"""
+"""Every chapter with its cells run twice, and again in another order: no wrong result.
+(Not in `make test`.)
+"""
 
 import chapter_runs
 import pytest

@@ -1,0 +1,1 @@
+"""Faster forms of the loops, behind one door."""

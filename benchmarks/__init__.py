@@ -1,0 +1,1 @@
+"""Speed, start-up time, and memory, measured against peers."""

@@ -1,0 +1,512 @@
+"""The machine under the exercises, on toy exercises: messages, folds, and the guard
+around a learner's code.
+"""
+
+import gc
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+
+from attnlib.checking import compare, exercise, sandbox
+
+
+def toy_cases(rng):
+    yield "two numbers", (np.array([1.0, 3.0]), 2)
+    yield "random numbers", (rng.normal(size=30), 5)
+
+
+@exercise.exercise(
+    toy_cases, hints=["Use `numbers + 1`.", "a < b & c"], returns=("scaled", "total")
+)
+def scale(numbers, factor=1):
+    """Multiply and add up."""
+    return numbers * factor, float(numbers.sum())
+
+
+@scale.known_mistake("You divide.")
+def divides(numbers, factor=1):
+    return numbers / factor, float(numbers.sum())
+
+
+@scale.known_mistake("You divide, and the total is of the scaled numbers.")
+def divides_both(numbers, factor=1):
+    return numbers / factor, float((numbers / factor).sum())
+
+
+@exercise.exercise(toy_cases, hints=["Two lines are in the wrong order."])
+def shifted(numbers, by):
+    """numbers + by, largest last."""
+    return np.sort(numbers + by)
+
+
+@shifted.starter_code("The last number is not the largest.")
+def shifted(numbers, by):
+    return numbers[::-1] + by
+
+
+# ---------------------------------------------------------------- messages
+
+
+def test_check_names_the_case_the_input_and_both_values():
+    verdict = scale.check(lambda numbers, factor: (numbers * factor, 7.0))
+    assert (
+        repr(verdict)
+        == "Not yet: scale.\ntotal:\n  expected  4\n  got       7\nInput: two numbers\n"
+        "  numbers = [1, 3]\n  factor = 2"
+    )
+    assert (
+        verdict.inputs["factor"] == 2
+        and verdict.expected[1] == 4
+        and verdict.got[1] == 7
+    )
+
+
+def test_check_shows_large_arrays_by_their_first_difference():
+    def wrong_later(numbers, factor):
+        scaled = numbers * factor
+        if len(scaled) > 10:
+            scaled[7:9] = 0.5
+        return scaled, float(numbers.sum())
+
+    message = repr(scale.check(wrong_later))
+    assert "scaled: 2 of 30 numbers differ, the first at [7]:\n  expected  " in message
+    assert message.endswith(
+        "\n  got       0.5\nInput: random numbers\n  numbers = an array of shape"
+        " (30,)\n  factor = 5"
+    )
+
+
+def test_check_takes_the_wrong_answer_that_agrees_most():
+    assert repr(scale.check(divides)).startswith(
+        "Not yet: scale.\nYou divide.\nscaled:\n  expected  [2, 6]\n"
+    )
+    assert repr(scale.check(divides_both)).startswith(
+        "Not yet: scale.\nYou divide, and the total"
+    )
+
+
+def test_faulty_code_to_start_from_is_told_by_its_symptom():
+    assert (
+        isinstance(shifted, exercise.Exercise)
+        and shifted.check(shifted.reference_solution).passed
+    )
+    message = (
+        "Not yet: shifted.\nThe bug is still there. The last number is not the"
+        " largest.\n"
+    )
+    assert repr(shifted.check(shifted.starter)).startswith(message)
+    assert (
+        shifted.starter_source
+        == "def shifted(numbers, by):\n    return numbers[::-1] + by"
+    )
+    assert shifted.source.endswith("np.sort(numbers + by)")
+    assert scale.starter is None
+
+
+@pytest.mark.parametrize(
+    ("attempt", "expected"),
+    [
+        (
+            lambda n, f: n,
+            "Return 2 things, scaled and total; got an array of shape (2,).",
+        ),
+        (lambda n, f: (n, 1.0, 2.0), "Return 2 things, scaled and total; got a tuple."),
+        (
+            lambda n, f: {}.get(f),
+            "Return 2 things, scaled and total; got None (is return missing?).",
+        ),
+        (
+            lambda n, f: ((n * f).tolist(), n.sum()),
+            "scaled should be a NumPy array of shape (2,), got a list.",
+        ),
+        (
+            lambda n, f: ((n * f)[None], n.sum()),
+            "scaled should have shape (2,), got (1, 2).",
+        ),
+        (
+            lambda n, f: ((n * f).astype(int), n.sum()),
+            "scaled should have dtype float64, got int64.",
+        ),
+        (
+            lambda n, f: ((n * f).astype("float16"), n.sum()),
+            "scaled should have dtype float64, got float16.",
+        ),
+        (
+            lambda n, f: (n * np.nan, n.sum()),
+            (
+                "scaled (your result holds NaN):\n  expected  [2, 6]\n  got       [nan,"
+                " nan]"
+            ),
+        ),
+        (
+            lambda n, f: (n * f, str(n.sum())),
+            "total should be one number (float), got a str.",
+        ),
+        (lambda n, f: (n * f, True), "total should be one number (float), got a bool."),
+        (
+            lambda n, f: (n * f, n),
+            "total should be one number (float), got an array of shape (2,).",
+        ),
+        (lambda n, f: (n * f, 4.0001), "total:\n  expected  4\n  got       4.0001"),
+        (lambda n, f: (n * f, 4.00005), "total:\n  expected  4.0\n  got       4.00005"),
+    ],
+)
+def test_check_says_what_kind_of_result_is_wanted(attempt, expected):
+    assert repr(scale.check(attempt)).startswith(
+        f"Not yet: scale.\n{expected}\nInput: "
+    )
+
+
+def test_check_accepts_other_precisions_and_scalars():
+    assert scale.check(lambda n, f: ((n * f).astype("float32"), n.sum())).passed
+    assert scale.check(lambda n, f: (n * f, np.array(n.sum()))).passed
+    assert scale.check(lambda *a, **k: scale.reference_solution(*a, **k)).passed
+
+
+def test_check_says_which_signature_is_wanted():
+    assert (
+        repr(scale.check(lambda numbers: 1))
+        == "Not yet: scale.\nYour function should take (numbers, factor=1), it takes"
+        " (numbers)."
+    )
+    assert "it takes (factor, numbers)." in repr(scale.check(lambda factor, numbers: 1))
+    assert (
+        "check wants the thing itself: write check(scale), with nothing after the name."
+        in repr(scale.check())
+    )
+
+
+def test_check_shows_what_was_printed_only_when_it_fails():
+    def talks(numbers, factor):
+        print("hello", numbers.sum())
+        return numbers * factor, 0.0
+
+    assert repr(scale.check(talks)).endswith("factor = 2\nIt printed:\nhello 4.0")
+
+    def talks_and_is_right(numbers, factor):
+        print("hello")
+        return scale.reference_solution(numbers, factor)
+
+    assert repr(scale.check(talks_and_is_right)) == "Passed: scale, 2 cases."
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "message"),
+    [
+        (3, 3.0, "The result should be a whole number (int), got a float."),
+        (3, np.int32(3), None),
+        (3, 4, "The result:\n  expected  3\n  got       4"),
+        (float("nan"), float("nan"), None),
+        (float("nan"), 0.0, "The result:\n  expected  nan\n  got       0"),
+        (1.0, float("inf"), "The result:\n  expected  1\n  got       inf"),
+        (
+            [1, 2],
+            [1],
+            (
+                "The result should have 2 items, got 1:\n  expected  [1, 2]\n  got     "
+                "  [1]"
+            ),
+        ),
+        ([1, 2], (1, 2), "The result should be a list, got a tuple."),
+        ([1, 2], [1, "2"], "The result:\n  expected  [1, 2]\n  got       [1, '2']"),
+        ("a", "b", "The result:\n  expected  'a'\n  got       'b'"),
+        ({(0, 1)}, {(1, 0)}, "The result:\n  expected  {(0, 1)}\n  got       {(1, 0)}"),
+        ({"A": 1}, {"A": 2}, "A:\n  expected  1\n  got       2"),
+        (
+            np.array([True, False]),
+            np.array([True, True]),
+            "The result:\n  expected  [True, False]\n  got       [True, True]",
+        ),
+        (
+            np.array([1, 2]),
+            np.array([1.0, 2.0]),
+            "The result should have dtype int64, got float64.",
+        ),
+        (
+            np.array([1.0, 2e6]),
+            np.array([1.0, 1e-5]),
+            "The result:\n  expected  [1, 2e+06]\n  got       [1, 1e-05]",
+        ),
+    ],
+)
+def test_difference_says_what_differs(expected, got, message):
+    assert compare.difference(expected, sandbox.plain(got)) == message
+
+
+# ---------------------------------------------------------------- hints and solutions
+
+
+def test_hint_is_folded_and_escaped():
+    hint = scale.hint()
+    summary = '<details><summary style="list-style: revert; cursor: pointer">'
+    assert (
+        hint._repr_html_() == f"{summary}Show hint 1</summary>\n<p>Use <code>numbers +"
+        f" 1</code>.</p>\n</details>\n{summary}Show hint 2</summary>\n<p>a &lt; b"
+        " &amp; c</p>\n</details>"
+    )
+    assert repr(hint) == "Hint for scale (folded; print it to read it here)"
+    assert str(hint) == "Use `numbers + 1`.\na < b & c"
+
+
+def test_solution_is_folded_and_shows_its_source_without_decorator():
+    solution = scale.solution()
+    html = solution._repr_html_()
+    assert (
+        html.startswith("<details><summary ")
+        and 'Show a solution of scale</summary>\n<div class="highlight">' in html
+    )
+    assert "numbers" not in repr(solution)
+    assert str(solution) == textwrap.dedent('''\
+        def scale(numbers, factor=1):
+            """Multiply and add up."""
+            return numbers * factor, float(numbers.sum())''')
+
+
+def test_exercise_repr_says_what_can_be_done():
+    assert repr(scale) == "Exercise scale: .check(scale), .hint(), .solution()"
+
+
+# ---------------------------------------------------------------- the guard
+
+
+def swallow(work):
+    while True:
+        try:
+            work()
+        except BaseException:
+            pass
+
+
+def spin():
+    while True:
+        pass
+
+
+class Context:
+    def __enter__(self):
+        pass
+
+    def __exit__(self, *error):
+        return True
+
+
+def swallowed_by_context():
+    while True:
+        with Context():
+            spin()
+
+
+def swallowed_twice():
+    while True:
+        try:
+            swallow(spin)
+        except BaseException:
+            for _ in range(3):
+                pass
+
+
+def swallowed_by_finally():
+    for _ in iter(int, 1):
+        try:
+            time.sleep(0.01)
+        finally:
+            continue  # noqa: B012
+
+
+def raising_and_swallowing():
+    def fail():
+        raise ValueError
+
+    swallow(fail)
+
+
+LOOPS = {
+    "a loop": spin,
+    "sleep, swallowed": lambda: swallow(lambda: time.sleep(0.05)),
+    "a loop, swallowed": lambda: swallow(spin),
+    "swallowed twice": swallowed_twice,
+    "swallowed by a context": swallowed_by_context,
+    "swallowed by finally": swallowed_by_finally,
+    "raises and swallows": raising_and_swallowing,
+    "prints": lambda: swallow(lambda: print("x" * 1000)),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_run_stops_loops(name):
+    before = threading.active_count()
+    started = time.monotonic()
+    outcome = sandbox.run(LOOPS[name], LOOPS[name], 0.1)
+    assert outcome.timed_out
+    assert (
+        outcome.problem
+        == "Your code was still running after 0.1 seconds, and was stopped. Does a loop"
+        " never end?"
+    )
+    assert time.monotonic() - started < 5 and threading.active_count() == before
+    spent = sum(range(1000))  # nothing pending is left to be raised here
+    assert spent == 499500
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_run_stops_last_words_too():
+    def leaves_a_generator():
+        def stubborn():
+            try:
+                yield 1
+            finally:
+                spin()
+
+        return next(stubborn())
+
+    started = time.monotonic()
+    sandbox.run(leaves_a_generator, leaves_a_generator, 0.1)
+    gc.collect()
+    assert time.monotonic() - started < 5
+
+
+def test_run_never_lets_the_last_exception_escape():
+    """Calls that end at the very moment the time is up, many times over."""
+    for number in range(300):
+        outcome = sandbox.run(
+            lambda: time.sleep(0.0005), None, 0.0003 + number % 7 * 0.0001
+        )
+        assert outcome.problem is None or outcome.timed_out
+
+
+def test_run_waits_for_an_import_to_end(tmp_path, monkeypatch):
+    (tmp_path / "slow_to_import.py").write_text(
+        "import time\nfor _ in range(40): time.sleep(0.01)\nready = True\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def imports():
+        import slow_to_import
+
+        spin()
+        return slow_to_import
+
+    assert sandbox.run(imports, imports, 0.1).timed_out
+    assert sys.modules["slow_to_import"].ready
+
+
+def test_run_leaves_the_interpreter_fit_for_a_profiler():
+    """A flag left up after a stop makes CPython 3.11 hang under a profiler."""
+    code = (
+        "import cProfile, time\nfrom attnlib.checking import"
+        " sandbox\nsandbox.run(lambda: 1, None, 5)\nsandbox.run(lambda:"
+        " time.sleep(0.2), None, 0.1)\nprofile ="
+        " cProfile.Profile()\nprofile.enable()\nsandbox.run(lambda: 1, None,"
+        " 5)\nprofile.disable()\nprint('fit')"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30
+    )
+    assert run.stdout == "fit\n", run.stderr
+
+
+def test_run_says_when_compiled_code_cannot_be_stopped(capsys):
+    outcome = sandbox.run(lambda: time.sleep(2.6), None, 0.1)
+    assert outcome.timed_out
+    assert (
+        capsys.readouterr().out
+        == "Still running after 2.1 seconds, in an import or in one call into compiled"
+        " code, which cannot be stopped from here. Press Interrupt (the square); if"
+        " that does not help, restart the kernel.\n"
+    )
+
+
+def test_run_works_in_another_thread():
+    outcomes = []
+    thread = threading.Thread(
+        target=lambda: outcomes.append(sandbox.run(spin, spin, 0.1))
+    )
+    thread.start()
+    thread.join(10)
+    assert outcomes[0].timed_out
+
+
+def test_run_of_a_check_within_a_check():
+    def asks_itself(numbers, factor):
+        return scale.check(scale.reference_solution).passed, 1.0
+
+    assert "scaled should be a NumPy array of shape (2,), got a bool." in repr(
+        scale.check(asks_itself)
+    )
+
+
+def test_plain_copies_and_refuses_what_could_act():
+    array = np.ones(3)
+    copied = sandbox.plain((array, [1, np.float32(0.5)], {"a": {1, 2}}, np.array(4)))
+    assert copied[0] is not array and copied[1:] == ([1, 0.5], {"a": {1, 2}}, 4)
+    for value, what in [
+        (iter([]), "a list_iterator"),
+        (np.ma.masked_array([1]), "a numpy MaskedArray"),
+        (np.zeros(200_000), "an array of shape (200000,)"),
+        (np.array([print]), "an array of dtype object"),
+        (print, "the function print"),
+        (object(), "a object"),
+    ]:
+        assert sandbox.plain(value).what == what
+
+
+# ---------------------------------------------------------------- in a real kernel
+
+
+def test_check_in_a_kernel_survives_exit_and_input():
+    """`exit()` in a kernel raises nothing and would end it; input() has nobody to ask;
+    a loop leaves it usable.
+    """
+    cells = [
+        (
+            "from attnlib.exercises import bahdanau as ex\nfrom"
+            " attnlib.checking.exercise import Exercise"
+        ),
+        (
+            "def leaves(links, sure, possible):\n   "
+            " exit()\nex.alignment_error_rate.check(leaves)"
+        ),
+        (
+            "def asks(links, sure, possible):\n    return"
+            " input()\nex.alignment_error_rate.check(asks)"
+        ),
+        (
+            "Exercise.seconds = 0.3\ndef spins(links, sure, possible):\n    while"
+            " True:\n        try: pass\n        except BaseException:"
+            " pass\nex.alignment_error_rate.check(spins)"
+        ),
+        (
+            "def fails(links, sure, possible):\n    a = 1\n    return a /"
+            " 0\nex.alignment_error_rate.check(fails)"
+        ),
+        (
+            "Exercise.seconds ="
+            " 5\nex.alignment_error_rate.check(ex.alignment_error_rate.reference_solution)"
+        ),
+        "print('alive')",
+    ]
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in cells]
+    )
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute(
+        stderr=subprocess.DEVNULL
+    )
+    texts = [
+        cell.outputs[0].get("text") or cell.outputs[0].data["text/plain"]
+        for cell in notebook.cells[1:]
+    ]
+    assert "asked Python to exit" in texts[0]
+    assert "Your code raised StdinNotImplementedError" in texts[1]
+    assert "still running after 0.3 seconds" in texts[2]
+    assert (
+        "raised ZeroDivisionError: division by zero\n  in line 3 of its cell: return a"
+        " / 0\n" in texts[3]
+    )
+    assert texts[4:] == ["Passed: alignment_error_rate, 6 cases.", "alive\n"]

@@ -1,0 +1,357 @@
+"""Whatever a learner types into an exercise: one plain message, the kernel lives, and
+the next check works.
+
+Each misbehaviour of tests/learners.py is tried on every exercise here, and once each in
+a real kernel.
+"""
+
+import functools
+import inspect
+import os
+import random
+import re
+import subprocess
+import sys
+import threading
+import time
+import types
+import warnings
+
+import learners
+import nbformat
+import numpy as np
+import pytest
+from jupyter_client.manager import start_new_kernel
+from learners import MISBEHAVIOURS
+from nbclient import NotebookClient
+from test_exercises import EXERCISES, every_exercise
+
+from attnlib import reference
+from attnlib.checking import sandbox
+from attnlib.checking.exercise import Exercise
+from attnlib.exercises import bahdanau
+
+PLAIN = bahdanau.alignment_error_rate  # a quick one, to see that the next check works
+
+
+def kernel_state():
+    """What a check must leave as it was."""
+    return (
+        sys.stdout,
+        sys.stderr,
+        sys.getrecursionlimit(),
+        np.exp,
+        np.linalg.norm,
+        reference.softmax,
+        np.geterr(),
+        np.get_printoptions(),
+        random.getstate(),
+        np.random.get_state()[1].tolist(),
+        os.getcwd(),
+        list(warnings.filters),
+        threading.active_count(),
+    )
+
+
+def attempt_of(code):
+    return eval(code, vars(learners)) if isinstance(code, str) else code
+
+
+@pytest.mark.filterwarnings("ignore")
+@every_exercise
+def test_exercise_survives_misbehaving_code(exercise, monkeypatch, capsys):
+    before = kernel_state()
+    for code, expected in MISBEHAVIOURS:
+        monkeypatch.setattr(
+            Exercise, "seconds", 0.1 if "0.1 seconds" in expected else 20
+        )
+        verdict = exercise.check(attempt_of(code))
+        assert not verdict.passed
+        message = repr(verdict)
+        assert message.startswith(f"Not yet: {exercise.name}.\n"), code
+        assert re.search(expected, message), f"{code}: {message[:500]}"
+        assert len(message) < 20_000
+        while (
+            code is learners.starts_a_thread and threading.active_count() > before[-1]
+        ):
+            time.sleep(0.05)
+        assert kernel_state() == before, code
+        monkeypatch.setattr(Exercise, "seconds", 20)
+        assert PLAIN.check(PLAIN.reference_solution).passed, code
+    assert capsys.readouterr() == ("", "")
+    assert exercise.check(exercise.reference_solution).passed
+
+
+# ---------------------------------------------------------------- nearly right results
+
+
+def spoilt(result):
+    """(what was done, result) of every way to return the right numbers as the wrong
+    thing.
+    """
+    if isinstance(result, tuple):
+        for place, part in enumerate(result):
+            for how, other in spoilt(part):
+                yield how, (*result[:place], other, *result[place + 1 :])
+        yield "one part more", (*result, 0)
+        yield "one part less", result[:-1]
+        yield "as a dict", dict(enumerate(result))
+    elif isinstance(result, np.ndarray):
+        yield "as a list", result.tolist()
+        yield "an axis more", result[None]
+        yield "one row less", result[:-1]
+        yield "as strings", result.astype(str)
+        yield "as objects", result.astype(object)
+        yield "as complex numbers", result.astype(complex)
+        yield (
+            "as floats" if result.dtype.kind != "f" else "as ints",
+            result.astype("fi"[result.dtype.kind == "f"]),
+        )
+        if result.dtype.kind == "f":
+            yield "in half precision", result.astype("float16")
+            yield "as NaN", result * np.nan
+            yield (
+                "one NaN",
+                np.where(
+                    np.arange(result.size).reshape(result.shape) == result.size - 1,
+                    np.nan,
+                    result,
+                ),
+            )
+    elif isinstance(result, (float, int)):
+        yield "as a string", str(result)
+        yield "in a list", [result]
+        yield "as an array of one", np.array([result])
+        if result != result:
+            yield "as zero", 0.0
+        else:
+            yield "as NaN", float("nan")
+            yield "as infinity", float("inf")
+    elif isinstance(result, list):
+        yield "as a tuple", tuple(result)
+        yield "as an array", np.array(result)
+        yield "one item more", [*result, 0]
+        yield "one item less", result[:-1] if result else [0]
+    yield "as None", None
+    yield "as the function itself", spoilt
+    yield "as an instance", types.SimpleNamespace(value=result)
+
+
+@every_exercise
+def test_exercise_refuses_the_right_numbers_as_the_wrong_thing(exercise):
+    first = exercise._fresh_cases()[0][1]
+    for number, (how, _) in enumerate(spoilt(exercise.reference_solution(*first))):
+
+        def learner(*arguments, number=number):
+            others = [
+                other for _, other in spoilt(exercise.reference_solution(*arguments))
+            ]
+            return others[min(number, len(others) - 1)]
+
+        verdict = exercise.check(learner)
+        assert not verdict.passed and verdict.attempted, how
+        what, *_ = verdict.message.removeprefix(
+            f"Not yet: {exercise.name}.\n"
+        ).splitlines()
+        assert 10 < len(what) < 400 and "Traceback" not in verdict.message, (
+            verdict.message
+        )
+
+
+@every_exercise
+def test_exercise_refuses_tensors_of_tensorflow(exercise):
+    tf = pytest.importorskip("tensorflow")
+
+    def learner(*arguments):
+        result = exercise.reference_solution(*arguments)
+        convert = lambda part: (
+            tf.constant(part)
+            if isinstance(part, (np.ndarray, float, int))
+            else tf.zeros(1)
+        )  # noqa: E731
+        return (
+            tuple(map(convert, result))
+            if isinstance(result, tuple)
+            else convert(result)
+        )
+
+    verdict = exercise.check(learner)
+    assert re.search(
+        "got a tensorflow EagerTensor|no heatmap|a tensorflow EagerTensor",
+        verdict.message,
+    ), verdict
+
+
+@every_exercise
+def test_exercise_passes_the_solution_in_other_clothes(exercise):
+    """As a method, an object that can be called, a partial, a decorated function, a
+    lambda.
+    """
+
+    class Object:
+        def __call__(self, *arguments):
+            return exercise.reference_solution(*arguments)
+
+        def method(self, *arguments):
+            return exercise.reference_solution(*arguments)
+
+    @functools.wraps(exercise.reference_solution)
+    def decorated(*arguments):
+        return exercise.reference_solution(*arguments)
+
+    for attempt in (
+        Object(),
+        Object().method,
+        functools.partial(exercise.reference_solution),
+        decorated,
+        lambda *a: exercise.reference_solution(*a),
+    ):
+        assert exercise.check(attempt).passed, attempt
+
+
+# ---------------------------------------------------------------- in a real kernel
+
+
+def cell(exercise, code, expected):
+    """(source, pattern) of a cell that defines the code and checks it."""
+    module, name = exercise.id.split(".")
+    source, call = (
+        ("", code)
+        if isinstance(code, str)
+        else (f"{inspect.getsource(code)}\n", code.__name__)
+    )
+    seconds = 0.1 if "0.1 seconds" in expected else 20
+    return (
+        (
+            f"{source}Exercise.seconds ="
+            f" {seconds}\nexercises.{module}.{name}.check({call})"
+        ),
+        expected,
+    )
+
+
+def cells():
+    """A cell for each misbehaviour, the exercises taken in turn; then each exercise,
+    solved.
+    """
+    for place, (code, expected) in enumerate(MISBEHAVIOURS):
+        yield cell(EXERCISES[place % len(EXERCISES)], code, expected)
+    yield from rights(EXERCISES)
+
+
+def rights(exercises):
+    for exercise in exercises:
+        module, name = exercise.id.split(".")
+        yield (
+            (
+                "Exercise.seconds ="
+                f" 20\nexercises.{module}.{name}.check(exercises.{module}.{name}.reference_solution)"
+            ),
+            "^Passed: ",
+        )
+
+
+def run_cells(pairs):
+    """Run the cells in one kernel and compare what each shows with its pattern. Returns
+    how many there were.
+    """
+    names = ", ".join(sorted({exercise.id.split(".")[0] for exercise in EXERCISES}))
+    helpers = "\n".join(
+        inspect.getsource(getattr(learners, name))
+        for name in ("Callable", "AnswersEverything", "returns_none")
+    )
+    first = (
+        "import functools, os, random, sys, threading, time, types as ex,"
+        " warnings\nimport numpy as np\nfrom attnlib import exercises, reference\nfrom"
+        f" attnlib.exercises import {names}\nfrom attnlib.checking.exercise import"
+        f" Exercise\n{helpers}"
+    )
+    pairs = list(pairs)
+    sources = [first, *(source for source, _ in pairs)]
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in sources]
+    )
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute(
+        stderr=subprocess.DEVNULL
+    )
+    for run, (source, expected) in zip(notebook.cells[1:], pairs, strict=True):
+        assert (
+            len(run.outputs) == 1 and run.outputs[0].output_type == "execute_result"
+        ), (source, run.outputs)
+        shown = run.outputs[0].data["text/plain"]
+        assert re.search(expected, shown), (source, shown[:500])
+    return len(pairs)
+
+
+def test_checks_in_a_kernel_survive_misbehaving_code():
+    assert run_cells(cells()) == len(MISBEHAVIOURS) + len(EXERCISES)
+
+
+@pytest.fixture
+def kernel():
+    manager, client = start_new_kernel(kernel_name="python3", stderr=subprocess.DEVNULL)
+    yield manager, client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def test_interrupt_ends_a_check_in_one_native_call(kernel):
+    """One call into compiled code cannot be stopped by the check: it says so, and
+    Interrupt is the way out.
+    """
+    manager, client = kernel
+    ask = lambda source, **options: client.execute_interactive(
+        source, timeout=60, **options
+    )  # noqa: E731
+    ask(
+        "import time\nfrom attnlib.exercises import bahdanau as ex\nfrom"
+        " attnlib.checking.exercise import Exercise\nExercise.seconds = 0.1"
+    )
+    shown = []
+
+    def on_output(message):
+        shown.append(
+            message["content"].get("text")
+            or message["content"].get("data", {}).get("text/plain", "")
+        )
+        if "Press Interrupt" in shown[-1]:
+            manager.interrupt_kernel()
+
+    started = time.monotonic()
+    ask(
+        "ex.alignment_error_rate.check(lambda *arguments: time.sleep(40))",
+        output_hook=on_output,
+    )
+    assert time.monotonic() - started < 30
+    text = "".join(shown)
+    assert (
+        "Still running after 2.1 seconds" in text
+        and "Press Interrupt (the square)" in text
+    )
+    assert re.search(
+        "Not yet: alignment_error_rate.\n(Interrupted|Your code was still running)",
+        text,
+    ), text
+    del shown[:]
+    ask(
+        "ex.alignment_error_rate.check(ex.alignment_error_rate.reference_solution)",
+        output_hook=on_output,
+    )
+    assert "Passed: alignment_error_rate" in "".join(shown)
+
+
+def test_what_ends_a_kernel_all_the_same_is_told():
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            (
+                "import os\nfrom attnlib.exercises import bahdanau as ex\n"
+                "ex.alignment_error_rate.check(lambda *arguments: os._exit(7))"
+            ),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 7
+    assert "`os._exit`" in sandbox.__doc__

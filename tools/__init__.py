@@ -1,0 +1,1 @@
+"""Scripts that build, run, and check the book."""
