@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 
 from attnlib import reference as ref
 from attnlib.checking.exercise import Exercise
+from attnlib.exercises import bug_hunt
 from attnlib.tasks import dates
 
 BUGS = [value for value in vars(bug_hunt).values() if isinstance(value, Exercise)]

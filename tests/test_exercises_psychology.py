@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 from sklearn.metrics.pairwise import rbf_kernel
 
 from attnlib import reference as ref
+from attnlib.exercises import psychology
 
 
 def test_softmax_by_hand_and_as_the_reference():

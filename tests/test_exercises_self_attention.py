@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from attnlib.exercises import self_attention
+
 
 @pytest.fixture
 def rng():
