@@ -1,13 +1,13 @@
-"""Alignment error rate on dates, of every kind of attention: Luong et al. (2015), Table
+"""Alignment error rate of every kind of attention on dates: Luong et al. (2015), Table
 6, in miniature.
 
-Also where local-m gets its right answers from: with a window of three to each side it
-cannot see what it writes, so the encoder's direction and the decoder's first state are
-varied. And local-p without its Gaussian.
+It also shows where local-m gets its correct answers from. With a window of three to
+each side it cannot see what it generates, so the encoder's direction and the decoder's
+initial state are varied. Local-p is also measured without its Gaussian.
 """
 
-from _luong import on_dates
-from _training import arguments, save
+from experiments._luong import on_dates
+from experiments._training import main
 
 MODELS = (
     "additive",
@@ -27,12 +27,9 @@ MODELS = (
 )
 
 
-def main():
-    options = arguments(__doc__.splitlines()[0])
-    runs = on_dates(MODELS, options)
-    save(options.output / "alignment_error.json", {"runs": runs})
-    print(f"{len(runs)} runs in {options.output / 'alignment_error.json'}")
+def measure(options):
+    return {"runs": on_dates(MODELS, options)}
 
 
 if __name__ == "__main__":
-    main()
+    main("alignment_error", __doc__, measure)

@@ -1,19 +1,15 @@
 """The concat score as Luong et al. (2015) write it, and as footnote 15 says they ran
-it: half of W_a an identity.
+it: half of W_a is an identity matrix.
 """
 
-from _luong import on_dates, words
-from _training import arguments, save
+from experiments._luong import on_dates, words
+from experiments._training import main
 
 
-def main():
-    options = arguments(__doc__.splitlines()[0])
-    runs = words(("concat-fed", "concat-identity-fed"), options) + on_dates(
-        ("concat", "concat-identity"), options
-    )
-    save(options.output / "concat_footnote15.json", {"runs": runs})
-    print(f"{len(runs)} runs in {options.output / 'concat_footnote15.json'}")
+def measure(options):
+    on_words = words(("concat-fed", "concat-identity-fed"), options)
+    return {"runs": on_words + on_dates(("concat", "concat-identity"), options)}
 
 
 if __name__ == "__main__":
-    main()
+    main("concat_footnote15", __doc__, measure)

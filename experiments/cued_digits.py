@@ -1,14 +1,13 @@
-"""Three digits on a canvas, and a cue that names one: asked while looking (attention),
-or only afterwards (the mean).
+"""Three digits on a canvas, and a cue that names one: does the cue select patches
+(attention), or does it arrive after the mean?
 
-Both models see the same patches through the same two layers. One lets the cue's query
-choose among them; the other takes their mean and hears the cue when the picture is one
-vector already. Chapter 07 trains the first one live.
+Both models see the same patches through the same two layers. In one, the cue is the
+query of attention over the patches; in the other, the patches are averaged, and the cue
+is concatenated to the one vector that is left. Chapter 07 trains the first model live.
 """
 
-from _training import arguments, run, save
-
 from attnlib.tasks import canvases
+from experiments._training import main, run
 
 SEEDS = (0, 1, 2)
 FULL = {"train": 12000, "test": 1000, "epochs": 10}
@@ -17,15 +16,15 @@ MODELS = ("attention", "mean")
 
 
 def network(name):
-    """The model, and for attention one of its weights, (batch, 1, 81)."""
+    """The model; and for attention a model of its weights (batch, 1, 81), or None."""
     from attnlib.backend import keras
     from attnlib.layers import AdditiveAttention
 
     layers = keras.layers
-    pixels, cue = keras.Input((24, 24, 3)), keras.Input((1,), dtype="int32")
-    patches = layers.Conv2D(64, 8, strides=2, activation="relu")(
-        pixels
-    )  # (batch, 9, 9, 64)
+    pixels = keras.Input((24, 24, 3))
+    cue = keras.Input((1,), dtype="int32")
+    convolution = layers.Conv2D(64, 8, strides=2, activation="relu")
+    patches = convolution(pixels)  # (batch, 9, 9, 64)
     patches = layers.Dense(64, activation="relu")(layers.Dropout(0.2)(patches))
     values = layers.Reshape((81, 64))(patches)
     query = layers.Embedding(3, 64)(cue)  # (batch, 1, 64)
@@ -33,9 +32,8 @@ def network(name):
     if name == "attention":
         vector, weights = AdditiveAttention(64)(query, values)  # (batch, 1, 64)
     else:
-        vector = layers.Concatenate()(
-            [layers.GlobalAveragePooling1D(keepdims=True)(values), query]
-        )
+        mean = layers.GlobalAveragePooling1D(keepdims=True)(values)  # (batch, 1, 64)
+        vector = layers.Concatenate()([mean, query])  # (batch, 1, 128)
     hidden = layers.Dense(64, activation="relu")(layers.Flatten()(vector))
     model = keras.Model([pixels, cue], layers.Dense(10)(hidden))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -48,48 +46,50 @@ def train(name, seed, sizes):
 
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
-    learnt, held = (
-        canvases.load(sizes["train"], seed=seed),
-        canvases.load(sizes["test"], "test", seed=100 + seed),
-    )
-    model, looks = network(name)
+    train_set = canvases.load(sizes["train"], seed=seed)
+    test_set = canvases.load(sizes["test"], "test", seed=100 + seed)
+    model, attention_model = network(name)
     model.fit(
-        [learnt.pixels, learnt.cues[:, None]],
-        learnt.digits,
+        inputs(train_set),
+        train_set.digits,
         batch_size=64,
         epochs=sizes["epochs"],
         verbose=0,
     )
-    inputs = [held.pixels, held.cues[:, None]]
-    right = model.predict(inputs, verbose=0).argmax(1) == held.digits
-    result = {
+    predicted = model.predict(inputs(test_set), verbose=0).argmax(1)
+    share = None
+    if attention_model is not None:
+        weights = attention_model.predict(inputs(test_set), verbose=0)[:, 0]  # (n, 81)
+        share = round(share_on_cued_digit(test_set, weights), 4)
+    return {
         "model": name,
         "seed": seed,
         **sizes,
-        "accuracy": round(float(right.mean()), 4),
-        "share": None,
+        "accuracy": round(float((predicted == test_set.digits).mean()), 4),
+        "share": share,
     }
-    if looks is not None:
-        shares = (
-            held.spread(looks.predict(inputs, verbose=0)[:, 0]) * held.targets()
-        ).sum((1, 2))
-        result["share"] = round(
-            float(shares.mean()), 4
-        )  # of the weight, on the cued digit's box
-    return result
 
 
-def main():
-    options = arguments(__doc__.splitlines()[0])
-    sizes, seeds = (QUICK, (0,)) if options.quick else (FULL, SEEDS)
-    results = [
+def inputs(canvases):
+    return [canvases.pixels, canvases.cues[:, None]]
+
+
+def share_on_cued_digit(canvases, weights):
+    """Mean share of the attention weight that falls on the cued digit's box."""
+    on_pixels = canvases.spread(weights)  # (n, 24, 24)
+    return float((on_pixels * canvases.targets()).sum((1, 2)).mean())
+
+
+def measure(options):
+    sizes = QUICK if options.quick else FULL
+    seeds = (0,) if options.quick else SEEDS
+    runs = [
         run(f"cued_digits-{name}-{seed}", options.output, train, name, seed, sizes)
         for seed in seeds
         for name in MODELS
     ]
-    save(options.output / "cued_digits.json", {"runs": results})
-    print(f"{len(results)} runs in {options.output / 'cued_digits.json'}")
+    return {"runs": runs}
 
 
 if __name__ == "__main__":
-    main()
+    main("cued_digits", __doc__, measure)

@@ -1,9 +1,9 @@
-"""Exact match and alignment error rate on dates against D, half the width of the
+"""Exact match and alignment error rate on dates against D, the half-width of the
 window, for local-m and local-p.
 """
 
-from _luong import on_dates
-from _training import arguments, save
+from experiments._luong import on_dates
+from experiments._training import main
 
 HALF_WIDTHS = (1, 2, 3, 5, 8, 10, 15, 20)
 MODELS = tuple(
@@ -11,12 +11,10 @@ MODELS = tuple(
 )
 
 
-def main():
-    options = arguments(__doc__.splitlines()[0])
+def measure(options):
     runs = on_dates(MODELS, options, seeds=(0, 1, 2))
-    save(options.output / "half_width.json", {"half_widths": HALF_WIDTHS, "runs": runs})
-    print(f"{len(runs)} runs in {options.output / 'half_width.json'}")
+    return {"half_widths": HALF_WIDTHS, "runs": runs}
 
 
 if __name__ == "__main__":
-    main()
+    main("half_width", __doc__, measure)

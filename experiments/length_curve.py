@@ -2,16 +2,15 @@
 2, in miniature.
 
 With and without attention, trained on numbers of every length and on short ones alone,
-three seeds each. And what else
-might explain the fall without attention: the width of the state, a one-directional
-encoder, the source reversed.
+three seeds each. It also measures what else might explain the fall without attention:
+the size of the state, a unidirectional encoder, and a reversed source.
 """
 
 import numpy as np
-from _training import arguments, run, save, teacher_forced, train_to_best
 
 from attnlib import metrics
 from attnlib.tasks import numbers
+from experiments._training import main, run, teacher_forced, train_to_best, translate
 
 EDGES = numbers.EDGES  # source length in tokens: low <= length < high
 SHORT = 15  # longest source in the short training set
@@ -38,146 +37,170 @@ FULL = {"pairs": 8000, "per_bin": 100, "development": 300, "epochs": 15}
 QUICK = {"pairs": 200, "per_bin": 5, "development": 20, "epochs": 1}
 
 
-def data(sizes, kind):
-    """Training, development and test pairs: the test set is the same for all, and in no
-    training set.
+def data(sizes, training_set):
+    """Training, development, and test pairs.
+
+    The test set is the same for all models, and no training set holds a pair of it.
     """
     test = numbers.stratified(per_bin=sizes["per_bin"], edges=EDGES, seed=100)
-    draw = (
-        (lambda n, **more: numbers.short(n, SHORT, **more))
-        if kind == "short"
-        else numbers.pairs
-    )
-    train = draw(sizes["pairs"], seed=0, exclude=test)
-    development = draw(sizes["development"], seed=1, exclude=test + train)
+    if training_set == "short":
+        train = numbers.short(sizes["pairs"], SHORT, seed=0, exclude=test)
+        development = numbers.short(
+            sizes["development"], SHORT, seed=1, exclude=test + train
+        )
+    else:
+        train = numbers.pairs(sizes["pairs"], seed=0, exclude=test)
+        development = numbers.pairs(sizes["development"], seed=1, exclude=test + train)
     return train, development, test
 
 
-def gradient_norms(model, pairs, longest=60):
-    """How strongly output t feels input s: the norm of d(logit of the true word
-    t)/d(embedding of word s), averaged over pairs at each distance, in recurrent steps
-    from reading s to writing t: (source_len - s) + t, from 1 on.
-    """
-    from attnlib.backend import tf
-
-    total, count = np.zeros(longest), np.zeros(longest, int)
-    for source, target in pairs:
-        # One copy of the sentence for each output: copy t asks for the gradient of the
-        # t-th logit alone.
-        steps = tf.range(len(target))
-        copies = tf.repeat(
-            model.source_vocabulary.encode([source]), len(target), axis=0
-        )
-        words = tf.repeat(
-            model.target_vocabulary.encode([target], start=True), len(target), axis=0
-        )
-        with tf.GradientTape() as tape:
-            embedded = model.source_embedding(
-                copies
-            )  # (target_len, source_len, embedding_dim)
-            tape.watch(embedded)
-            annotations, *finals = model.encoder(embedded)
-            final = tf.concat(finals, -1)
-            state, memory = (
-                model.decoder.first_state(final),
-                model.decoder.memory(annotations, final, None),
-            )
-            features, _ = model.decoder.run(
-                state, model.target_embedding(words[:, :-1]), memory
-            )
-            logits = tf.gather(
-                model.readout(features), words[:, 1:], batch_dims=2
-            )  # (target_len, target_len)
-            chosen = tf.gather(logits, steps, batch_dims=1)
-        norms = np.linalg.norm(
-            tape.gradient(chosen, embedded).numpy(), axis=-1
-        )  # (target_len, source_len)
-        for t, row in enumerate(norms):
-            for s, norm in enumerate(row):
-                distance = len(source) - s + t
-                if distance < longest:
-                    total[distance] += norm
-                    count[distance] += 1
-    return [
-        [d, round(float(total[d] / count[d]), 5)]
-        for d in range(longest)
-        if count[d] >= 5
-    ]
-
-
 def train(name, seed, sizes):
-    from attnlib.backend import keras
-    from attnlib.seq2seq import Seq2Seq
-
-    kind, options, backwards = MODELS[name]
-    sets = data(sizes, kind)
-    # Vocabularies from both training sets together, so that no model meets a word it
-    # has no number for.
-    vocabularies = data(sizes, "all")[0] + data(sizes, "short")[0] + sets[2] + sets[1]
-    if backwards:
-        sets = [[(source[::-1], target) for source, target in pairs] for pairs in sets]
-    train, development, test = sets
-    keras.utils.set_random_seed(seed)
-    model = Seq2Seq.for_pairs(vocabularies, **options)
+    training_set, options, source_reversed = MODELS[name]
+    train, development, test = data(sizes, training_set)
+    model = new_model(sizes, train, development, test, seed, options)
+    if source_reversed:
+        train, development, test = map(reverse_sources, (train, development, test))
     result = {
         "model": name,
         "seed": seed,
         "options": options,
-        "training_set": kind,
-        "source_reversed": backwards,
+        "training_set": training_set,
+        "source_reversed": source_reversed,
         "parameters": model.count_params(),
         **sizes,
     }
     result |= train_to_best(model, train, development, sizes["epochs"], seed)
-
-    lengths = [len(source) for source, _ in test]
-    found = [
-        t.tokens for t in model.translate([source for source, _ in test], verbose=0)
-    ]
-    exact = [guess == target for guess, (_, target) in zip(found, test, strict=True)]
-    right = teacher_forced(model, test)
-    result["by_length"] = [
-        [b.low, b.high, b.count, round(b.mean, 4)]
-        for b in metrics.by_length(exact, lengths, EDGES)
-    ]
-    tokens = [float(np.mean(hits)) for hits in right]
-    result["token_accuracy_by_length"] = [
-        [b.low, b.high, b.count, round(b.mean, 4)]
-        for b in metrics.by_length(tokens, lengths, EDGES)
-    ]
-    result["bleu"] = round(metrics.bleu(found, [target for _, target in test]), 2)
-    # Hits and tries for each source length bin and target position.
-    positions = max(map(len, right))
-    hits, tries = np.zeros((2, len(EDGES) - 1, positions), int)
-    for length, row in zip(lengths, right, strict=True):
-        place = np.searchsorted(EDGES, length, "right") - 1
-        hits[place, : len(row)] += row
-        tries[place, : len(row)] += 1
-    result["token_hits_by_position"], result["token_tries_by_position"] = (
-        hits.tolist(),
-        tries.tolist(),
-    )
+    result |= evaluate(model, test)
     if not options.get("bidirectional", True):
         longer = [pair for pair in test if 20 <= len(pair[0]) < 25][:30]
         result["gradient_norm_by_distance"] = gradient_norms(model, longer)
     return result
 
 
-def main():
-    options = arguments(__doc__.splitlines()[0])
-    sizes, seeds = (QUICK, (0,)) if options.quick else (FULL, SEEDS)
+def new_model(sizes, train, development, test, seed, options):
+    """A model with the vocabularies of both training sets together, so that no model
+    meets a word without a token ID.
+    """
+    from attnlib.backend import keras
+    from attnlib.seq2seq import Seq2Seq
+
+    both = data(sizes, "all")[0] + data(sizes, "short")[0]
+    keras.utils.set_random_seed(seed)
+    return Seq2Seq.for_pairs(both + test + development, **options)
+
+
+def reverse_sources(pairs):
+    return [(source[::-1], target) for source, target in pairs]
+
+
+def evaluate(model, test):
+    """What the model reaches on the test set, by source length."""
+    lengths = [len(source) for source, _ in test]
+    targets = [target for _, target in test]
+    translations = translate(model, test)
+    exact = [
+        translation == target
+        for translation, target in zip(translations, targets, strict=True)
+    ]
+    correct = teacher_forced(model, test)
+    accuracies = [float(np.mean(hits)) for hits in correct]
+    hits, tries = by_position(correct, lengths)
+    return {
+        "by_length": mean_by_length(exact, lengths),
+        "token_accuracy_by_length": mean_by_length(accuracies, lengths),
+        "bleu": round(metrics.bleu(translations, targets), 2),
+        "token_hits_by_position": hits.tolist(),
+        "token_tries_by_position": tries.tolist(),
+    }
+
+
+def mean_by_length(values, lengths):
+    """[low, high, count, mean] of each bin of source length."""
+    return [
+        [b.low, b.high, b.count, round(b.mean, 4)]
+        for b in metrics.by_length(values, lengths, EDGES)
+    ]
+
+
+def by_position(correct, lengths):
+    """Correct tokens, and all tokens, for each bin of source length and each target
+    position: two arrays (bins, longest target + 1).
+    """
+    longest = max(map(len, correct))
+    hits = np.zeros((len(EDGES) - 1, longest), int)
+    tries = np.zeros_like(hits)
+    for length, row in zip(lengths, correct, strict=True):
+        length_bin = np.searchsorted(EDGES, length, "right") - 1
+        hits[length_bin, : len(row)] += row
+        tries[length_bin, : len(row)] += 1
+    return hits, tries
+
+
+def gradient_norms(model, pairs, longest=60):
+    """How strongly output t depends on input s, as a function of their distance.
+
+    The norm of d(logit of the true word t)/d(embedding of word s) is averaged over all
+    pairs at each distance. The distance is the number of recurrent steps from encoding
+    s to generating t: (source_len - s) + t, from 1 on. Distances with fewer than five
+    pairs are left out. Returns a list of [distance, mean norm].
+    """
+    total = np.zeros(longest)
+    count = np.zeros(longest, int)
+    for source, target in pairs:
+        norms = np.linalg.norm(logit_gradients(model, source, target), axis=-1)
+        for t, row in enumerate(norms):  # (target_len, source_len)
+            for s, norm in enumerate(row):
+                distance = len(source) - s + t
+                if distance < longest:
+                    total[distance] += norm
+                    count[distance] += 1
+    return [
+        [distance, round(float(total[distance] / count[distance]), 5)]
+        for distance in range(longest)
+        if count[distance] >= 5
+    ]
+
+
+def logit_gradients(model, source, target):
+    """d(logit of the true word t)/d(embedding of word s), by teacher forcing: an array
+    (target_len, source_len, embedding_dim).
+
+    There is one copy of the sentence per output, and copy t takes the gradient of the
+    t-th logit alone.
+    """
+    from attnlib.backend import tf
+
+    target_len = len(target)
+    sources = tf.repeat(model.source_vocabulary.encode([source]), target_len, axis=0)
+    targets = tf.repeat(
+        model.target_vocabulary.encode([target], start=True), target_len, axis=0
+    )
+    with tf.GradientTape() as tape:
+        # (target_len, source_len, embedding_dim)
+        embedded = model.source_embedding(sources)
+        tape.watch(embedded)
+        annotations, *finals = model.encoder(embedded)
+        state = model.decoder.get_initial_state(finals)
+        memory = model.decoder.prepare_memory(annotations, finals, None)
+        words = model.target_embedding(targets[:, :-1])
+        features, _ = model.decoder.unroll(state, words, memory)
+        logits = model.readout(features)  # (target_len, target_len, vocabulary)
+        of_true_words = tf.gather(logits, targets[:, 1:], batch_dims=2)
+        chosen = tf.gather(of_true_words, tf.range(target_len), batch_dims=1)
+    return tape.gradient(chosen, embedded).numpy()
+
+
+def measure(options):
+    sizes = QUICK if options.quick else FULL
+    seeds = (0,) if options.quick else SEEDS
     names = ("additive_short", "none_forward") if options.quick else MODELS
-    results = [
+    runs = [
         run(f"length_curve-{name}-{seed}", options.output, train, name, seed, sizes)
         for name in names
         for seed in seeds
     ]
-    save(
-        options.output / "length_curve.json",
-        {"edges": EDGES, "short": SHORT, "runs": results},
-    )
-    print(f"{len(results)} runs in {options.output / 'length_curve.json'}")
+    return {"edges": EDGES, "short": SHORT, "runs": runs}
 
 
 if __name__ == "__main__":
-    main()
+    main("length_curve", __doc__, measure)

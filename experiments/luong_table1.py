@@ -1,7 +1,7 @@
-"""Luong et al. (2015), Table 1, in miniature: number words, one thing added at a time."""
+"""Luong et al. (2015), Table 1, in miniature: number words, one thing added per row."""
 
-from _luong import words
-from _training import arguments, save
+from experiments._luong import words
+from experiments._training import main
 
 MODELS = (
     "base",
@@ -13,12 +13,9 @@ MODELS = (
 )
 
 
-def main():
-    options = arguments(__doc__.splitlines()[0])
-    runs = words(MODELS, options)
-    save(options.output / "luong_table1.json", {"runs": runs})
-    print(f"{len(runs)} runs in {options.output / 'luong_table1.json'}")
+def measure(options):
+    return {"runs": words(MODELS, options)}
 
 
 if __name__ == "__main__":
-    main()
+    main("luong_table1", __doc__, measure)

@@ -1,9 +1,9 @@
-"""Luong et al. (2015), Table 4, in miniature: number words, every score with every
-reach.
+"""Luong et al. (2015), Table 4, in miniature: number words, every score with global and
+with local attention.
 """
 
-from _luong import words
-from _training import arguments, save
+from experiments._luong import words
+from experiments._training import main
 
 MODELS = (
     "location-fed",
@@ -17,12 +17,9 @@ MODELS = (
 )
 
 
-def main():
-    options = arguments(__doc__.splitlines()[0])
-    runs = words(MODELS, options)
-    save(options.output / "luong_table4.json", {"runs": runs})
-    print(f"{len(runs)} runs in {options.output / 'luong_table4.json'}")
+def measure(options):
+    return {"runs": words(MODELS, options)}
 
 
 if __name__ == "__main__":
-    main()
+    main("luong_table4", __doc__, measure)

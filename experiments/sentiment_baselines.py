@@ -1,45 +1,86 @@
-"""The feeling of a sentence: attention pooling beside simpler ways, on UCI's reviews
-and on those of this book.
+"""Sentiment of a sentence: attention pooling and its baselines, on UCI's reviews and on
+those of this book.
 
-Also whether the weights find the words that people marked, and what leaving words out
-does. UCI's archive is taken from ATTNLIB_DATA, the cache, or a download; the result
-holds no sentence of it.
+It also measures whether the weights find the words that people annotated, and what
+masking words does. UCI's archive is taken from ATTNLIB_DATA, the cache, or a download;
+the result holds no sentence of it.
 """
 
 import numpy as np
-from _training import arguments, run, save
 
 from attnlib.tasks import reviews
+from experiments._training import main, run
 
 SEEDS = (0, 1, 2, 3, 4)
 POOLINGS = ("last state", "mean", "max", "attention")
-LINEAR = {
-    "words": (1, 1),
-    "word pairs": (1, 2),
-}  # bag of words: shortest and longest run of words that counts
+# Bag of words: the shortest and the longest n-gram that counts.
+LINEAR = {"words": (1, 1), "word pairs": (1, 2)}
 FULL = {"epochs": 8, "sentences": None}
 QUICK = {"epochs": 1, "sentences": 120}
+UNKNOWN = 1  # token ID of an unknown word
 
 
 def data(source, seed, sizes):
-    """Sentences and labels for training, development and testing; rationales of the
-    test sentences, if there are.
+    """(sentences, labels) for training, development, and testing; and the rationales of
+    the test sentences, None if there are none.
     """
-    found = reviews.load(source)
-    train, test = reviews.split(found.labels, found.origins, seed=seed)
-    train, test = train[: sizes["sentences"]], test[: sizes["sentences"]]
-    held = len(train) // 10
-    parts = [train[held:], train[:held], test]
-    gold = None if found.rationales is None else [found.rationales[i] for i in test]
-    return [
-        ([found.sentences[i] for i in part], np.array([found.labels[i] for i in part]))
-        for part in parts
-    ], gold
+    loaded = reviews.load(source)
+    train, test = reviews.split(loaded.labels, loaded.origins, seed=seed)
+    train = train[: sizes["sentences"]]
+    test = test[: sizes["sentences"]]
+    held_out = len(train) // 10
+    parts = [
+        (
+            [loaded.sentences[i] for i in part],
+            np.array([loaded.labels[i] for i in part]),
+        )
+        for part in (train[held_out:], train[:held_out], test)
+    ]
+    if loaded.rationales is None:
+        return parts, None
+    return parts, [loaded.rationales[i] for i in test]
+
+
+def train(source, name, seed, sizes):
+    parts, rationales = data(source, seed, sizes)
+    result = {"model": f"{source}: {name}", "seed": seed, **sizes}
+    if name in LINEAR:
+        return result | accuracy(linear(LINEAR[name], parts))
+
+    from attnlib.backend import keras
+
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    token_ids = reviews.vocabulary(parts[0][0])
+    encoded = [
+        (reviews.encode(sentences, token_ids), labels) for sentences, labels in parts
+    ]
+    model, attention_model = network(name, len(token_ids) + 2)
+    result["best_epoch"] = train_to_best(model, *encoded[:2], sizes["epochs"])
+    tokens, labels = encoded[2]
+    result |= accuracy((model.predict(tokens, verbose=0)[:, 0] > 0) == labels)
+    if attention_model is not None:
+        sentences = parts[2][0]
+        if rationales is None:  # of UCI's reviews: use all annotated ones of this book
+            annotated = reviews.builtin()
+            sentences, rationales = annotated.sentences, annotated.rationales
+        result |= explanations(
+            model, attention_model, sentences, rationales, token_ids, seed
+        )
+    return result
+
+
+def accuracy(correct):
+    """`correct`: for each test sentence, whether it is classified correctly."""
+    return {
+        "accuracy": round(float(correct.mean()), 4),
+        "right": correct.astype(int).tolist(),
+    }
 
 
 def linear(ngrams, parts):
-    """Whether each test sentence is right, by logistic regression on a bag of words; no
-    epochs to choose.
+    """For each test sentence, whether logistic regression on a bag of n-grams is
+    correct. It has no epochs to choose, so it also trains on the development set.
     """
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -53,50 +94,93 @@ def linear(ngrams, parts):
         binary=True,
     )
     model = make_pipeline(bag, LogisticRegression(max_iter=1000))
-    train = parts[0][0] + parts[1][0], np.concatenate([parts[0][1], parts[1][1]])
-    model.fit(*train)
-    return model.predict(parts[2][0]) == parts[2][1]
+    train, development, test = parts
+    labels = np.concatenate([train[1], development[1]])
+    model.fit(train[0] + development[0], labels)
+    return model.predict(test[0]) == test[1]
 
 
 def network(pooling, vocabulary_size, units=32):
-    """Embedding, a GRU both ways, one vector a sentence by `pooling`, one number.
-    Returns it and, for attention, a model of its weights."""
-    from attnlib.backend import keras
-    from attnlib.layers import AttentionPooling
+    """Embedding, a bidirectional GRU, one vector per sentence by `pooling`, one logit.
 
+    Returns the model, and for attention a model of its weights, else None.
+    """
+    from attnlib.backend import keras
+
+    layers = keras.layers
     tokens = keras.Input((None,), dtype="int32")
-    embedded = keras.layers.Embedding(vocabulary_size, 32, mask_zero=True)(tokens)
-    embedded = keras.layers.SpatialDropout1D(0.3)(embedded)
-    each = pooling != "last state"
-    states = keras.layers.Bidirectional(keras.layers.GRU(units, return_sequences=each))(
-        embedded
-    )
-    weights = None
-    if pooling == "mean":
-        states = keras.layers.GlobalAveragePooling1D()(states)  # heeds the mask
-    elif pooling == "max":
-        far = keras.layers.Lambda(
-            lambda x: (
-                x[0] - 1e9 * (1 - keras.ops.cast(x[1] != 0, "float32"))[:, :, None]
-            )
-        )
-        states = keras.layers.GlobalMaxPooling1D()(far([states, tokens]))
-    elif pooling == "attention":
-        states, weights = AttentionPooling(units)(states)
-    logit = keras.layers.Dense(1)(keras.layers.Dropout(0.5)(states))
-    model = keras.Model(tokens, logit)
+    embedded = layers.Embedding(vocabulary_size, 32, mask_zero=True)(tokens)
+    embedded = layers.SpatialDropout1D(0.3)(embedded)
+    gru = layers.GRU(units, return_sequences=pooling != "last state")
+    states = layers.Bidirectional(gru)(embedded)
+    vector, weights = pool(pooling, states, tokens, units)  # (batch, 2 units)
+    model = keras.Model(tokens, layers.Dense(1)(layers.Dropout(0.5)(vector)))
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    model.compile(
-        keras.optimizers.Adam(2e-3),
-        loss,
-        metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)],
-    )
+    metric = keras.metrics.BinaryAccuracy(threshold=0.0)
+    model.compile(keras.optimizers.Adam(2e-3), loss, metrics=[metric])
     return model, None if weights is None else keras.Model(tokens, weights)
 
 
-def gradient_times_input(model, numbers):
-    """|gradient of the logit by a word's embedding, times that embedding|: (sentences,
-    longest).
+def pool(pooling, states, tokens, units):
+    """One vector per sentence, and the attention weights or None."""
+    from attnlib.backend import keras
+    from attnlib.layers import AttentionPooling
+
+    def lower_padding(inputs):
+        states, tokens = inputs
+        padded = 1 - keras.ops.cast(tokens != 0, "float32")  # (batch, source_len)
+        return states - 1e9 * padded[:, :, None]
+
+    if pooling == "attention":
+        return AttentionPooling(units)(states)
+    if pooling == "mean":
+        return keras.layers.GlobalAveragePooling1D()(states), None  # respects the mask
+    if pooling == "max":
+        lowered = keras.layers.Lambda(lower_padding)([states, tokens])
+        return keras.layers.GlobalMaxPooling1D()(lowered), None
+    return states, None  # the last state is one vector already
+
+
+def train_to_best(model, train, development, epochs):
+    """Train, and leave the model at its best epoch on the development set: its number,
+    counted from 1.
+    """
+    best = -1.0
+    for epoch in range(epochs):
+        model.fit(*train, batch_size=32, verbose=0)
+        reached = model.evaluate(*development, verbose=0)[1]
+        if reached > best:
+            best = reached
+            best_epoch = epoch + 1
+            best_weights = model.get_weights()
+    model.set_weights(best_weights)
+    return best_epoch
+
+
+def explanations(model, attention_model, sentences, rationales, token_ids, seed):
+    """Plausibility and faithfulness of attention weights and of gradient × input."""
+    tokens = reviews.encode(sentences, token_ids)
+    scores = {
+        "attention": attention_model.predict(tokens, verbose=0),
+        "gradient": gradient_times_input(model, tokens),
+    }
+    result = {}
+    for kind, values in scores.items():
+        precision, auc, chance = plausibility(values, sentences, rationales)
+        result[f"{kind}_precision"] = precision
+        result[f"{kind}_auc"] = auc
+        result["chance"] = chance
+        highest, random = mask_one_word(
+            model, tokens, values, np.random.default_rng(seed)
+        )
+        result[f"{kind}_deleted"] = highest
+        result["random_deleted"] = random
+    return result
+
+
+def gradient_times_input(model, tokens):
+    """|gradient of the logit with respect to a word's embedding × that embedding|:
+    (sentences, longest).
     """
     from attnlib.backend import keras, tf
 
@@ -104,119 +188,56 @@ def gradient_times_input(model, numbers):
         layer for layer in model.layers if isinstance(layer, keras.layers.Embedding)
     )
     with tf.GradientTape() as tape:
-        logits = model(numbers)
-        loss = tf.reduce_sum(logits)
-    gradient = tape.gradient(
-        loss, embedding.embeddings
-    )  # rows of the table, one a token looked up, in order
-    by_token = tf.reshape(gradient.values, (*numbers.shape, -1))
-    return np.abs(np.sum(by_token * embedding(numbers), -1))
+        loss = tf.reduce_sum(model(tokens))
+    # Rows of the table, one per token that was looked up, in order.
+    gradient = tape.gradient(loss, embedding.embeddings)
+    # (sentences, longest, embedding_dim)
+    by_token = tf.reshape(gradient.values, (*tokens.shape, -1))
+    return np.abs(np.sum(by_token * embedding(tokens), -1))
 
 
-def plausibility(scores, sentences, gold):
-    """Precision at k (k marked words) and AUC, means over sentences: do the highest
-    scores stand on marked words?
+def plausibility(scores, sentences, rationales):
+    """Do the highest scores stand on annotated words? Means over sentences of the
+    R-precision, of the AUC, and of the R-precision at chance level.
     """
     from sklearn.metrics import roc_auc_score
 
-    precisions, areas, chance = [], [], []
-    for row, sentence, places in zip(scores, sentences, gold, strict=True):
+    precisions = []
+    areas = []
+    chance = []
+    for row, sentence, positions in zip(scores, sentences, rationales, strict=True):
         count = len(reviews.tokens(sentence))
-        marked = np.isin(np.arange(count), list(places))
-        precisions.append(
-            marked[np.argsort(-row[:count], kind="stable")[: len(places)]].mean()
-        )
-        chance.append(len(places) / count)
-        if 0 < marked.sum() < count:
-            areas.append(roc_auc_score(marked, row[:count]))
+        annotated = np.isin(np.arange(count), list(positions))
+        highest = np.argsort(-row[:count], kind="stable")[: len(positions)]
+        precisions.append(annotated[highest].mean())
+        chance.append(len(positions) / count)
+        if 0 < annotated.sum() < count:
+            areas.append(roc_auc_score(annotated, row[:count]))
     return [round(float(np.mean(x)), 4) for x in (precisions, areas, chance)]
 
 
-def deletion(model, numbers, scores, rng):
-    """How far the logit moves, on average, when the word with the highest score is made
-    unknown; and a random one.
+def mask_one_word(model, tokens, scores, rng):
+    """How far the logit moves on average when one word is replaced by the unknown
+    token: the word with the highest score, and a random one.
     """
-    real = numbers != 0
-    before = model.predict(numbers, verbose=0)[:, 0]
+    real = tokens != 0
+    original = model.predict(tokens, verbose=0)[:, 0]
     moved = []
-    for choice in (
-        np.where(real, scores, -1),
-        np.where(real, rng.random(numbers.shape), -1),
-    ):
-        changed = numbers.copy()
-        changed[np.arange(len(numbers)), choice.argmax(1)] = 1
-        moved.append(
-            round(
-                float(np.abs(model.predict(changed, verbose=0)[:, 0] - before).mean()),
-                4,
-            )
-        )
+    for values in (scores, rng.random(tokens.shape)):
+        chosen = np.where(real, values, -1).argmax(1)
+        masked = tokens.copy()
+        masked[np.arange(len(tokens)), chosen] = UNKNOWN
+        change = np.abs(model.predict(masked, verbose=0)[:, 0] - original)
+        moved.append(round(float(change.mean()), 4))
     return moved
 
 
-def train(source, name, seed, sizes):
-    parts, gold = data(source, seed, sizes)
-    result = {"model": f"{source}: {name}", "seed": seed, **sizes}
-    if name in LINEAR:
-        right = linear(LINEAR[name], parts)
-        return result | {
-            "accuracy": round(float(right.mean()), 4),
-            "right": right.astype(int).tolist(),
-        }
-
-    from attnlib.backend import keras
-
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(seed)
-    numbers = reviews.vocabulary(parts[0][0])
-    encoded = [
-        (reviews.encode(sentences, numbers), labels) for sentences, labels in parts
-    ]
-    model, weights = network(name, len(numbers) + 2)
-    best = -1.0
-    for epoch in range(sizes["epochs"]):
-        model.fit(*encoded[0], batch_size=32, verbose=0)
-        accuracy = model.evaluate(*encoded[1], verbose=0)[1]
-        if accuracy > best:
-            best, kept, best_epoch = accuracy, model.get_weights(), epoch + 1
-    model.set_weights(kept)
-    test, labels = encoded[2]
-    right = (model.predict(test, verbose=0)[:, 0] > 0) == labels
-    result |= {
-        "best_epoch": best_epoch,
-        "accuracy": round(float(right.mean()), 4),
-        "right": right.astype(int).tolist(),
-    }
-    if weights is not None:
-        # On the marked sentences: those of the test set, or, for a model of UCI's, all
-        # of this book's.
-        sentences, marks = parts[2][0], gold
-        if gold is None:
-            book = reviews.builtin()
-            sentences, marks = book.sentences, book.rationales
-        rows = reviews.encode(sentences, numbers)
-        scores = {
-            "attention": weights.predict(rows, verbose=0),
-            "gradient": gradient_times_input(model, rows),
-        }
-        for kind, values in scores.items():
-            found = plausibility(values, sentences, marks)
-            result |= {
-                f"{kind}_precision": found[0],
-                f"{kind}_auc": found[1],
-                "chance": found[2],
-            }
-            moved = deletion(model, rows, values, np.random.default_rng(seed))
-            result |= {f"{kind}_deleted": moved[0], "random_deleted": moved[1]}
-    return result
-
-
-def main():
-    options = arguments(__doc__.splitlines()[0])
-    sizes, seeds = (QUICK, (0,)) if options.quick else (FULL, SEEDS)
+def measure(options):
+    sizes = QUICK if options.quick else FULL
+    seeds = (0,) if options.quick else SEEDS
     sources = ("builtin",) if options.quick else ("uci", "builtin")
     names = ("attention", "words") if options.quick else (*LINEAR, *POOLINGS)
-    results = [
+    runs = [
         run(
             f"sentiment-{source}-{name.replace(' ', '_')}-{seed}",
             options.output,
@@ -230,9 +251,8 @@ def main():
         for source in sources
         for name in names
     ]
-    save(options.output / "sentiment_baselines.json", {"runs": results})
-    print(f"{len(results)} runs in {options.output / 'sentiment_baselines.json'}")
+    return {"runs": runs}
 
 
 if __name__ == "__main__":
-    main()
+    main("sentiment_baselines", __doc__, measure)

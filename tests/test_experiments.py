@@ -5,37 +5,50 @@ made with.
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from conftest import ROOT
 
 from attnlib import results
 
-EXPERIMENTS = Path(__file__).parent.parent / "experiments"
-SCRIPTS = sorted(
-    path for path in EXPERIMENTS.glob("*.py") if not path.name.startswith("_")
+EXPERIMENTS = ROOT / "experiments"
+NAMES = sorted(
+    path.stem for path in EXPERIMENTS.glob("*.py") if not path.name.startswith("_")
 )
 COMMITTED = sorted((EXPERIMENTS / "results").glob("*.json"))
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_experiment_quick_run_writes_a_result_of_the_committed_form(script, tmp_path):
-    done = subprocess.run(
-        [sys.executable, script, "--quick", "--output", tmp_path],
+def python(*arguments, timeout=60):
+    """Run Python from the repository's root, where `experiments` is a package."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
+    )
+
+
+def test_every_committed_result_has_its_experiment():
+    assert [path.stem for path in COMMITTED] == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_experiment_quick_run_writes_a_result_of_the_committed_form(name, tmp_path):
+    done = python(
+        "-m", f"experiments.{name}", "--quick", "--output", tmp_path, timeout=300
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    quick = json.loads((tmp_path / f"{script.stem}.json").read_text(encoding="utf-8"))
-    full = results.load(script.stem)
-    assert quick.keys() == full.keys()
-    assert (
-        quick["runs"][0].keys()
-        == next(
-            run for run in full["runs"] if run["model"] == quick["runs"][0]["model"]
-        ).keys()
+    quick = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
+    assert done.stdout.splitlines()[-1] == (
+        f"{len(quick['runs'])} runs in {tmp_path / f'{name}.json'}"
     )
+    full = results.load(name)
+    assert quick.keys() == full.keys()
+    for run in quick["runs"]:
+        (same, *_) = results.runs(name, model=run["model"])
+        assert run.keys() == same.keys()
+        assert run["versions"].keys() == same["versions"].keys()
 
 
 def test_experiment_takes_up_where_it_stopped(tmp_path):
@@ -43,23 +56,30 @@ def test_experiment_takes_up_where_it_stopped(tmp_path):
     there = {"model": "there already"}
     (tmp_path / "runs" / "some-0.json").write_text(json.dumps(there), encoding="utf-8")
     code = (
-        "import sys; from pathlib import Path; from _training import run; "
+        "import sys; from pathlib import Path; from experiments._training import run; "
         "print(run('some-0', Path(sys.argv[1]), lambda: 1 / 0))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, tmp_path],
-        cwd=EXPERIMENTS,
-        capture_output=True,
-        text=True,
-    )
+    done = python("-c", code, tmp_path)
     assert done.stdout.strip() == str(there), done.stderr
 
 
-def test_experiment_quick_refuses_the_folder_of_real_results():
-    done = subprocess.run(
-        [sys.executable, SCRIPTS[0], "--quick"], capture_output=True, text=True
+def test_experiment_keeps_a_result_with_its_cost_and_versions(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from experiments._training import run; "
+        "print(run('some-0', Path(sys.argv[1]), lambda n: {'seed': n}, 7)['seed'])"
     )
-    assert done.returncode == 2 and "--output" in done.stderr
+    done = python("-c", code, tmp_path)
+    assert done.stdout.splitlines() == ["training some-0", "7"], done.stderr
+    stored = json.loads((tmp_path / "runs" / "some-0.json").read_text("utf-8"))
+    assert list(stored) == ["seed", "seconds", "peak_memory_mb", "date", "versions"]
+    assert isinstance(stored["peak_memory_mb"], int | None)
+
+
+def test_experiment_quick_refuses_the_folder_of_real_results():
+    done = python("-m", f"experiments.{NAMES[0]}", "--quick")
+    assert done.returncode == 2
+    assert f"usage: python -m experiments.{NAMES[0]}" in done.stderr
+    assert "name a folder for them with --output" in done.stderr
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
@@ -75,8 +95,3 @@ def test_committed_result_names_seeds_versions_date_and_cost(path):
             and run["seconds"] > 0
             and run["peak_memory_mb"] > 0
         )
-
-
-def test_load_names_what_there_is():
-    with pytest.raises(FileNotFoundError, match="length_curve"):
-        results.load("no_such_result")
