@@ -1,27 +1,35 @@
 # Everything runs in .venv, which `make` builds by itself; nothing outside this folder is changed.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help book pdf test lab refresh experiments bench pins clean
-.PHONY: everything weekly slow python
+.PHONY: help book pdf quick test weekly lab refresh format experiments bench pins clean
+.PHONY: style everything slow python
 
 VENV := .venv/bin/python
 # The first Python on the path that the pinned packages support.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
-  $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
+  $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+    && { echo $$p; break; }; done)
 READY := .venv/.ready
-# Whatever has to run alone here; the first time .venv is not there yet.
-ALONE = $(or $(wildcard $(VENV)),$(PYTHON)) tools/single_instance.py $(MAKE) --no-print-directory
-NOTEBOOKS := $(sort $(wildcard book/*.ipynb))
-EXPERIMENTS := $(sort $(wildcard experiments/[a-z]*.py))
-# Its stored outputs come from UCI's reviews, which have to be at hand for comparing.
+# For what has to run alone in this folder. At first, .venv does not exist yet.
+ALONE = $(or $(wildcard $(VENV)),$(PYTHON)) -m tools.single_instance \
+  $(MAKE) --no-print-directory
+# Files only: Binder has links for the old names of chapters (tools/link_old_names.py).
+NOTEBOOKS := $(sort $(shell find book -maxdepth 1 -name "*.ipynb" -type f))
+EXPERIMENTS := $(sort $(basename $(notdir $(wildcard experiments/[a-z]*.py))))
+# Its stored outputs come from UCI's reviews, so they are compared only where those are
+# available.
 REVIEWS := book/04_sentiment.ipynb
-NBVAL := $(VENV) -m pytest -v --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with tests/nbval.cfg
+NBVAL := $(VENV) -m pytest -v --nbval-current-env --nbval-cell-timeout=300 \
+  --nbval-sanitize-with tests/nbval.cfg
+# No TensorFlow training, no browser, no build of the book, no other process.
+QUICK := $(addprefix tests/test_,$(addsuffix .py,reference search metrics))
 
-# Notebooks run in book/: the folder's whole name.
+# Notebooks run in book/, so a relative path would not do.
 ifdef ATTNLIB_DATA
 override export ATTNLIB_DATA := $(shell cd "$(ATTNLIB_DATA)" && pwd)
 endif
-# Without a home that can be written to, Jupyter starts no kernel, and matplotlib warns in the first cell.
+# Without a writable home folder, Jupyter starts no kernel, and Matplotlib warns in the
+# first cell.
 ifneq ($(shell test -d "$$HOME" -a -w "$$HOME" && echo yes),yes)
 export HOME := $(CURDIR)/.venv/home
 endif
@@ -30,25 +38,35 @@ help:  ## say what can be made (this list)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 book: $(READY)  ## build the book and say where it is
-	@$(VENV) tools/build_book.py
+	@$(VENV) -m tools.build_book
 
 pdf: $(READY)  ## print the chapters to book/_build/pdf, with Chromium
-	@$(VENV) tools/print_book.py
+	@$(VENV) -m tools.print_book
 
-test weekly: export ATTNLIB_OFFLINE := 1
-test: python  ## everything that must hold: style, unit tests, exercises, pages in a browser, every notebook
+quick test weekly: export ATTNLIB_OFFLINE := 1
+quick: style  ## style and the fast unit tests, for use while you write
+	$(VENV) -m pytest -q $(QUICK)
+
+test: python  ## check everything: style, unit tests, exercises, pages in a browser, notebooks
 	@$(ALONE) everything
 
-everything: $(READY)
+style: $(READY)
+	$(VENV) -m ruff format --check .
 	$(VENV) -m ruff check .
-	@$(VENV) tools/build_book.py
+
+everything: style
+	@$(VENV) -m tools.build_book
 	$(VENV) -m pytest tests
 	$(NBVAL) --nbval $(filter-out $(REVIEWS),$(NOTEBOOKS))
-	@if $(VENV) -c "from attnlib.tasks import reviews; reviews.archive()" 2>/dev/null; then $(NBVAL) --nbval $(REVIEWS); \
-	else echo "UCI's reviews are not at hand: $(REVIEWS) runs on the book's own, its outputs are not compared."; \
-	  $(NBVAL) --nbval-lax $(REVIEWS); fi
+	@if $(VENV) -c "from attnlib.tasks import reviews; reviews.archive()" 2>/dev/null; then \
+	  $(NBVAL) --nbval $(REVIEWS); \
+	else \
+	  echo "The UCI reviews are not available: $(REVIEWS) runs on the book's own reviews," \
+	    "and its outputs are not compared."; \
+	  $(NBVAL) --nbval-lax $(REVIEWS); \
+	fi
 
-weekly: python  ## the tests that take too long for every change: odd places to run in, and many more inputs
+weekly: python  ## run the tests that take too long for every change
 	@$(ALONE) slow
 
 slow: $(READY)
@@ -58,30 +76,40 @@ slow: $(READY)
 lab: $(READY)  ## open the chapters in JupyterLab
 	$(VENV) -m jupyter lab --notebook-dir=. --LabApp.app_settings_dir=tools/lab --LabApp.default_url=/lab/tree/book/index.md
 
-refresh: $(READY)  ## run every chapter again and store its outputs
-	$(VENV) tools/execute_notebooks.py
+refresh: $(READY)  ## execute every chapter again and store its outputs
+	$(VENV) -m tools.execute_notebooks
+
+format: $(READY)  ## sort the imports and format the code
+	$(VENV) -m ruff check --fix .
+	$(VENV) -m ruff format .
 
 experiments: $(READY)  ## run the long experiments whose results the chapters plot (hours)
-	@set -e; for script in $(EXPERIMENTS); do echo "== $$script"; $(VENV) $$script; done
+	@set -e; for name in $(EXPERIMENTS); do \
+	  echo "== $$name"; $(VENV) -m experiments.$$name; done
 
-bench: $(READY)  ## measure speed and memory against peers (10 minutes; PyTorch: pip install -r requirements-bench.txt)
-	$(VENV) benchmarks/bench.py
+bench: $(READY)  ## measure speed and memory against peers (10 minutes)
+	$(VENV) -m benchmarks.bench
 
 pins: $(READY)  ## choose the newest versions again and write them to requirements.txt
 	$(VENV) -m pip install --quiet uv
-	$(VENV) -m uv pip compile --universal --fork-strategy fewest --python-version 3.11 --extra book --extra test \
-	  --no-emit-index-url --no-annotate --no-header --upgrade --quiet -o requirements.txt pyproject.toml
+	$(VENV) -m uv pip compile --universal --fork-strategy fewest --python-version 3.11 \
+	  --extra book --extra test --no-emit-index-url --no-annotate --no-header --upgrade \
+	  --quiet -o requirements.txt pyproject.toml
 	echo "-e ." >> requirements.txt
 
 clean:  ## remove what was built (.venv stays: remove it by hand)
 	rm -rf book/_build .pytest_cache .ruff_cache .hypothesis
-	find attnlib benchmarks experiments tests tools book -name __pycache__ -type d -prune -exec rm -rf {} +
+	find attnlib benchmarks experiments tests tools book -name __pycache__ -type d \
+	  -prune -exec rm -rf {} +
 
 python:
-	@test -x $(VENV) -o -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and none is on the path." >&2; exit 1; }
+	@test -x $(VENV) -o -n "$(PYTHON)" \
+	  || { echo "Python 3.11, 3.12 or 3.13 is needed, and none is on the path." >&2; exit 1; }
 
 $(READY): requirements.txt pyproject.toml | python
-	@test -w . || { echo "This folder cannot be written to, and .venv is not there, or out of date: copy the folder." >&2; exit 1; }
+	@test -w . \
+	  || { echo "This folder cannot be written to, and .venv does not exist or is out of" \
+	    "date: copy the folder." >&2; exit 1; }
 	@test -x $(VENV) || $(PYTHON) -m venv .venv
 	$(VENV) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $(READY)

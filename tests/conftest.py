@@ -1,12 +1,9 @@
-"""What several test files need: the built book on a local server, and a browser to read
-it.
-"""
+"""What several test files need: the built book on a local server, and a browser."""
 
 import contextlib
 import functools
 import http.server
 import os
-import sys
 import threading
 from pathlib import Path
 
@@ -15,7 +12,6 @@ import pytest
 os.environ.setdefault("ATTNLIB_OFFLINE", "1")  # no test downloads
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "book" / "_ext")]
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -26,7 +22,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def html():
     """The folder of the built book, built now if it is older than its sources."""
-    import build_book
+    from tools import build_book
 
     assert build_book.main() == 0, "the book was not built: see the output above"
     return build_book.HTML
@@ -34,9 +30,7 @@ def html():
 
 @contextlib.contextmanager
 def serve(folder, headers=None):
-    """Serve a folder on this machine alone, with some headers more, and give the
-    address.
-    """
+    """Serve a folder on this machine alone, with extra headers; yields the address."""
 
     class Server(Quiet):
         def end_headers(self):
@@ -61,8 +55,9 @@ def site(html):
 @pytest.fixture(scope="session")
 def browser():
     """Chromium, driven by Playwright."""
-    from browser import launch
     from playwright.sync_api import sync_playwright
+
+    from tools.browser import launch
 
     with sync_playwright() as playwright:
         chromium = launch(playwright)

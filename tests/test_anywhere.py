@@ -271,15 +271,13 @@ def somewhere(tmp_path_factory):
 
 def run(somewhere, code, target, environment):
     folder, before = somewhere
-    here = (
-        "import os, sys\nsys.path.insert(0, os.getcwd())\nimport attnlib\nassert"
-        " os.getcwd() in attnlib.__file__\n"
-    )
+    here = "import os, sys\nimport attnlib\nassert os.getcwd() in attnlib.__file__\n"
     script = target.with_name("script.py")
     script.write_text(here + code, "utf-8")
     environment = environment | {
-        "ATTNLIB_CACHE": str(folder / "cache")
-    }  # which cannot be written either
+        "PYTHONPATH": str(folder),
+        "ATTNLIB_CACHE": str(folder / "cache"),  # which cannot be written to, either
+    }
     command = [*before, sys.executable, script, target]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, timeout=120

@@ -1,4 +1,4 @@
-"""What Binder would build, from the Dockerfile that repo2docker prints without Docker."""
+"""What Binder would build: the Dockerfile that repo2docker prints without Docker."""
 
 import re
 import shutil

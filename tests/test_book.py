@@ -10,11 +10,12 @@ from html.parser import HTMLParser
 from types import SimpleNamespace
 from urllib.parse import unquote, urldefrag, urlsplit
 
-import card
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT, serve
+
+from book._ext import opengraph
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
 CHAPTERS = [
@@ -23,14 +24,14 @@ CHAPTERS = [
 PAGES = [TOC["root"], *CHAPTERS, "search"]
 VIEWS = {"light": ("light", 1280), "dark": ("dark", 1280), "narrow": ("light", 360)}
 
-# The whole of axe once; in the dark what colours can spoil, on a narrow page all but
-# the colours.
+# The whole of axe once; in the dark what colors can spoil, on a narrow page all but
+# the colors.
 AXE = {
     "light": {},
     "dark": {"runOnly": {"type": "rule", "values": ["color-contrast"]}},
     "narrow": {"rules": {"color-contrast": {"enabled": False}}},
 }
-# What the theme does wrong, and we cannot mend from here.
+# What the theme does wrong, and we cannot fix from here.
 THEME = {"label-content-name-mismatch", "region"}
 BIBLIOGRAPHY = {"aria-required-children", "aria-deprecated-role", "aria-allowed-role"}
 # Everything from the pages' own host, as strict as the theme's own inline scripts
@@ -251,8 +252,8 @@ def test_head_of_a_chapter_says_what_it_takes(html, name):
     head = text[
         text.index("<h1>", text.index("<article")) : text.index('<div class="cell ')
     ]
-    effort = re.search(r'<p class="effort">(.*?)</p>', head)[1]
-    words = re.sub(r"<[^>]+>", "", effort)
+    line = re.search(r'<p class="reading-time">(.*?)</p>', head)[1]
+    words = re.sub(r"<[^>]+>", "", line)
     assert re.fullmatch(
         r"\d+ minutes to read · runs in \d+ seconds on two cores · \d+ exercises", words
     )
@@ -310,7 +311,7 @@ def test_shared_link_shows_title_text_and_picture(html, name):
     ],
 )
 def test_published_address_comes_from_the_settings(repository, baseurl, address):
-    assert card.published(repository, baseurl) == address
+    assert opengraph.published(repository, baseurl) == address
 
 
 @every_page

@@ -259,9 +259,9 @@ def test_exercise_is_solved_in_jupyterlab(browser, lab):
         page.keyboard.press("Shift+Enter")
     output = cells.nth(check).locator(".jp-OutputArea-output")
     page.wait_for_function(
-        "([place, name]) => document.querySelectorAll('.jp-NotebookPanel"
-        " .jp-Cell')[place].querySelector('.jp-OutputArea')?.innerText.includes(`Passed:"
-        " ${name}`)",
+        "([position, name]) =>"
+        " document.querySelectorAll('.jp-NotebookPanel .jp-Cell')[position]"
+        ".querySelector('.jp-OutputArea')?.innerText.includes(`Passed: ${name}`)",
         arg=[check, name],
         timeout=120_000,
     )

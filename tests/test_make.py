@@ -1,8 +1,7 @@
-"""The Makefile in odd places: a name with spaces and accents, from elsewhere,
-read-only, twice at once, without a home.
+"""The Makefile in unusual places: odd names, read-only, twice at once, without a home.
 
-It is run for real, in a copy of its own, on a .venv whose Python writes down what it is
-asked to run.
+It is run for real, in a copy of its own, with a .venv whose Python only writes down
+what it is asked to run.
 """
 
 import os
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 
 STUB = """#!/bin/sh
 case "$*" in
-  *tools/single_instance.py*) exec "{python}" "$@" ;;
+  *tools.single_instance*) exec "{python}" "$@" ;;
   *"$STOP_AT"*) test -z "$STOP_AT" || exit 3 ;;
 esac
 echo "$ATTNLIB_OFFLINE|$ATTNLIB_DATA|$HOME|$*" >> "$LOG"
@@ -59,7 +58,7 @@ def environment(folder, **more):
 
 
 def make(folder, *arguments, **more):
-    """`make -C folder arguments`, from another folder; (the run, the lines of the log)."""
+    """Run `make -C folder` from another folder; returns (the run, lines of the log)."""
     before = more.pop("before", [])
     command = [*before, "make", "-C", folder, *arguments]
     done = subprocess.run(
@@ -81,8 +80,9 @@ def test_make_test_runs_every_step_from_elsewhere(checkout):
     assert done.returncode == 0, done.stderr
     asked = [line.split("|")[-1] for line in log]
     starts = [
+        "-m ruff format --check .",
         "-m ruff check .",
-        "tools/build_book.py",
+        "-m tools.build_book",
         "-m pytest tests",
         "-m pytest -v",
         "-c from attnlib",
@@ -92,9 +92,8 @@ def test_make_test_runs_every_step_from_elsewhere(checkout):
     assert all(
         line.startswith(start) for line, start in zip(asked, starts, strict=True)
     ), asked
-    assert asked[3].endswith(" --nbval book/01_one.ipynb") and asked[5].endswith(
-        " --nbval book/04_sentiment.ipynb"
-    )
+    assert asked[4].endswith(" --nbval book/01_one.ipynb")
+    assert asked[6].endswith(" --nbval book/04_sentiment.ipynb")
     assert {tuple(line.split("|")[:2]) for line in log} == {
         ("1", str(checkout / "data é"))
     }
@@ -102,12 +101,32 @@ def test_make_test_runs_every_step_from_elsewhere(checkout):
 
 @pytest.mark.parametrize(
     "step",
-    ["-m ruff", "build_book", "-m pytest tests", "book/01_one", "book/04_sentiment"],
+    [
+        *("ruff format", "ruff check", "build_book", "-m pytest tests"),
+        *("book/01_one", "book/04_sentiment"),
+    ],
 )
 def test_make_test_fails_with_any_of_its_steps(checkout, step):
     done, log = make(checkout, "test", STOP_AT=step)
     assert done.returncode != 0
     assert not any(step in line for line in log)
+
+
+def test_make_test_leaves_out_links_for_old_names(checkout):
+    (checkout / "book" / "00_old.ipynb").symlink_to("01_one.ipynb")
+    done, log = make(checkout, "test")
+    assert done.returncode == 0, done.stderr
+    assert any("book/01_one.ipynb" in line for line in log)
+    assert not any("00_old" in line for line in log)
+
+
+def test_make_quick_runs_style_and_some_unit_tests(checkout):
+    done, log = make(checkout, "quick")
+    assert done.returncode == 0, done.stderr
+    asked = [line.split("|")[-1] for line in log]
+    assert asked[:2] == ["-m ruff format --check .", "-m ruff check ."]
+    assert len(asked) == 3 and asked[2].startswith("-m pytest -q tests/test_")
+    assert {line.split("|")[0] for line in log} == {"1"}
 
 
 def test_make_weekly_runs_the_long_tests_alone(checkout):
@@ -154,7 +173,8 @@ def test_second_make_test_says_that_one_runs(checkout):
         second, log = make(checkout, target)
         assert second.returncode != 0
         assert (
-            "Another `make test` or `make weekly` runs in this folder" in second.stderr
+            "Another `make test` or `make weekly` is running in this folder"
+            in second.stderr
         )
         assert "Traceback" not in second.stderr and len(log) == 1
     (checkout / "hold").unlink()
@@ -198,7 +218,7 @@ def test_make_in_a_read_only_folder_runs_what_writes_nothing(locked, tmp_path):
     folder, before = locked
     done, log = make(folder, "test", before=before, LOG=str(tmp_path / "log"))
     assert done.returncode == 0, done.stderr
-    assert len((tmp_path / "log").read_text().splitlines()) == 6
+    assert len((tmp_path / "log").read_text().splitlines()) == 7
 
 
 def test_make_in_a_read_only_folder_names_what_it_cannot_write(checkout, tmp_path):
@@ -207,20 +227,24 @@ def test_make_in_a_read_only_folder_names_what_it_cannot_write(checkout, tmp_pat
     done, _ = make(checkout, "test", f"PYTHON='{sys.executable}'", before=before)
     checkout.chmod(0o755)
     assert done.returncode != 0
-    assert "This folder cannot be written to, and .venv is not there" in done.stderr
+    assert (
+        "This folder cannot be written to, and .venv does not exist or is out of date:"
+        in done.stderr
+    )
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("tool", ["build_book.py", "refresh.py"])
+@pytest.mark.parametrize("tool", ["build_book", "execute_notebooks"])
 def test_tools_name_the_folder_that_they_cannot_write(locked, tool):
     folder, before = locked
-    command = [*before, sys.executable, folder / "tools" / tool]
+    command = [*before, sys.executable, "-m", f"tools.{tool}"]
     strange = {
         "PYTHONIOENCODING": "ascii",
         "LC_ALL": "C",
     }  # the folder's name does not fit this terminal
     done = subprocess.run(
         command,
+        cwd=folder,
         capture_output=True,
         text=True,
         env=environment(folder, **strange),

@@ -6,9 +6,11 @@ import re
 import subprocess
 import sys
 
-import card
 import pytest
 from conftest import ROOT
+
+from book._ext import opengraph
+from tools import print_book
 
 FIRST = sorted((ROOT / "book").glob("*.ipynb"))[0].stem
 FOLDS = (  # a figure keeps its own
@@ -20,13 +22,12 @@ ANSWERS = "Answers, hints and solutions"
 @pytest.fixture(scope="module")
 def pdf(html, browser):
     """The bytes of the first chapter's PDF."""
-    import print_book
-
     target = print_book.PDF / f"{FIRST}.pdf"
     target.unlink(missing_ok=True)
     # In a process of its own: Playwright runs once in each.
     done = subprocess.run(
-        [sys.executable, ROOT / "tools" / "print_book.py", FIRST],
+        [sys.executable, "-m", "tools.print_book", FIRST],
+        cwd=ROOT,
         capture_output=True,
         text=True,
     )
@@ -56,7 +57,7 @@ def test_pdf_has_pages_of_a4_with_figures_and_an_outline(pdf, html):
 
 def test_pdf_links_lead_to_the_published_book_and_to_no_path_of_this_machine(pdf):
     links = {link.decode() for link in re.findall(rb"/URI \((.*?)\)", pdf)}
-    address = card.published(
+    address = opengraph.published(
         "https://github.com/attention-step-by-step/attention-step-by-step"
     )
     assert any(link.startswith(f"{address}glossary.html#") for link in links)
@@ -69,8 +70,6 @@ def test_pdf_links_lead_to_the_published_book_and_to_no_path_of_this_machine(pdf
 
 
 def test_printing_refuses_a_chapter_that_is_not_there(capsys):
-    import print_book
-
     assert print_book.main(["99_none"]) == 1
     assert capsys.readouterr().err.startswith(
         f"No such chapter: 99_none. There are {FIRST}, "
@@ -79,11 +78,11 @@ def test_printing_refuses_a_chapter_that_is_not_there(capsys):
 
 def test_printing_says_plainly_that_chromium_is_missing(tmp_path):
     code = (
-        "import sys, browser, print_book; browser.launch = lambda playwright: None;"
-        " sys.exit(print_book.main([]))"
+        "import sys; from tools import browser, print_book;"
+        " browser.launch = lambda playwright: None; sys.exit(print_book.main([]))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT / "tools", capture_output=True, text=True
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 1
     assert (

@@ -89,7 +89,9 @@ def test_marks_are_made_by_keyboard_counted_on_the_index_and_forgotten(page):
         boxes.nth(place).focus()
         page.keyboard.press("Space")
     assert (
-        page.locator(".effort").inner_text().endswith(f"2 of {number} exercises solved")
+        page.locator(".reading-time")
+        .inner_text()
+        .endswith(f"2 of {number} exercises solved")
     )
     page.goto("index.html")
     counts = page.locator(".sd-card .exercises")
@@ -152,7 +154,7 @@ def test_browser_that_keeps_nothing_is_offered_no_marks(page):
     assert page.locator(".exercise-foot a").count() == 2 * exercise_cells(FIRST)
     assert page.get_by_role("checkbox", name=MARK).count() == 0
     assert (
-        page.locator(".effort .exercises").inner_text()
+        page.locator(".reading-time .exercises").inner_text()
         == f"{exercise_cells(FIRST)} exercises"
     )
     assert page.evaluate("document.documentElement.dataset.theme") == "light"

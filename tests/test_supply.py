@@ -1,13 +1,10 @@
-"""What is passed on: licences of all that ships with the pages; and in no text a secret
-or a machine's path.
-"""
+"""What is passed on: the licenses of all that ships with the pages, and no secrets."""
 
 import fnmatch
 import os
 import re
 import socket
 import subprocess
-import sys
 from importlib.metadata import PackageNotFoundError, files, metadata
 from pathlib import Path
 
@@ -15,10 +12,8 @@ import pytest
 from conftest import ROOT
 from test_project import PINS
 
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
-sys.path.insert(0, str(ROOT / "tools"))
-import licences  # noqa: E402
-import normal_form  # noqa: E402
+from book._ext import licenses
+from tools import normalize_notebooks
 
 # ---------------------------------------------------------------- what ships with the
 # pages
@@ -30,11 +25,11 @@ def shipped(html):
     )
 
 
-def test_every_file_beside_the_pages_has_a_licence(html):
+def test_every_file_beside_the_pages_has_a_license(html):
     there = shipped(html)
     patterns = [
-        *licences.OWN,
-        *(pattern for each in licences.COMPONENTS for pattern in each.files),
+        *licenses.OWN,
+        *(pattern for each in licenses.COMPONENTS for pattern in each.files),
     ]
     assert len(there) > 100
     assert [
@@ -46,12 +41,12 @@ def test_every_file_beside_the_pages_has_a_licence(html):
     assert own == {
         name
         for name in there
-        if any(fnmatch.fnmatchcase(name, each) for each in licences.OWN[4:])
+        if any(fnmatch.fnmatchcase(name, each) for each in licenses.OWN_STATIC)
     }
 
 
 @pytest.mark.parametrize(
-    "component", licences.COMPONENTS, ids=lambda each: each.name.split(",")[0]
+    "component", licenses.COMPONENTS, ids=lambda each: each.name.split(",")[0]
 )
 def test_every_component_ships_and_brings_its_text(html, component):
     there = shipped(html)
@@ -59,8 +54,8 @@ def test_every_component_ships_and_brings_its_text(html, component):
         assert fnmatch.filter(there, pattern), (
             f"{pattern} matches nothing: does {component.name} still ship?"
         )
-    assert re.fullmatch(r"\d+(\.\d+)+(\.post\d+)?", licences.version(component))
-    text = (html / "_static" / "licences" / licences.text_name(component)).read_text(
+    assert re.fullmatch(r"\d+(\.\d+)+(\.post\d+)?", licenses.version(component))
+    text = (html / "_static" / "licenses" / licenses.text_name(component)).read_text(
         "utf-8"
     )
     marks = {
@@ -68,13 +63,13 @@ def test_every_component_ships_and_brings_its_text(html, component):
         "BSD": "redistribution and use",
         "Apache": "apache license",
     }
-    kind = next(kind for kind in marks if kind in component.licence)
+    kind = next(kind for kind in marks if kind in component.license)
     assert re.search(marks[kind], " ".join(text.split()), re.IGNORECASE), text[:200]
     page = (html / "licences.html").read_text("utf-8")
-    assert f'href="_static/licences/{licences.text_name(component)}"' in page.replace(
+    assert f'href="_static/licenses/{licenses.text_name(component)}"' in page.replace(
         "'", '"'
     )
-    assert component.name.split(",")[0] in page and licences.version(component) in page
+    assert component.name.split(",")[0] in page and licenses.version(component) in page
 
 
 def test_icons_are_octicons_as_the_table_says(html):
@@ -87,7 +82,7 @@ def test_icons_are_octicons_as_the_table_says(html):
 
 
 def stated(name):
-    """The licence that an installed package states, in its own words; else how its
+    """The license that an installed package states, in its own words; else how its
     LICENSE begins.
     """
     data = metadata(name)
@@ -99,11 +94,11 @@ def stated(name):
     return (
         data.get("License-Expression")
         or "; ".join(kinds)
-        or (data.get("License") or licence_file(name)).strip()[:200]
+        or (data.get("License") or license_text(name)).strip()[:200]
     )
 
 
-def licence_file(name):
+def license_text(name):
     texts = [
         file
         for file in files(name) or []
@@ -121,12 +116,12 @@ def test_no_dependency_asks_anything_of_the_book():
     for line in PINS[:-2]:
         name = line.split("==")[0]
         try:
-            licence = stated(name)
+            license = stated(name)
         except PackageNotFoundError:
             continue  # for another machine
         seen += 1
-        if not free.search(licence):
-            odd[name] = licence
+        if not free.search(license):
+            odd[name] = license
     assert seen > 100
     assert odd == {}
 
@@ -149,7 +144,7 @@ REGISTRY = re.compile(
 # machine's own names count.
 EXAMPLES = {
     "tests/test_anywhere.py",
-    "tests/test_exercise_machine.py",
+    "tests/test_checking_exercise.py",
     "tests/test_notebooks.py",
     "tests/test_supply.py",
     "tools/normalize_notebooks.py",
@@ -172,7 +167,7 @@ def machine_names():
 def leaks(text):
     """Everything in a text that should not be passed on, with its kind."""
     kinds = {
-        "path": normal_form.MACHINE_PATH,
+        "path": normalize_notebooks.MACHINE_PATH,
         "token": TOKEN,
         "mail": MAIL,
         "registry": REGISTRY,

@@ -1,6 +1,4 @@
-"""The Chromium of this machine, for what needs a browser: printing, the picture of a
-shared link, the tests.
-"""
+"""The Chromium of this machine, for printing, for the social card, and for tests."""
 
 import shutil
 from pathlib import Path
@@ -10,14 +8,12 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 def launch(playwright):
-    """Start Chromium, the system's or else Playwright's own. Returns None where there
-    is neither.
+    """Start Chromium: the system's, or else Playwright's own.
+
+    Returns None if neither is installed.
     """
-    found = next(
-        filter(None, map(shutil.which, NAMES)), playwright.chromium.executable_path
-    )
-    return (
-        playwright.chromium.launch(executable_path=found, args=FLAGS)
-        if Path(found).exists()
-        else None
-    )
+    installed = filter(None, map(shutil.which, NAMES))
+    path = next(installed, playwright.chromium.executable_path)
+    if not Path(path).exists():
+        return None
+    return playwright.chromium.launch(executable_path=path, args=FLAGS)

@@ -1,11 +1,10 @@
-"""Build the book into book/_build/html, unless it is there and newer than all it is
-made from.
+"""Build the book into book/_build/html, unless it is newer than all of its sources.
 
-    python tools/build_book.py
+    python -m tools.build_book
 
-A build always starts from nothing: Sphinx reports a warning only for the pages it reads
-again, so a second, incremental build would pass over what the first one refused, and
-keep pages that are gone.
+A build always starts from nothing. Sphinx reports a warning only for the pages that it
+reads again, so an incremental build would miss what the first build refused, and would
+keep pages that no longer exist.
 """
 
 import io
@@ -28,68 +27,54 @@ SOURCES = (
     "requirements.txt",
     "tools/build_book.py",
 )
+NOT_SOURCES = {"_build", "__pycache__", ".ipynb_checkpoints"}
+COMMAND = [
+    *(sys.executable, "-c", "from jupyter_book.cli.main import main; main()"),
+    *("build", "book", "--path-output", "book"),
+    *("--config", str(ROOT / "_config.yml")),
+    *("--toc", str(ROOT / "_toc.yml")),
+    *("-W", "-n", "--keep-going", "-q"),
+]
 
 
 def sources():
     """Every file that a page is made from."""
     for name in SOURCES:
         path = ROOT / name
-        yield from (
-            [path]
-            if path.is_file()
-            else (file for file in path.rglob("*") if file.is_file())
-        )
+        yield from [path] if path.is_file() else filter(Path.is_file, path.rglob("*"))
 
 
 def is_fresh():
-    """Whether the built book is newer than everything it is made from."""
+    """Whether the built book is newer than all of its sources."""
     if not STAMP.exists():
         return False
     built = STAMP.stat().st_mtime
-    made = {"_build", "__pycache__", ".ipynb_checkpoints"}
     return all(
         file.stat().st_mtime <= built
         for file in sources()
-        if not made & set(file.relative_to(ROOT).parts)
+        if not NOT_SOURCES & set(file.relative_to(ROOT).parts)
     )
 
 
 def build():
-    """Build every page, with each warning an error; return the exit status."""
+    """Build every page, treating each warning as an error. Returns the exit status."""
     shutil.rmtree(HTML.parent, ignore_errors=True)
-    command = [
-        sys.executable,
-        "-c",
-        "from jupyter_book.cli.main import main; main()",
-        "build",
-        "book",
-    ]
-    command += [
-        "--config",
-        str(ROOT / "_config.yml"),
-        "--toc",
-        str(ROOT / "_toc.yml"),
-        "--path-output",
-        "book",
-    ]
-    command += ["-W", "-n", "--keep-going", "-q"]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONUTF8": "1"},
-        stdin=subprocess.DEVNULL,
-    )
+    environment = {**os.environ, "PYTHONUTF8": "1"}
+    done = subprocess.run(COMMAND, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
     if done.returncode == 0:
         STAMP.touch()
     return done.returncode
 
 
-def main():
+def escape_what_the_terminal_cannot_show():
+    """Let prints replace characters (of a folder's name, say) instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(
-                errors="backslashreplace"
-            )  # the folder's name may not fit the terminal
+            stream.reconfigure(errors="backslashreplace")
+
+
+def main():
+    escape_what_the_terminal_cannot_show()
     if not is_fresh():
         try:
             HTML.parent.mkdir(exist_ok=True)

@@ -1,10 +1,11 @@
-"""Run a command, unless another is running here under the same care.
+"""Run a command, unless this script is already running another in this folder.
 
-    python tools/single_instance.py make everything
+    python -m tools.single_instance make everything
 
-`make test` goes through this: two at once would remove each other's pages. The lock
-lies on the Makefile itself, so it writes no file, and needs no write access. Make
-inherits it, and the system frees it when make ends, however it does.
+`make test` goes through this script because two test runs at once would delete each
+other's pages. The lock is taken on the Makefile itself, so no file is written and no
+write access is needed. Make inherits the lock, and the operating system releases it
+when make ends, however it ends.
 """
 
 import os
@@ -13,17 +14,16 @@ from pathlib import Path
 
 LOCKED = Path(__file__).resolve().parent.parent / "Makefile"
 BUSY = (
-    "Another `make test` or `make weekly` runs in this folder: wait for it to end."
-    " Nothing was started."
+    "Another `make test` or `make weekly` is running in this folder: wait for it to"
+    " end. Nothing was started."
 )
 
 
-def take(path):
-    """A descriptor that holds the lock on `path` while it is open, in this process or a
-    child; None if it is held.
+def lock(path):
+    """Lock ``path``. Returns a file descriptor, or None if the lock is taken.
 
-    Where the system or the file system knows no such locks, the descriptor is had for
-    nothing.
+    The lock is held while the descriptor is open, in this process or in a child. Where
+    the operating system or the file system has no such locks, nothing is locked.
     """
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -33,17 +33,17 @@ def take(path):
     except BlockingIOError:
         os.close(descriptor)
         return None
-    except (ImportError, OSError):  # Windows; some network folders
+    except (ImportError, OSError):  # Windows; some network file systems
         pass
     os.set_inheritable(descriptor, True)
     return descriptor
 
 
 def main(command):
-    if take(LOCKED) is None:
+    if lock(LOCKED) is None:
         print(BUSY, file=sys.stderr)
         return 1
-    os.execvp(command[0], command)  # make takes this process' place, and the lock
+    os.execvp(command[0], command)  # make replaces this process and keeps the lock
 
 
 if __name__ == "__main__":

@@ -1,44 +1,42 @@
-"""The directive `{speed}`: the table of benchmarks/results/latest.json, as it is when
-the book is built.
+"""The directive ``{benchmark-table}``: the results of ``make bench`` as a table.
+
+It shows benchmarks/results/latest.json as it is when the book is built.
 """
 
 import json
-import sys
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-BENCHMARKS = Path(__file__).resolve().parent.parent.parent / "benchmarks"
-sys.path.append(str(BENCHMARKS))
-import table  # noqa: E402  (the same table as `make bench` prints)
+from benchmarks import table
 
-LATEST = BENCHMARKS / "results" / "latest.json"
+LATEST = Path(table.__file__).parent / "results" / "latest.json"
 
 
 def as_nodes(report):
-    """The table, and the sentences on machine, versions and date."""
+    """The sentences on machine, versions, and date, and the table."""
     rows = [table.HEAD, *map(table.cells, report["cases"])]
-    group = nodes.tgroup(
-        "", *[nodes.colspec(colwidth=1) for _ in table.HEAD], cols=len(table.HEAD)
-    )
-    parts = [
+    columns = [nodes.colspec(colwidth=1) for _ in table.HEAD]
+    group = nodes.tgroup("", *columns, cols=len(columns))
+    head, *body = [
         nodes.row("", *[nodes.entry("", nodes.paragraph("", cell)) for cell in row])
         for row in rows
     ]
-    group += [nodes.thead("", parts[0]), nodes.tbody("", *parts[1:])]
+    group += [nodes.thead("", head), nodes.tbody("", *body)]
     return [
         nodes.paragraph("", " ".join(table.about(report))),
-        nodes.table("", group, classes=["speed"]),
+        nodes.table("", group, classes=["benchmarks"]),
     ]
 
 
-class Speed(SphinxDirective):
+class BenchmarkTable(SphinxDirective):
     def run(self):
         self.env.note_dependency(str(LATEST))
         return as_nodes(json.loads(LATEST.read_text("utf-8")))
 
 
 def setup(app):
-    app.add_directive("speed", Speed)
+    for name in ("benchmark-table", "speed"):
+        app.add_directive(name, BenchmarkTable)
     return {"parallel_read_safe": True}

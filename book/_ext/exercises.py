@@ -1,9 +1,8 @@
-"""Exercises as a page without a kernel has them: links to hint and solution, and a
-count of those marked as solved.
+"""Exercises on a page without a kernel: links to hint and solution, and a count.
 
-A hint and a solution get the anchors `<label>-hint` and `<label>-solution`, and the
-exercise's box links to them. The labels stand in the line of minutes and seconds too,
-where _static/solved.js counts those that the reader has marked.
+A hint and a solution get the anchors ``<label>-hint`` and ``<label>-solution``, and the
+exercise's box links to them. The line below a chapter's title holds the labels, too:
+there, _static/solved.js counts the exercises that the reader has marked as solved.
 """
 
 import json
@@ -18,13 +17,10 @@ FOLD = re.compile(r"<details>(?=<summary[^>]*>Show (?:a )?(hint|solution))")
 def labels(folder, name):
     """The labels of a chapter's exercises, in order."""
     cells = json.loads((folder / f"{name}.ipynb").read_text("utf-8"))["cells"]
-    return LABEL.findall(
-        "\n".join(
-            "".join(cell["source"])
-            for cell in cells
-            if cell["cell_type"] == "markdown"
-        )
-    )
+    texts = [
+        "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"
+    ]
+    return LABEL.findall("\n".join(texts))
 
 
 def count(found):
@@ -37,28 +33,27 @@ def count(found):
 
 
 def link_folds(app, doctree):
-    """Give each hint and solution an anchor, and link to it from the exercise that
-    stands before it.
+    """Give each hint and solution an anchor, and link to it from its exercise.
+
+    The exercise is the last one above the hint or solution.
     """
     exercise = None
     for node in list(doctree.findall(nodes.Element)):
         if node.get("type") == "exercise":
-            exercise, foot = node, nodes.paragraph(classes=["exercise-foot"])
-            node += foot
-        elif (
-            exercise
-            and isinstance(node, nodes.raw)
-            and (fold := FOLD.match(node.astext()))
-        ):
-            anchor = f"{exercise['label']}-{fold[1]}"
-            node.children = [
-                nodes.Text(f'<details id="{anchor}">' + node.astext()[fold.end() :])
-            ]
-            node.rawsource = ""
-            foot += nodes.reference(
-                "", fold[1].capitalize(), internal=True, refid=anchor
-            )
-            foot += nodes.Text(" ")
+            exercise = node
+            footer = nodes.paragraph(classes=["exercise-foot"])
+            exercise += footer
+        elif exercise and isinstance(node, nodes.raw):
+            if fold := FOLD.match(node.astext()):
+                kind = fold[1]
+                anchor = f"{exercise['label']}-{kind}"
+                rest = node.astext()[fold.end() :]
+                node.children = [nodes.Text(f'<details id="{anchor}">{rest}')]
+                node.rawsource = ""
+                footer += nodes.reference(
+                    "", kind.capitalize(), internal=True, refid=anchor
+                )
+                footer += nodes.Text(" ")
 
 
 def setup(app):

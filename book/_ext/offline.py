@@ -1,11 +1,10 @@
 """Keep every page of the book self-contained: nothing is fetched from another host.
 
-- sphinx-thebe, which Jupyter Book always loads, names a CDN in every page: its
-listeners are disconnected.
-- MathJax is served from the pages' own folder, copied from the package
-sphinx-mathjax-offline: the one
-  component that pages load, its fonts, and the TeX extensions that it fetches when an
-  equation needs them.
+- Jupyter Book always loads sphinx-thebe, which names a CDN in every page. Its listeners
+  are disconnected.
+- MathJax is served from the book's own folder. It is copied from the package
+  sphinx-mathjax-offline: the one component that pages load, its fonts, and the TeX
+  extensions that it fetches when an equation needs them.
 """
 
 import shutil
@@ -30,14 +29,10 @@ def disconnect_thebe(app, config):
 def copy_mathjax(app, exception):
     if exception or app.builder.format != "html":
         return
-    package = (
-        Path(find_spec("sphinx-mathjax-offline").origin).parent
-        / "static"
-        / "mathjax"
-    )
+    package = Path(find_spec("sphinx-mathjax-offline").origin).parent
     target = Path(app.outdir) / "_static" / "mathjax"
     for name in MATHJAX:
-        source = package / name
+        source = package / "static" / "mathjax" / name
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target / name, dirs_exist_ok=True)

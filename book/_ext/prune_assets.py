@@ -1,13 +1,11 @@
-"""Serve the scripts and icons that a page uses, and no others.
+"""Serve only the scripts and icons that a page uses.
 
-- The theme ships all of FontAwesome, as a script of 1.5 MB and again as fonts. Its
-style sheet needs the
-  fonts alone, and a page shows about twenty icons: so the script is dropped, and the
-  fonts are cut down.
-- Every page loads MathJax, what turns boxes into folds and tabs, and the search with
-its index. A page without
-  equations, such boxes or tabs needs none of the first; only the search page needs the
-  last, since nothing is searched while one types.
+- The theme ships all of FontAwesome twice: as a script of 1.5 MB, and as fonts. Its
+  style sheet needs only the fonts, and the pages show about twenty icons. So the script
+  is removed, and the fonts are cut down to the icons in use.
+- Every page loads MathJax, the scripts that make folds and tabs, and the search with
+  its index. A page without equations, folds, or tabs needs none of the former. Only the
+  search page needs the latter, because nothing is searched while one types.
 """
 
 import re
@@ -15,7 +13,7 @@ from pathlib import Path
 
 from fontTools import subset
 
-# A script or style sheet, by its file, and what stands in a page that needs it.
+# A script or style sheet, and what stands in a page that needs it.
 NEEDED_BY = {
     r"fontawesome\.js": None,
     r"mathjax/tex-chtml\.js": r'class="(?:[^"]* )?math[ "]',
@@ -35,9 +33,7 @@ POINT = re.compile(r'"\\(f[0-9a-f]{3})"|"([\uf000-\uf8ff])"')
 
 
 def used_points(styles, pages):
-    """Code points of the icons that pages name, and of those that the style sheets use
-    by themselves.
-    """
+    """The code points of the icons that pages name and that style sheets use."""
     names = {name for page in pages for name in re.findall(r"\bfa-[\w-]+", page)}
     points = {
         int(code, 16) if code else ord(letter)
@@ -53,15 +49,22 @@ def without_unused(page):
     """A page's HTML without the scripts and style sheets that it does not need."""
     for file, sign in NEEDED_BY.items():
         if not (sign and re.search(sign, page)):
-            page = re.sub(
-                rf'<script[^>]*src="[^"]*\b{file}[^"]*"[^>]*></script>|<link[^>]*\b{file}[^>]*>',
-                "",
-                page,
-            )
+            script = rf'<script[^>]*src="[^"]*\b{file}[^"]*"[^>]*></script>'
+            page = re.sub(rf"{script}|<link[^>]*\b{file}[^>]*>", "", page)
     return page
 
 
-def slim(app, exception):
+def cut_font(path, points):
+    """Write a .woff with only the icons in ``points`` beside the font ``path``."""
+    options = subset.Options(flavor="woff", layout_features=[], notdef_outline=False)
+    font = subset.load_font(str(path), options)
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(unicodes=points)
+    subsetter.subset(font)
+    subset.save_font(font, str(path.with_suffix(".woff")), options)
+
+
+def prune(app, exception):
     if exception or app.builder.format != "html":
         return
     out = Path(app.outdir)
@@ -75,14 +78,7 @@ def slim(app, exception):
     points = used_points(styles, pages.values())
     fonts = static / "vendor" / "fontawesome" / "webfonts"
     for path in fonts.glob("*.ttf"):
-        options = subset.Options(
-            flavor="woff", layout_features=[], notdef_outline=False
-        )
-        font = subset.load_font(str(path), options)
-        cutter = subset.Subsetter(options)
-        cutter.populate(unicodes=points)
-        cutter.subset(font)
-        subset.save_font(font, str(path.with_suffix(".woff")), options)
+        cut_font(path, points)
     style.write_text(FONT.sub(r'src:url(\1.woff) format("woff")', text), "utf-8")
     for path, page in pages.items():
         path.write_text(without_unused(page), "utf-8")
@@ -96,5 +92,5 @@ def slim(app, exception):
 
 
 def setup(app):
-    app.connect("build-finished", slim)
+    app.connect("build-finished", prune)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -28,11 +28,10 @@ BINDER = 2e9 / 2**20  # MB
 # memory.
 RUN = """
 import sys
-from pathlib import Path
-sys.path[:0] = [str(Path("tools").resolve())]
-import nbformat, refresh
+import nbformat
+from tools import execute_notebooks
 notebook = nbformat.read(f"book/{sys.argv[1]}.ipynb", as_version=4)
-print(*refresh.execute(notebook))
+print(*execute_notebooks.execute(notebook))
 """
 
 

@@ -1,9 +1,8 @@
-"""What is served with the pages and written by others: {{ shipped }} in
-book/licences.md is a table of it.
+"""What ships with the pages but was written by others, and under which licenses.
 
-Versions are read from the installed packages, and from the files that these carry of
-others, when the book is built. The texts of the licences are copied beside the pages,
-to _static/licences.
+``{{ shipped }}`` in a page is a table of it. Versions are read, when the book is built,
+from the installed packages and from the files of others that these packages carry. The
+texts of the licenses are copied beside the pages, to _static/licenses.
 """
 
 import re
@@ -17,15 +16,17 @@ MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-chtml.js"
 
 
 class Component(NamedTuple):
-    """One row. files: patterns of what it is, or stands in, from the pages' folder.
+    """One row of the table.
 
-    package: what it is installed with. text: the licence's text, a path in the package
-    `text_from` (or the package itself); without it the package's own LICENSE. version:
-    (path in the package, pattern), or None for the package's.
+    ``files`` are patterns of the files, relative to the pages' folder, in which the
+    component stands. ``package`` is the package it is installed with. ``version`` is a
+    path in the package and a pattern, or None for the version of the package. ``text``
+    is the path of the license in the package ``text_from`` (or else in ``package``);
+    without it, the package's own LICENSE is the text.
     """
 
     name: str
-    licence: str
+    license: str
     package: str
     files: tuple
     version: tuple | None = None
@@ -33,10 +34,8 @@ class Component(NamedTuple):
     text_from: str | None = None
 
 
-_APACHE = {
-    "text_from": "requests",
-    "text": "LICENSE",
-}  # the plain text of version 2.0, which MathJax' package leaves out
+# The plain text of version 2.0, which MathJax's package leaves out.
+_APACHE = {"text_from": "requests", "text": "LICENSE"}
 _BOOTSTRAP = f"{THEME}/scripts/bootstrap.js.LICENSE.txt"
 _AWESOME = f"{THEME}/scripts/fontawesome.js.LICENSE.txt"
 
@@ -150,9 +149,7 @@ COMPONENTS = (
         ("[0-9]*.html",),
         text="sphinx_design/compiled/octicon_LICENSE",
     ),
-    Component(
-        "sphinx-exercise", "MIT", "sphinx-exercise", ("_static/exercise.css",)
-    ),
+    Component("sphinx-exercise", "MIT", "sphinx-exercise", ("_static/exercise.css",)),
     Component(
         "MathJax, with its fonts",
         "Apache-2.0",
@@ -170,79 +167,66 @@ COMPONENTS = (
         **_APACHE,
     ),
 )
-# What this book brings itself, beside its pages.
-OWN = (
-    *("*.html", "_sources/*", "_images/*", "_static/licences/*"),
-    *(
-        f"_static/{name}"
-        for name in ("book.*", "favicon.svg", "card.png", "print.js", "solved.js")
-    ),
+# What the book brings itself, beside its pages.
+OWN_STATIC = tuple(
+    f"_static/{name}"
+    for name in ("book.*", "favicon.svg", "card.png", "print.js", "solved.js")
 )
+OWN = ("*.html", "_sources/*", "_images/*", "_static/licenses/*", *OWN_STATIC)
 
 
 def version(component):
-    """The version that is installed, as a text."""
+    """The installed version, as text."""
     package = distribution(component.package)
     if component.version is None:
         return package.version
     path, pattern = component.version
-    return re.search(
-        pattern, Path(package.locate_file(path)).read_text("utf-8")
-    ).group(1)
+    content = Path(package.locate_file(path)).read_text("utf-8")
+    return re.search(pattern, content).group(1)
 
 
-def licence_text(component):
-    """The file with the text, in an installed package."""
+def license_file(component):
+    """The path of the license's text, in an installed package."""
     package = distribution(component.text_from or component.package)
     if component.text and "/" in component.text:
         return Path(package.locate_file(component.text))
-    found = [
-        file
-        for file in package.files
-        if re.search(r"dist-info/(licenses/)?(LICENSE|COPYING)[^/]*$", str(file))
-    ]
-    return Path(package.locate_file(found[0]))
+    own = re.compile(r"dist-info/(licenses/)?(LICENSE|COPYING)[^/]*$")
+    found = next(file for file in package.files if own.search(str(file)))
+    return Path(package.locate_file(found))
 
 
 def text_name(component):
     """The name under which the text is served, such as "mathjax.txt"."""
-    return (
-        re.sub(r"\W+", "-", component.name.split(",")[0].lower()).strip("-")
-        + ".txt"
-    )
+    name = component.name.split(",")[0].lower()
+    return re.sub(r"\W+", "-", name).strip("-") + ".txt"
 
 
 def table():
     """The components as a table in Markdown."""
-    rows = [
-        f"| {each.name} | {version(each)} | <a"
-        f" href='_static/licences/{text_name(each)}'>{each.licence}</a> |"
-        for each in sorted(COMPONENTS, key=lambda each: each.name.lower())
-    ]
-    return "\n".join(
-        ["| what | version | licence, and its text |", "|---|---|---|", *rows]
-    )
+    lines = ["| component | version | license, and its text |", "|---|---|---|"]
+    for each in sorted(COMPONENTS, key=lambda each: each.name.lower()):
+        address = f"_static/licenses/{text_name(each)}"
+        link = f"<a href='{address}'>{each.license}</a>"
+        lines.append(f"| {each.name} | {version(each)} | {link} |")
+    return "\n".join(lines)
 
 
-def give_table(app, config):
-    config.myst_substitutions = {
-        **(config.myst_substitutions or {}),
-        "shipped": table(),
-    }
+def add_substitution(app, config):
+    substitutions = config.myst_substitutions or {}
+    config.myst_substitutions = {**substitutions, "shipped": table()}
 
 
 def copy_texts(app, exception):
     if exception or app.builder.format != "html":
         return
-    folder = Path(app.outdir) / "_static" / "licences"
+    folder = Path(app.outdir) / "_static" / "licenses"
     folder.mkdir(parents=True, exist_ok=True)
     for each in COMPONENTS:
-        shutil.copyfile(licence_text(each), folder / text_name(each))
+        shutil.copyfile(license_file(each), folder / text_name(each))
 
 
 def setup(app):
-    app.connect(
-        "config-inited", give_table, priority=100
-    )  # before MyST reads its settings
+    # Before MyST reads its settings.
+    app.connect("config-inited", add_substitution, priority=100)
     app.connect("build-finished", copy_texts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
