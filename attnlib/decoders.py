@@ -1,233 +1,298 @@
-"""One step of a decoder, and all of them at once when the target is known."""
+"""The decoders: one step, and all steps at once when the target is known.
 
+A decoder decides what a step computes, and what it takes from the encoder:
+
+    get_initial_state(finals)                 s_0, from the encoder's final states
+    prepare_memory(annotations, finals, mask) what depends on the source alone
+    step(state, word, memory)                 one step
+    unroll(state, words, memory)              all steps, for training
+
+Words are embedded: (batch, embedding_dim) in `step`, with an axis for time in `unroll`.
+``finals`` are the encoder's final states: [forward at the last word], or [forward at
+the last word, backward at the first word].
+"""
+
+from attnlib import fast
 from attnlib.backend import keras, scan, tf
-from attnlib.fast import bahdanau as fast_bahdanau
-from attnlib.fast.gru import gru
-from attnlib.layers import AdditiveAttention, LocalAttention
+from attnlib.layers import AdditiveAttention, LocalAttention, LuongAttention
 
 ops = keras.ops
 
 
-class BahdanauDecoder(keras.layers.Layer):
-    """s_{i-1} -> alpha_i -> c_i -> s_i -> y_i: Bahdanau et al. (2015), eq. 4–6 and
-    appendix A.2.2.
+class Decoder(keras.layers.Layer):
+    """What all decoders share: a GRU cell, and the plain loop over the steps.
 
-    s_i = GRU([y_{i-1}; c_i], s_{i-1}), and the next word is read from [s_i; c_i;
-    y_{i-1}] by one linear map: s_i as in eq. 4 (A.2.2 has s_{i-1}), without the paper's
-    maxout. The GRU is Keras' (reset_after=True), not the paper's.
-
-    attention: "additive", where c_i = sum_j alpha_ij h_j, or "none", where c is the
-    encoder's final state at every step, as in the paper's RNNencdec.
-    initial_state: "encoder", s_0 = tanh(W_s h_1), or "zeros", s_0 = 0.
+    ``feature_dim`` is the size of what the next word is predicted from, and
+    ``max_source_len`` the longest source that the attention can have, None for any.
     """
 
-    def __init__(self, units, attention="additive", initial_state="encoder", **kwargs):
+    has_attention = True
+    max_source_len = None
+
+    def __init__(self, units, initial_state, **kwargs):
         super().__init__(**kwargs)
-        self.units = units
+        self.units, self.initial_state = units, initial_state
         self.cell = keras.layers.GRUCell(units, name="cell")
-        if initial_state == "encoder":
-            self.first_state = keras.layers.Dense(
-                units, activation="tanh", name="first_state"
-            )
-        else:
-            self.first_state = lambda final: ops.zeros(
-                (ops.shape(final)[0], units), final.dtype
-            )
-        self.attention = (
-            AdditiveAttention(units, name="attention")
-            if attention == "additive"
-            else None
-        )
 
-    def build(self, word_dim, value_dim, final_dim):
-        """word_dim: width of the embedded words. value_dim: of h_j. final_dim: of what
-        s_0 is made from.
-        """
-        if isinstance(self.first_state, keras.layers.Dense):
-            self.first_state.build((None, final_dim))
-        self.cell.build((None, word_dim + value_dim))
-        if self.attention is not None:
-            self.attention.build((None, None, self.units), (None, None, value_dim))
-        self.built = True
+    def unroll(self, state, words, memory, return_weights=False):
+        """All steps, with the true words given: words (batch, target_len, dim).
 
-    def memory(self, annotations, final, mask):
-        """All that depends on the source alone, computed once a sentence.
-
-        annotations: (batch, source_len, value_dim). final: (batch, value_dim). mask:
-        (batch, source_len).
-        """
-        if self.attention is None:
-            return {"context": final}
-        return {
-            "values": annotations,
-            "keys": self.attention.project(annotations),
-            "mask": mask,
-        }
-
-    def step(self, state, word, memory):
-        """One step. state: s_{i-1}, (batch, units). word: y_{i-1} embedded, (batch,
-        word_dim).
-
-        Returns s_i, what the next word is read from, and the weights (batch,
-        source_len) or None.
-        """
-        if self.attention is None:
-            context, weights = memory["context"], None
-        else:
-            context, weights = self.attention(
-                state[:, None, :],
-                memory["values"],
-                mask=memory["mask"],
-                keys=memory["keys"],
-            )
-            context, weights = (
-                context[:, 0],
-                weights[:, 0],
-            )  # (batch, value_dim), (batch, source_len)
-        state, _ = self.cell(ops.concatenate([word, context], -1), [state])
-        return state, ops.concatenate([state, context, word], -1), weights
-
-    def run(self, state, words, memory, return_weights=False, compiled=False):
-        """All steps, the target being known: words (batch, target_len, word_dim).
-
-        compiled: whether by XLA, where it can.
-        Returns features (batch, target_len, …) and weights (batch, target_len,
-        source_len) or None.
+        Returns features (batch, target_len, feature_dim) and attention weights
+        (batch, target_len, source_len), or None where they are not asked for.
         """
 
         def step(state, word):
             state, features, weights = self.step(state, word, memory)
             return state, (features, weights) if return_weights else (features,)
 
-        return_weights = return_weights and self.attention is not None
-        if (
-            self.attention is not None
-            and not return_weights
-            and words.dtype == tf.float32
-        ):
-            return fast_bahdanau.run(self, state, words, memory, compiled), None
+        return_weights = return_weights and self.has_attention
         _, outputs = scan(step, state, words)
         return outputs if return_weights else (outputs[0], None)
 
 
-def over_source(weights, positions, source_len):
-    """Local weights put where they belong: (batch, target_len, window) -> (batch,
-    target_len, source_len).
+class BahdanauDecoder(Decoder):
+    """s_{i-1} -> alpha_i -> c_i -> s_i -> y_i: Bahdanau et al. (2015), eq. 4 to 6.
 
-    weights, positions: as ``LocalAttention`` returns them.
+    s_i = GRU([y_{i-1}; c_i], s_{i-1}), and the next word is predicted from
+    [s_i; c_i; y_{i-1}] by one linear map: from s_i as in eq. 4 (appendix A.2.2 has
+    s_{i-1}), without the paper's maxout. The GRU is Keras' (reset_after=True), not the
+    paper's. s_0 = tanh(W_s h_1), from the backward state at the first word (A.2.2), or
+    zeros.
     """
-    batch, target_len = ops.shape(weights)[0], ops.shape(weights)[1]
-    rows = ops.reshape(ops.arange(batch * target_len), (batch, target_len, 1))
-    inside = (positions >= 0) & (positions < source_len)
-    places = ops.where(
-        inside, rows * source_len + positions, -1
-    )  # what is numbered -1 is left out
-    flat = tf.math.unsorted_segment_sum(
-        weights, places, batch * target_len * source_len
-    )
-    return ops.reshape(flat, (batch, target_len, source_len))
+
+    @classmethod
+    def from_options(cls, options):
+        return cls(options.units, options.initial_state)
+
+    def __init__(self, units, initial_state="encoder", **kwargs):
+        super().__init__(units, initial_state, **kwargs)
+        if initial_state == "encoder":
+            self.first_state = keras.layers.Dense(
+                units, activation="tanh", name="first_state"
+            )  # W_s
+        self.attention = self._make_attention()
+
+    def _make_attention(self):
+        return AdditiveAttention(self.units, name="attention")
+
+    def build(self, embedding_dim, value_dim, final_dims):
+        """value_dim: size of h_j. final_dims: sizes of the encoder's final states."""
+        if self.initial_state == "encoder":
+            self.first_state.build((None, self._size_of_source(final_dims)))
+        self.cell.build((None, embedding_dim + value_dim))
+        if self.has_attention:
+            self.attention.build((None, None, self.units), (None, None, value_dim))
+        self.feature_dim = self.units + value_dim + embedding_dim
+        self.built = True
+
+    def _size_of_source(self, final_dims):
+        return final_dims[-1]
+
+    def _source_of_initial_state(self, finals):
+        return finals[-1]  # the backward state at the first word
+
+    def get_initial_state(self, finals):
+        """s_0, (batch, units)."""
+        if self.initial_state == "zeros":
+            return ops.zeros((ops.shape(finals[0])[0], self.units), finals[0].dtype)
+        return self.first_state(self._source_of_initial_state(finals))
+
+    def prepare_memory(self, annotations, finals, mask):
+        """Values, keys, and mask; the keys U_a h_j are computed once per sentence.
+
+        annotations: h_j, (batch, source_len, value_dim). mask: (batch, source_len).
+        """
+        keys = self.attention.project(annotations)  # (batch, source_len, units)
+        return {"values": annotations, "keys": keys, "mask": mask}
+
+    def attend(self, state, memory):
+        """c_i (batch, value_dim) and alpha_i (batch, source_len), from s_{i-1}."""
+        query = state[:, None, :]  # (batch, 1, units)
+        context, weights = self.attention(
+            query, memory["values"], mask=memory["mask"], keys=memory["keys"]
+        )
+        return context[:, 0], weights[:, 0]
+
+    def step(self, state, word, memory):
+        """One step, from s_{i-1} and y_{i-1}.
+
+        Returns s_i, features (batch, feature_dim), and alpha_i or None.
+        """
+        context, weights = self.attend(state, memory)
+        state, _ = self.cell(ops.concatenate([word, context], -1), [state])
+        return state, ops.concatenate([state, context, word], -1), weights
+
+    def unroll(self, state, words, memory, return_weights=False):
+        if not return_weights:
+            features = fast.unroll_bahdanau(self, state, words, memory)
+            if features is not None:
+                return features, None
+        return super().unroll(state, words, memory, return_weights)
 
 
-class LuongDecoder(keras.layers.Layer):
-    """h_t -> a_t -> c_t -> h~_t -> y_t: Luong, Pham and Manning (2015), eq. 5 to 7 and
-    section 3.3.
+class FixedContextDecoder(BahdanauDecoder):
+    """The encoder–decoder without attention: c is the same at every step.
 
-    h_t = GRU([y_{t-1}; h~_{t-1}], h_{t-1}) with input feeding, GRU(y_{t-1}, h_{t-1})
-    without; the query is the current h_t; h~_t = tanh(W_c [c_t; h_t]) (eq. 5), and the
-    next word is read from h~_t alone (eq. 6). One GRU in place of the paper's four LSTM
-    layers. h_0 is the encoder's final state itself, or zeros; h~_0 is zeros.
-
-    attention: a `LuongAttention` or `LocalAttention`. initial_state: "encoder" or
-    "zeros".
+    c is the encoder's final state, all of it, as in the paper's RNNencdec (A.2.2), and
+    s_0 is made from all of it too.
     """
+
+    has_attention = False
+
+    def _make_attention(self):
+        return None
+
+    def _size_of_source(self, final_dims):
+        return sum(final_dims)
+
+    def _source_of_initial_state(self, finals):
+        return ops.concatenate(finals, -1)
+
+    def prepare_memory(self, annotations, finals, mask):
+        return {"context": ops.concatenate(finals, -1)}  # (batch, value_dim)
+
+    def attend(self, state, memory):
+        return memory["context"], None
+
+
+class LuongDecoder(Decoder):
+    """h_t -> a_t -> c_t -> h~_t -> y_t: Luong, Pham, and Manning (2015), eq. 5 to 7.
+
+    h_t = GRU([y_{t-1}; h~_{t-1}], h_{t-1}) with input feeding (section 3.3), and
+    GRU(y_{t-1}, h_{t-1}) without. The query is the current h_t; h~_t = tanh(W_c [c_t;
+    h_t]) (eq. 5), and the next word is predicted from h~_t alone (eq. 6). One GRU
+    stands in place of the paper's four LSTM layers. h_0 is the encoder's final state
+    itself, or zeros; h~_0 is zeros.
+
+    attention: a `LuongAttention` or a `LocalAttention`.
+    """
+
+    OPTIONS = ("input_feeding",)
+
+    @classmethod
+    def from_options(cls, options):
+        attention = luong_attention(options)
+        return cls(
+            options.units, attention, options.input_feeding, options.initial_state
+        )
 
     def __init__(
         self, units, attention, input_feeding=False, initial_state="encoder", **kwargs
     ):
-        super().__init__(**kwargs)
-        self.units, self.input_feeding, self.initial_state = (
-            units,
-            input_feeding,
-            initial_state,
-        )
-        self.cell = keras.layers.GRUCell(units, name="cell")
+        super().__init__(units, initial_state, **kwargs)
+        self.input_feeding = input_feeding
         self.attention = attention
         self.combine = keras.layers.Dense(
             units, activation="tanh", use_bias=False, name="combine"
         )  # W_c
 
-    def build(self, word_dim, value_dim, final_dim):
-        """word_dim: width of the embedded words. value_dim: of h_s. final_dim: of h_0,
-        so it is `units` too.
-        """
-        self.cell.build(
-            (None, word_dim + self.units if self.input_feeding else word_dim)
-        )
+    @property
+    def max_source_len(self):
+        return self.attention.max_source_len
+
+    def build(self, embedding_dim, value_dim, final_dims):
+        """value_dim: size of h_s. The final states together are `units` wide: h_0."""
+        fed_dim = self.units if self.input_feeding else 0
+        self.cell.build((None, embedding_dim + fed_dim))
         self.attention.build((None, None, self.units), (None, None, value_dim))
         self.combine.build((None, None, value_dim + self.units))
+        self.feature_dim = self.units
         self.built = True
 
-    def first_state(self, final):
-        """final: (batch, units). A state is h_t, h~_t for input feeding, and t for
-        local-m's centre.
-        """
-        h = final if self.initial_state == "encoder" else ops.zeros_like(final)
-        state = {"h": h, "t": ops.zeros_like(final[:, 0], "int32")}
-        return {**state, "fed": ops.zeros_like(final)} if self.input_feeding else state
+    def get_initial_state(self, finals):
+        """h_0; t, for local-m's center; and h~_0, where it is fed to the first step."""
+        h = ops.concatenate(finals, -1)  # (batch, units)
+        if self.initial_state == "zeros":
+            h = ops.zeros_like(h)
+        state = {"h": h, "t": ops.zeros_like(h[:, 0], "int32")}
+        return {**state, "fed": ops.zeros_like(h)} if self.input_feeding else state
 
-    def memory(self, annotations, final, mask):
-        """All that depends on the source alone, computed once a sentence. Shapes as for
-        `BahdanauDecoder`.
-        """
-        return {
-            "values": annotations,
-            "keys": self.attention.project(annotations),
-            "mask": mask,
-        }
+    def prepare_memory(self, annotations, finals, mask):
+        """As for `BahdanauDecoder`: what of the score depends on the source alone."""
+        keys = self.attention.project(annotations)
+        return {"values": annotations, "keys": keys, "mask": mask}
 
-    def look(self, states, memory, start=0):
-        """h~_t (batch, target_len, units) and weights (batch, target_len, source_len),
-        for states h_t like h~_t.
+    def attend(self, states, memory, start=0):
+        """h~_t and a_t, for states h_t (batch, target_len, units).
+
+        start: t of the first of them, for local-m. Returns h~_t like the states, and
+        attention weights (batch, target_len, source_len).
         """
         source = {"mask": memory["mask"], "keys": memory["keys"]}
         if isinstance(self.attention, LocalAttention):
             context, weights, positions = self.attention(
                 states, memory["values"], start=start, **source
             )
-            weights = over_source(weights, positions, ops.shape(memory["values"])[1])
+            source_len = ops.shape(memory["values"])[1]
+            weights = scatter_to_source(weights, positions, source_len)
         else:
             context, weights = self.attention(states, memory["values"], **source)
         return self.combine(ops.concatenate([context, states], -1)), weights
 
     def step(self, state, word, memory):
-        """One step, with arguments and returns as for `BahdanauDecoder`."""
+        """One step, from h_{t-1} and y_{t-1}: the new state, h~_t, and a_t."""
         if self.input_feeding:
             word = ops.concatenate([word, state["fed"]], -1)
         h, _ = self.cell(word, [state["h"]])
-        features, weights = self.look(h[:, None, :], memory, state["t"])
-        features, weights = (
-            features[:, 0],
-            weights[:, 0],
-        )  # (batch, units), (batch, source_len)
-        following = {"h": h, "t": state["t"] + 1, "fed": features}
-        return {name: following[name] for name in state}, features, weights
+        features, weights = self.attend(h[:, None, :], memory, state["t"])
+        features = features[:, 0]  # (batch, units)
+        new_state = {"h": h, "t": state["t"] + 1, "fed": features}
+        return {name: new_state[name] for name in state}, features, weights[:, 0]
 
-    def run(self, state, words, memory, return_weights=False, compiled=False):
-        """All steps, with arguments and returns as for `BahdanauDecoder`.
+    def unroll(self, state, words, memory, return_weights=False):
+        """Without input feeding, no step needs the attention of the step before it.
 
-        Without input feeding no step needs the attention of the one before: the GRU
-        runs through, and the attention of all steps is one product.
+        So the GRU runs through, and the attention of all steps is one product.
         """
-        if not self.input_feeding:
-            states = tf.transpose(
-                gru(tf.transpose(words, (1, 0, 2)), state["h"], self.cell), (1, 0, 2)
-            )
-            features, weights = self.look(states, memory, state["t"])
-            return features, weights if return_weights else None
+        if self.input_feeding:
+            return super().unroll(state, words, memory, return_weights)
+        _, states = scan(self._gru_step, state["h"], words)
+        features, weights = self.attend(states, memory, state["t"])
+        return features, weights if return_weights else None
 
-        def step(state, word):
-            state, features, weights = self.step(state, word, memory)
-            return state, (features, weights) if return_weights else (features,)
+    def _gru_step(self, h, word):
+        h, _ = self.cell(word, [h])
+        return h, h
 
-        _, outputs = scan(step, state, words)
-        return outputs if return_weights else (outputs[0], None)
+
+LOCAL_CENTERS = {"local-m": "monotonic", "local-p": "predictive"}
+
+
+def luong_attention(options):
+    """The attention layer of a `LuongDecoder`, for a model's options."""
+    common = {"concat_identity": options.concat_identity, "name": "attention"}
+    if options.attention in LOCAL_CENTERS:
+        center = LOCAL_CENTERS[options.attention]
+        return LocalAttention(
+            options.score, center, options.half_width, options.gaussian, **common
+        )
+    longest = options.max_source_len if options.attention == "location" else None
+    return LuongAttention(options.attention, max_source_len=longest, **common)
+
+
+def scatter_to_source(weights, positions, source_len):
+    """Local weights at their positions in the source, and zero elsewhere.
+
+    weights, positions: (batch, target_len, window), as `LocalAttention` returns them.
+    Returns (batch, target_len, source_len).
+    """
+    batch, target_len = ops.shape(weights)[0], ops.shape(weights)[1]
+    rows = ops.reshape(ops.arange(batch * target_len), (batch, target_len, 1))
+    inside = (positions >= 0) & (positions < source_len)
+    targets = ops.where(inside, rows * source_len + positions, -1)  # -1 is left out
+    count = batch * target_len * source_len
+    flat = tf.math.unsorted_segment_sum(weights, targets, count)
+    return ops.reshape(flat, (batch, target_len, source_len))
+
+
+# The attention that a model is asked for, and the decoder that has it.
+DECODERS = {
+    "none": FixedContextDecoder,
+    "additive": BahdanauDecoder,
+    "dot": LuongDecoder,
+    "general": LuongDecoder,
+    "concat": LuongDecoder,
+    "location": LuongDecoder,
+    "local-m": LuongDecoder,
+    "local-p": LuongDecoder,
+}

@@ -1,6 +1,4 @@
-"""How far a long cell is: one line that is written over while it runs, and stays,
-complete, at the end.
-"""
+"""How far a long cell is: one line, written over as it runs, that stays at the end."""
 
 import sys
 import time
@@ -9,14 +7,15 @@ from attnlib.backend import keras
 
 
 class Progress:
-    """``to(done)`` shows how much is done, at most ten times a second; ``end()`` leaves
-    one final line.
+    """``update(done)`` shows how much is done, ten times per second at most.
+
+    ``close()`` leaves one final line.
     """
 
     def __init__(self, total, what, verbose="auto"):
         self.total, self.what, self.silent = total, what, not verbose
         self.started = time.perf_counter()
-        self.shown, self.width = 0.0, 0
+        self.last_update, self.width = 0.0, 0
 
     def write(self, line, end=""):
         if not self.silent:
@@ -24,24 +23,19 @@ class Progress:
             sys.stdout.flush()
             self.width = len(line)
 
-    def to(self, done, note=""):
+    def update(self, done, note=""):
         now = time.perf_counter()
-        if now - self.shown >= 0.1:
-            self.shown = now
+        if now - self.last_update >= 0.1:
+            self.last_update = now
             self.write(f"{done} of {self.total} {self.what}{note}")
 
-    def end(self, note=""):
-        self.write(
-            f"{self.total} {self.what} in {time.perf_counter() - self.started:.0f}"
-            f" s{note}",
-            "\n",
-        )
+    def close(self, note=""):
+        seconds = time.perf_counter() - self.started
+        self.write(f"{self.total} {self.what} in {seconds:.0f} s{note}", "\n")
 
 
 class EpochProgress(keras.callbacks.Callback):
-    """The same for a training: epoch and batch with the loss so far, one line at the
-    end.
-    """
+    """The same for a training: epoch and batch with the loss so far."""
 
     def on_train_begin(self, logs=None):
         self.epoch, self.logs = 0, None
@@ -49,18 +43,17 @@ class EpochProgress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         steps = self.params.get("steps") or "?"
-        self.progress.to(self.epoch, f", batch {batch + 1} of {steps}{self.told(logs)}")
+        note = f", batch {batch + 1} of {steps}{self.format_logs(logs)}"
+        self.progress.update(self.epoch, note)
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch, self.logs = epoch + 1, logs
 
     def on_train_end(self, logs=None):
         self.progress.total = self.epoch  # fewer than planned where a callback ended it
-        self.progress.end(self.told(self.logs))
+        self.progress.close(self.format_logs(self.logs))
 
     @staticmethod
-    def told(logs):
-        return "".join(
-            f", {name.replace('_', ' ')} {float(value):.3f}"
-            for name, value in (logs or {}).items()
-        )
+    def format_logs(logs):
+        items = (logs or {}).items()
+        return "".join(f", {k.replace('_', ' ')} {float(v):.3f}" for k, v in items)

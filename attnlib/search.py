@@ -1,202 +1,157 @@
-"""Greedy decoding and beam search, compiled: loops over the steps, which end when every
-sentence has.
+"""Greedy and beam search: loops over the decoder's steps, until every sentence ends.
+
+Both ask of a model ``encode(source) -> (state, memory)``, its first state and its
+memory of the source, and ``decode_step(state, token_ids, memory) -> (state, logits,
+weights)``, with logits (batch, vocabulary) and attention weights (batch, source_len).
+They return token IDs (batch, length), where what follows the end is <end>, and
+attention weights (batch, length, source_len). A model without attention gives weights
+of source_len 0.
+
+max_lengths: (batch,), how many tokens each translation may have. It ends there, or at
+<end>.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-
-import numpy as np
-
 from attnlib.backend import tf
-from attnlib.fast import greedy as fast_greedy
 from attnlib.vocabulary import Vocabulary
 
-NEVER = -1e9  # log-probability of what must not happen
-NUMBERS, LIMITS = (
-    tf.TensorSpec((None, None), tf.int32),
-    tf.TensorSpec((None,), tf.int32),
-)
+NEG_INF = -1e9  # log-probability of what is impossible
+TOKEN_IDS = tf.TensorSpec((None, None), tf.int32)
+MAX_LENGTHS = tf.TensorSpec((None,), tf.int32)
 
 
-def compiled(model):
-    """decode(source numbers, beam_width, limits) -> (tokens (batch, length), weights
-    (batch, length, source_len) or
-    None), in NumPy. limits: (batch,), how many tokens each sentence may have; it ends
-    there or at <end>, and what follows is <end>. Traced once a beam width, whatever the
-    lengths."""
-    searches = {1: fast_greedy.Greedy(model)}
+def make_search(model, beam_width):
+    """The search of that width as one graph, traced once whatever the lengths."""
 
-    def decode(source, beam_width, limits):
-        if beam_width not in searches:
-            searches[beam_width] = tf.function(
-                lambda s, n: beam(model, s, n, beam_width),
-                input_signature=[NUMBERS, LIMITS],
-                autograph=False,
-            )
-        tokens, weights = map(np.asarray, searches[beam_width](source, limits))
-        return tokens, None if model.attention == "none" else weights
+    def search(source, max_lengths):
+        if beam_width == 1:
+            return greedy_search(model, source, max_lengths)
+        return beam_search(model, source, max_lengths, beam_width)
 
-    return decode
-
-
-def side_by_side(function, parts):
-    """``map(function, parts)``, two at a time, one a core. Those not begun are left
-    when it is closed.
-    """
-    if len(parts) < 2:
-        yield from map(function, parts)
-        return
-    with ThreadPoolExecutor(2) as threads:
-        yield from threads.map(function, parts)
-
-
-def _next(model, state, word, memory):
-    """One step for (batch,) words: the new state, log-probabilities (batch,
-    vocabulary), weights (batch, source_len).
-
-    <pad> and <start> are never written, however likely an untrained model finds them.
-    """
-    state, features, weights = model.decoder.step(
-        state, model.target_embedding(word), memory
-    )
-    if weights is None:
-        weights = tf.zeros((tf.shape(word)[0], 0))  # nothing looked at
-    log_probability = tf.nn.log_softmax(tf.cast(model.readout(features), tf.float32))
-    writable = tf.range(tf.shape(log_probability)[1]) >= Vocabulary.end
-    return (
-        state,
-        tf.where(writable, log_probability, NEVER),
-        tf.cast(weights, tf.float32),
+    return tf.function(
+        search, input_signature=[TOKEN_IDS, MAX_LENGTHS], autograph=False
     )
 
 
-def greedy(model, source, limits, most=None):
-    """The likeliest word at every step. Returns tokens (batch, length) and weights
-    (batch, length, source_len).
+def decode_step(model, state, token_ids, memory):
+    """One step for (batch,) token IDs, with log-probabilities in place of logits.
 
-    most: the length of what is returned, where it has to be known beforehand; steps not
-    needed are <end>, and weigh 0.
+    <pad> and <start> are impossible, however probable an untrained model finds them.
+    Returns the state, log-probabilities (batch, vocabulary), and attention weights.
+    """
+    state, logits, weights = model.decode_step(state, token_ids, memory)
+    log_probabilities = tf.nn.log_softmax(tf.cast(logits, tf.float32))
+    possible = tf.range(tf.shape(logits)[1]) >= Vocabulary.end
+    return state, tf.where(possible, log_probabilities, NEG_INF), weights
+
+
+def greedy_search(model, source, max_lengths, size=None):
+    """The most probable token at every step.
+
+    size: the length of what is returned, where it has to be known beforehand; steps
+    that are not needed are <end>, with weights of 0.
     """
     state, memory = model.encode(source)
-    word = tf.fill(tf.shape(source)[:1], Vocabulary.start)
-    words, looked, *_ = steps(model, 0, 0, word, limits, state, memory, most)
-    return words, looked
+    token_ids = tf.fill(tf.shape(source)[:1], Vocabulary.start)
+    buffer = {"size": size or 0, "dynamic_size": size is None}
+    tokens = tf.TensorArray(tf.int32, **buffer, element_shape=token_ids.shape)
+    weights = tf.TensorArray(
+        tf.float32, **buffer, element_shape=(token_ids.shape[0], None)
+    )
 
-
-def steps(model, t, enough, word, limits, state, memory, most=None):
-    """Steps of greedy decoding from step `t` on, until at most `enough` of the
-    sentences have not ended.
-
-    word: (batch,), the words before. limits: (batch,). most: as for `greedy`.
-    Returns words (batch, steps), weights (batch, steps, source_len), which have ended
-    (batch,), and the last state.
-    """
-    begun, room = t, {"size": most or 0, "dynamic_size": most is None}
-    words = tf.TensorArray(tf.int32, **room, element_shape=word.shape)
-    looked = tf.TensorArray(tf.float32, **room, element_shape=(word.shape[0], None))
-
-    def body(t, word, state, ended, words, looked):
-        state, log_probability, weights = _next(model, state, word, memory)
-        word = tf.argmax(log_probability, -1, tf.int32)
-        word = tf.where(ended, Vocabulary.end, word)
-        ended |= (word == Vocabulary.end) | (t + 1 >= limits)
-        return (
-            t + 1,
-            word,
-            state,
-            ended,
-            words.write(t - begun, word),
-            looked.write(t - begun, weights),
+    def body(t, token_ids, state, ended, tokens, weights):
+        state, log_probabilities, step_weights = decode_step(
+            model, state, token_ids, memory
         )
+        token_ids = tf.argmax(log_probabilities, -1, tf.int32)
+        token_ids = tf.where(ended, Vocabulary.end, token_ids)
+        ended |= (token_ids == Vocabulary.end) | (t + 1 >= max_lengths)
+        tokens = tokens.write(t, token_ids)
+        weights = weights.write(t, step_weights)
+        return t + 1, token_ids, state, ended, tokens, weights
 
-    t, _, state, ended, words, looked = tf.while_loop(
-        lambda t, word, state, ended, *_: (
-            tf.reduce_sum(tf.cast(~ended, tf.int32)) > enough
-        ),
+    steps, *_, tokens, weights = tf.while_loop(
+        lambda t, token_ids, state, ended, *_: ~tf.reduce_all(ended),
         body,
-        (t, word, state, tf.zeros_like(word, tf.bool), words, looked),
-        maximum_iterations=most,
+        (0, token_ids, state, tf.zeros_like(token_ids, tf.bool), tokens, weights),
+        maximum_iterations=size,
     )
-    words = tf.transpose(words.stack())
-    if most is not None:
-        words = tf.where(tf.range(most) < t, words, Vocabulary.end)
-    return words, tf.transpose(looked.stack(), (1, 0, 2)), ended, state
+    tokens = tf.transpose(tokens.stack())  # (batch, length)
+    if size is not None:
+        tokens = tf.where(tf.range(size) < steps, tokens, Vocabulary.end)
+    return tokens, tf.transpose(weights.stack(), (1, 0, 2))
 
 
-def beam(model, source, limits, width):
-    """Beam search: at every step the `width` likeliest beginnings are kept, by their
-    total log-probability.
+def beam_search(model, source, max_lengths, beam_width):
+    """The best complete hypothesis, by total log-probability, that a beam finds.
 
-    A beginning that has ended stays as it is. Returns tokens (batch, length) and
-    weights (batch, length, source_len) of the likeliest at the end.
+    At every step the `beam_width` most probable hypotheses of each sentence are kept.
+    One that has ended stays as it is.
     """
     state, memory = model.encode(source)
-    batch, source_len, vocabulary = (
-        tf.shape(source)[0],
-        tf.shape(source)[1],
-        len(model.target_vocabulary),
-    )
-    # Beams of one sentence lie side by side: (batch, …) -> (batch * width, …).
+    batch = tf.shape(source)[0]
+    # The beams of a sentence are adjacent rows: (batch, …) -> (batch * beam_width, …).
     state, memory = tf.nest.map_structure(
-        lambda x: tf.repeat(x, width, axis=0), (state, memory)
+        lambda x: tf.repeat(x, beam_width, axis=0), (state, memory)
     )
-    limits = tf.repeat(limits, width)
-    source_len = 0 if model.attention == "none" else source_len
-    total = tf.tile(
-        [[0.0] + [NEVER] * (width - 1)], (batch, 1)
-    )  # all beams begin alike: count the first alone
-    stay = tf.where(
-        tf.range(vocabulary) == Vocabulary.end, 0.0, NEVER
-    )  # an ended beam can only end again
-    words = tf.fill((batch * width, 0), Vocabulary.end)
-    looked = tf.zeros((batch * width, 0, source_len))
-    word = tf.fill((batch * width,), Vocabulary.start)
-    first = tf.repeat(
-        tf.range(batch) * width, width
-    )  # number of each sentence's first beam
+    max_lengths = tf.repeat(max_lengths, beam_width)
+    first_beams = tf.range(batch) * beam_width  # each sentence's first row
+    rows = tf.repeat(first_beams, beam_width)
 
-    def body(t, word, state, ended, total, words, looked):
-        state, log_probability, weights = _next(model, state, word, memory)
-        log_probability = tf.where(ended[:, None], stay, log_probability)
-        candidates = (
-            tf.reshape(total, (-1, 1)) + log_probability
-        )  # (batch * width, vocabulary)
-        total, best = tf.math.top_k(tf.reshape(candidates, (batch, -1)), width)
-        best = tf.reshape(best, (-1,))
-        parent = first + best // vocabulary  # the beam that each new one continues
-        word = best % vocabulary
-        state, ended, words, looked, weights = tf.nest.map_structure(
-            lambda x: tf.gather(x, parent), (state, ended, words, looked, weights)
+    def body(t, totals, state, ended, tokens, weights):
+        token_ids = tokens[:, -1]
+        state, log_probabilities, step_weights = decode_step(
+            model, state, token_ids, memory
         )
-        words = tf.concat([words, word[:, None]], 1)
-        looked = tf.concat([looked, weights[:, None]], 1)
-        ended |= (word == Vocabulary.end) | (t + 1 >= limits)
-        return t + 1, word, state, ended, total, words, looked
+        totals, parents, token_ids = best_continuations(
+            totals, log_probabilities, ended, batch, beam_width
+        )
+        parents += rows
+        state, ended, tokens, weights, step_weights = tf.nest.map_structure(
+            lambda x: tf.gather(x, parents),
+            (state, ended, tokens, weights, step_weights),
+        )
+        tokens = tf.concat([tokens, token_ids[:, None]], 1)
+        weights = tf.concat([weights, step_weights[:, None]], 1)
+        ended |= (token_ids == Vocabulary.end) | (t + 1 >= max_lengths)
+        return t + 1, totals, state, ended, tokens, weights
 
-    *_, total, words, looked = tf.while_loop(
-        lambda t, word, state, ended, *_: ~tf.reduce_all(ended),
+    # All beams of a sentence begin alike: only the first counts.
+    totals = tf.tile([[0.0] + [NEG_INF] * (beam_width - 1)], (batch, 1))
+    ended = tf.zeros((batch * beam_width,), tf.bool)
+    tokens = tf.fill((batch * beam_width, 1), Vocabulary.start)
+    source_len = tf.shape(source)[1] if model.has_attention else 0
+    weights = tf.zeros((batch * beam_width, 0, source_len))
+    growing = tf.TensorShape((None, None)), tf.TensorShape((None, None, None))
+    *_, tokens, weights = tf.while_loop(
+        lambda t, totals, state, ended, *_: ~tf.reduce_all(ended),
         body,
-        (0, word, state, tf.zeros((batch * width,), tf.bool), total, words, looked),
+        (0, totals, state, ended, tokens, weights),
         shape_invariants=(
             tf.TensorShape(()),
-            word.shape,
+            totals.shape,
             tf.nest.map_structure(lambda x: x.shape, state),
-            tf.TensorShape((None,)),
-            tf.TensorShape((None, None)),
-            tf.TensorShape((None, None)),
-            tf.TensorShape((None, None, None)),
+            ended.shape,
+            *growing,
         ),
     )
-    best = tf.range(batch) * width  # top_k sorts: the first beam is the likeliest
-    return tf.gather(words, best), tf.gather(looked, best)
+    # top_k sorts, so the first beam is the most probable. <start> is left out.
+    return tf.gather(tokens[:, 1:], first_beams), tf.gather(weights, first_beams)
 
 
-def forced(model):
-    """weights(source numbers, numbers before) -> (batch, target_len, source_len) with
-    the true words given, in NumPy. Traced once, as `compiled`."""
-    numbers = tf.TensorSpec((None, None), tf.int32)
-    graph = tf.function(
-        lambda source, before: model((source, before), return_weights=True)[1],
-        input_signature=[numbers, numbers],
-        autograph=False,
-    )
-    return lambda source, before: graph(source, before).numpy()
+def best_continuations(totals, log_probabilities, ended, batch, beam_width):
+    """The `beam_width` best of all beams, each continued by every token.
+
+    totals: (batch, beam_width), log-probabilities so far. log_probabilities: (batch *
+    beam_width, vocabulary). ended: (batch * beam_width,).
+    Returns the new totals; the number of the beam, within its sentence, that each new
+    one continues; and its token, both (batch * beam_width,).
+    """
+    vocabulary = tf.shape(log_probabilities)[1]
+    # A hypothesis that has ended can only end again, at no cost.
+    stay = tf.where(tf.range(vocabulary) == Vocabulary.end, 0.0, NEG_INF)
+    log_probabilities = tf.where(ended[:, None], stay, log_probabilities)
+    candidates = tf.reshape(totals, (-1, 1)) + log_probabilities
+    candidates = tf.reshape(candidates, (batch, -1))  # (batch, beam_width * vocabulary)
+    totals, best = tf.math.top_k(candidates, beam_width)
+    best = tf.reshape(best, (-1,))  # (batch * beam_width,)
+    return totals, best // vocabulary, best % vocabulary

@@ -1,17 +1,26 @@
-"""Words to numbers and back, with the three special tokens every sequence model needs."""
+"""Tokens to token IDs and back, with the three special tokens every model needs."""
 
 import numpy as np
 
 PAD, START, END = "<pad>", "<start>", "<end>"
-SPECIAL = (PAD, START, END)  # always numbers 0, 1, 2
+SPECIAL = (PAD, START, END)  # their IDs are 0, 1, and 2
 
 
 class Vocabulary:
-    """A list of tokens, each known by its place. The first three are <pad>, <start> and
-    <end>.
+    """A list of tokens, whose index in it is their ID.
 
-    Raises ValueError where the special tokens are missing or a token stands twice,
-    TypeError where a token is not a string.
+    The first three are <pad>, <start>, and <end>.
+
+    Parameters
+    ----------
+    tokens : iterable of str
+
+    Raises
+    ------
+    ValueError
+        If the special tokens are missing, or a token occurs twice.
+    TypeError
+        If a token is not a string.
     """
 
     pad, start, end = range(3)
@@ -20,99 +29,118 @@ class Vocabulary:
         self.tokens = list(tokens)
         wrong = [token for token in self.tokens if not isinstance(token, str)]
         if wrong:
+            kind = type(wrong[0]).__name__
             raise TypeError(
-                f"a vocabulary holds strings, got {wrong[0]!r} of type"
-                f" {type(wrong[0]).__name__}"
+                f"tokens should be strings, got {wrong[0]!r} of type {kind}"
             )
         if tuple(self.tokens[:3]) != SPECIAL:
             raise ValueError(
-                f"a vocabulary starts with its special tokens {', '.join(SPECIAL)}, got"
-                f" {self.tokens[:3]}; Vocabulary.of(sentences) puts them there"
+                f"tokens should start with {', '.join(SPECIAL)}, got "
+                f"{self.tokens[:3]}; Vocabulary.of(sentences) puts them there"
             )
-        self.index = {token: number for number, token in enumerate(self.tokens)}
+        self.index = {token: token_id for token_id, token in enumerate(self.tokens)}
         if len(self.index) != len(self.tokens):
-            twice = sorted(
-                token for token in self.index if self.tokens.count(token) > 1
-            )
+            twice = sorted(t for t in self.index if self.tokens.count(t) > 1)
             raise ValueError(
-                f"a vocabulary holds each token once, got {twice[:5]} more than once"
+                f"tokens should hold each token once, got {twice[:5]} more than once"
             )
 
     @classmethod
     def of(cls, sentences):
-        """The special tokens and, sorted, every token that occurs in `sentences`, a
-        list of token lists.
+        """The special tokens and, sorted, every token that occurs in `sentences`.
+
+        Parameters
+        ----------
+        sentences : iterable of lists of str
+
+        Returns
+        -------
+        Vocabulary
         """
-        found = set()
-        for place, sentence in enumerate(sentences):
-            found.update(check_tokens(sentence, place))
-        return cls([*SPECIAL, *sorted(found)])
+        tokens = set()
+        for index, sentence in enumerate(sentences):
+            tokens.update(check_sentence(sentence, index))
+        return cls([*SPECIAL, *sorted(tokens)])
 
     def __len__(self):
         return len(self.tokens)
 
     def encode(self, sentences, start=False, end=False):
-        """Token lists as one array of numbers (batch, longest), padded at the end with
-        0.
+        """Token lists as one array of token IDs, padded at the end with 0.
 
-        start, end: put <start> before, <end> behind each sentence.
-        Raises ValueError for an empty sentence, a token outside the vocabulary or a
-        special token, TypeError for text in place of tokens.
+        Parameters
+        ----------
+        sentences : list of lists of str
+        start, end : bool
+            Whether to put <start> before, and <end> after each sentence.
+
+        Returns
+        -------
+        array of int32, shape (batch, longest)
+
+        Raises
+        ------
+        ValueError
+            If a sentence is empty, or holds a special token or one that is not in the
+            vocabulary.
+        TypeError
+            If a sentence is a text instead of a list of tokens.
         """
         rows = []
-        for place, sentence in enumerate(sentences):
-            unknown = [
-                token
-                for token in check_tokens(sentence, place)
-                if token not in self.index
-            ]
+        for index, sentence in enumerate(sentences):
+            check_sentence(sentence, index)
+            unknown = [token for token in sentence if token not in self.index]
             if unknown:
                 raise ValueError(
-                    f"sentence {place} holds {unknown[0]!r}, which is not among the"
-                    f" vocabulary's {len(self)} tokens (such as {self.tokens[3:8]})"
+                    f"sentence {index} should hold tokens of the vocabulary, got "
+                    f"{unknown[0]!r}, which is not among its {len(self)} tokens (such "
+                    f"as {self.tokens[3:8]})"
                 )
-            rows.append(
-                [self.start] * start
-                + [self.index[token] for token in sentence]
-                + [self.end] * end
-            )
-        numbers = np.zeros((len(rows), max(map(len, rows), default=0)), np.int32)
-        for row, values in zip(numbers, rows, strict=True):
-            row[: len(values)] = values
-        return numbers
+            token_ids = [self.index[token] for token in sentence]
+            rows.append([self.start] * start + token_ids + [self.end] * end)
+        longest = max(map(len, rows), default=0)
+        array = np.full((len(rows), longest), self.pad, np.int32)
+        for row, token_ids in zip(array, rows, strict=True):
+            row[: len(token_ids)] = token_ids
+        return array
 
-    def decode(self, numbers):
-        """One row of numbers as tokens: up to the first <end>, without special tokens."""
+    def decode(self, token_ids):
+        """One row of token IDs as tokens: up to the first <end>, none of them special.
+
+        Parameters
+        ----------
+        token_ids : sequence of int
+
+        Returns
+        -------
+        list of str
+        """
         tokens = []
-        for number in numbers:
-            if number == self.end:
+        for token_id in token_ids:
+            if token_id == self.end:
                 break
-            if number >= len(SPECIAL):
-                tokens.append(self.tokens[number])
+            if token_id >= len(SPECIAL):
+                tokens.append(self.tokens[token_id])
         return tokens
 
 
-def check_tokens(sentence, place=0):
-    """`sentence` itself, if it is a non-empty sequence of strings without special
-    tokens.
-    """
+def check_sentence(sentence, index=0):
+    """`sentence`, if it is a non-empty list of strings without special tokens."""
+    name = f"sentence {index}"
     if isinstance(sentence, str):
         raise TypeError(
-            f"sentence {place} should be a list of tokens such as ['two', 'words'], got"
-            f" the text {sentence!r}; split it, and put a single sentence into a list"
+            f"{name} should be a list of tokens such as ['two', 'words'], got the text "
+            f"{sentence!r}; split it, and put a single sentence into a list"
         )
-    if not isinstance(sentence, (list, tuple)) or not all(
-        isinstance(token, str) for token in sentence
-    ):
-        raise TypeError(
-            f"sentence {place} should be a list of strings, got {sentence!r}"
-        )
+    is_list = isinstance(sentence, (list, tuple))
+    if not is_list or not all(isinstance(token, str) for token in sentence):
+        raise TypeError(f"{name} should be a list of strings, got {sentence!r}")
     if not sentence:
-        raise ValueError(f"sentence {place} is empty, expected at least one token")
+        raise ValueError(f"{name} should have at least one token, got none")
     special = [token for token in sentence if token in SPECIAL]
     if special:
         raise ValueError(
-            f"sentence {place} holds {special[0]!r}, expected words alone: special"
-            " tokens are added later"
+            f"{name} should hold words alone, got {special[0]!r}: special tokens are "
+            "added later"
         )
     return sentence

@@ -1,103 +1,160 @@
-"""XLA for the loops of training, where it earns its time back, and the few shapes that
-it compiles them for.
+"""Where it is decided whether XLA compiles the loops of a training.
+
+XLA compiles each shape by itself, which takes about a second. So lengths are padded to
+multiples of 8, a training has few shapes, and only one that is long enough to win back
+the time is compiled. The padding is masked and cut off again, so it changes no result.
 """
 
+import contextlib
 import functools
+from contextvars import ContextVar
 from typing import NamedTuple
 
 from attnlib.backend import tf
 
-# lengths are padded to multiples of it: each shape is compiled by itself, and padding
-# is computed too
-ROUND = 8
-# Of a two-core machine; they need not be right, for the numbers that come out are the
-# same.
-SECONDS_A_SHAPE = 1.0  # to compile a step's loops
-SECONDS_SAVED = (
-    2e-9  # at least, for each number of a step's (batch, target_len, source_len, units)
-)
+LENGTH_MULTIPLE = 8
+# Measured on a two-core machine, for additive attention: 0.95e-8 and 1.5e-8 seconds
+# saved per element of the (batch, target_len, source_len, units) array of the score.
+# Where they are wrong they cost time; the results are the same.
+SECONDS_PER_SHAPE = 0.7
+SECONDS_SAVED_PER_ELEMENT = 8e-9
+
+_FORCED = ContextVar("forced", default=None)
+_ACTIVE = ContextVar("active", default=None)
 
 
-class Shapes(NamedTuple):
-    """What the axes of a batch are padded to multiples of; the padding is masked."""
-
-    rows: int  # even, for one half of a batch runs beside the other
-    source_len: int = ROUND
-    target_len: int = ROUND
-
-    def halves(self, source, target):
-        """The numbers of a batch, (batch, source_len) and (batch, target_len): two
-        pairs of half the sentences each.
-        """
-        both = (
-            (source, self.rows, self.source_len),
-            (target, self.rows, self.target_len),
-        )
-        return list(zip(*(tf.split(_padded(*x), 2) for x in both), strict=True))
+@contextlib.contextmanager
+def always():
+    """Within this context, take the faster forms wherever they are possible."""
+    token = _FORCED.set(True)
+    try:
+        yield
+    finally:
+        _FORCED.reset(token)
 
 
-def _padded(numbers, *multiples):
-    missing = [
-        -tf.shape(numbers)[axis] % multiple for axis, multiple in enumerate(multiples)
-    ]
-    return tf.pad(numbers, [(0, n) for n in missing])
+@contextlib.contextmanager
+def never():
+    """Within this context, take the plain forms."""
+    token = _FORCED.set(False)
+    try:
+        yield
+    finally:
+        _FORCED.reset(token)
 
 
-def shapes_for(model, batches, epochs, compiled=None):
-    """`Shapes` for training `model` on these `Batches`, or None where XLA does not
-    compile it.
+def forced():
+    """True within `always`, False within `never`, None elsewhere."""
+    return _FORCED.get()
 
-    compiled: as for ``Seq2Seq.fit``. Raises ValueError where it is True and cannot be.
+
+class Padding(NamedTuple):
+    """What the axes of a batch are padded to multiples of."""
+
+    batch: int  # even: one half of a batch runs beside the other, one per core
+    length: int = LENGTH_MULTIPLE
+
+
+class TrainingLoops:
+    """Whether the loops of a model's training are compiled.
+
+    `plan` decides, before a training. A training step that is traced within ``with
+    loops:`` then gets the loops decided on; evaluation, whose batches have other
+    shapes, stays plain.
     """
-    # With dropout, halves of a batch would draw other numbers than the whole does.
-    possible = (
-        model.attention == "additive"
-        and not model.dropout
-        and not model.jit_compile
-        and not model.run_eagerly
-    )
-    if compiled and not possible:
-        raise ValueError(
-            "compiled=True needs additive attention, no dropout, and neither"
-            f" jit_compile nor run_eagerly, got attention={model.attention!r},"
-            f" dropout={model.dropout}, jit_compile={model.jit_compile},"
-            f" run_eagerly={model.run_eagerly}"
-        )
-    if compiled and not available():
-        raise ValueError(
-            "compiled=True needs a TensorFlow with XLA for the processor, got one"
-            " without"
-        )
-    if compiled is None:
-        compiled = possible and worthwhile(batches, epochs, model.units) and available()
-    return Shapes(batches.batch_size + batches.batch_size % 2) if compiled else None
+
+    def __init__(self):
+        self.padding, self.elements_trained = None, 0
+
+    def plan(self, model, batches, epochs):
+        """Decide for a training of `epochs` on `batches`. A change is traced anew."""
+        elements = epochs * count_elements(batches, model.units)
+        chosen = forced()
+        if chosen is None:  # what was trained so far says how long the training is
+            chosen = worthwhile(batches, elements + self.elements_trained)
+        possible = not model.jit_compile and not model.run_eagerly
+        padding = Padding(batches.batch_size + batches.batch_size % 2)
+        padding = padding if chosen and possible and available() else None
+        if padding != self.padding:
+            self.padding, model.train_function = padding, None
+        self.elements_trained += elements
+
+    def __enter__(self):
+        self._token = _ACTIVE.set(self.padding)
+
+    def __exit__(self, *_):
+        _ACTIVE.reset(self._token)
 
 
-def worthwhile(batches, epochs, units):
-    """Whether a training is long enough to win back what compiling takes."""
-    sizes = [
-        [int(lengths[rows].max()) for lengths in batches.lengths]
-        for rows in batches.rows
-    ]
-    shapes = {(-source // ROUND, -(target - 1) // ROUND) for source, target in sizes}
-    numbers = (
-        epochs
-        * units
-        * batches.batch_size
-        * sum(source * target for source, target in sizes)
-    )
-    return numbers * SECONDS_SAVED > len(shapes) * SECONDS_A_SHAPE
+def worthwhile(batches, elements):
+    """Whether a training over so many elements wins back what compiling takes."""
+    shapes = {
+        (-source_len // LENGTH_MULTIPLE, -target_len // LENGTH_MULTIPLE)
+        for source_len, target_len in batch_lengths(batches)
+    }
+    seconds = len(shapes) * SECONDS_PER_SHAPE
+    return elements * SECONDS_SAVED_PER_ELEMENT > seconds
+
+
+def count_elements(batches, units):
+    """Elements of the score's largest array, over one epoch."""
+    areas = (source * target for source, target in batch_lengths(batches))
+    return units * batches.batch_size * sum(areas)
+
+
+def batch_lengths(batches):
+    """(source_len, target_len) of every batch. The decoder's input lacks one token."""
+    source, target = batches.lengths
+    return [(int(source[r].max()), int(target[r].max()) - 1) for r in batches.rows]
+
+
+def padding():
+    """The `Padding` to compile with, or None where loops stay plain."""
+    return _ACTIVE.get()
 
 
 @functools.cache
 def available():
     """Whether this TensorFlow has XLA for the processor."""
     try:
-        xla(lambda x: x + 1)(tf.zeros(()))
+        compiled(lambda x: x + 1)(tf.zeros(()))
     except tf.errors.OpError:
         return False
     return True
 
 
-def xla(function):
+def compiled(function):
     return tf.function(function, jit_compile=True, autograph=False)
+
+
+def in_halves(function, padding, batch_axes, *arrays):
+    """``function(*arrays)``, as two halves of the batch that run side by side.
+
+    batch_axes: of each array, the axis to split; None where both halves get all of it.
+    The function returns arrays (time, batch, …).
+    """
+    batch = next(
+        tf.shape(x)[axis]
+        for x, axis in zip(arrays, batch_axes, strict=True)
+        if axis is not None
+    )
+    halves = [
+        [x, x] if axis is None else _split(x, axis, padding.batch)
+        for x, axis in zip(arrays, batch_axes, strict=True)
+    ]
+    results = [function(*half) for half in zip(*halves, strict=True)]
+    return [
+        tf.concat(both, 1)[:, :batch]  # (time, batch, …)
+        for both in zip(*results, strict=True)
+    ]
+
+
+def _split(array, axis, multiple):
+    return tf.split(pad_to(array, axis, multiple), 2, axis)
+
+
+def pad_to(array, axis, multiple, value=0):
+    """`array` with an axis padded at its end to the next multiple."""
+    missing = -tf.shape(array)[axis] % multiple
+    paddings = [(0, missing if i == axis else 0) for i in range(len(array.shape))]
+    return tf.pad(array, paddings, constant_values=value)
