@@ -15,13 +15,16 @@ import yaml
 from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT, serve
 
-from book._ext import opengraph
+from book._ext import opengraph, redirects
+from tools import link_old_names
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
 CHAPTERS = [
     chapter["file"] for part in TOC.get("parts", []) for chapter in part["chapters"]
 ]
-PAGES = [TOC["root"], *CHAPTERS, "search"]
+SOURCES = ["_modules/index", "_modules/attnlib/layers"]  # what viewcode writes
+PAGES = [TOC["root"], *CHAPTERS, *SOURCES, "search"]
+REDIRECTS = link_old_names.redirects()
 VIEWS = {"light": ("light", 1280), "dark": ("dark", 1280), "narrow": ("light", 360)}
 
 # The whole of axe once; in the dark what colors can spoil, on a narrow page all but
@@ -203,7 +206,7 @@ def test_pages_name_no_content_network(html):
 
 
 def test_links_within_the_book_lead_somewhere(html):
-    pages = {page: Links(page) for page in html.glob("*.html")}
+    pages = {page: Links(page) for page in html.rglob("*.html")}
     lost = []
     for page, links in pages.items():
         for address in links.addresses:
@@ -269,7 +272,7 @@ def test_head_of_a_chapter_says_what_it_takes(html, name):
     assert re.sub(r"<[^>]+>", "", code).strip() == f"!pip install git+{address}"
 
 
-@pytest.mark.parametrize("name", [name for name in PAGES if name != "search"])
+@pytest.mark.parametrize("name", [TOC["root"], *CHAPTERS])
 def test_shared_link_shows_title_text_and_picture(html, name):
     text = (html / f"{name}.html").read_text("utf-8")
     tags = dict(
@@ -335,6 +338,68 @@ def test_page_works_where_its_server_allows_no_other_host(browser, strict_site, 
         equations or name not in ("03_bahdanau", "notation")
     )
     context.close()
+
+
+@pytest.mark.parametrize("old", REDIRECTS)
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_old_address_leads_to_the_new_page(browser, site, old, script):
+    context = browser.new_context(base_url=site, java_script_enabled=script)
+    page = context.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{old}.html#summary")
+    page.wait_for_url(f"**/{REDIRECTS[old]}.html*")
+    assert page.locator("h1").count() >= 1
+    # Without a script, the part of the address after "#" is lost.
+    assert page.url.endswith(".html#summary" if script else ".html")
+    assert all(url.startswith((site, "data:")) for url in asked)
+    context.close()
+
+
+@pytest.mark.parametrize("old", REDIRECTS)
+def test_page_at_an_old_address_is_accessible_and_not_indexed(browser, html, site, old):
+    text = (html / f"{old}.html").read_text("utf-8")
+    assert '<meta name="robots" content="noindex">' in text
+    assert f'<meta http-equiv="refresh" content="0; url={REDIRECTS[old]}.html">' in text
+    assert re.search(
+        rf'<link rel="canonical" href="https://.*/{REDIRECTS[old]}\.html">', text
+    )
+    assert f'"{old}"' not in (html / "searchindex.js").read_text("utf-8")
+    page = browser.new_page()
+    page.goto(site)
+    staying = re.sub(r"<script>.*?</script>|<meta http-equiv.*?>", "", text)
+    page.set_content(staying)
+    assert page.get_by_role("link", name=f"{REDIRECTS[old]}.html").is_visible()
+    assert Axe().run(page).response["violations"] == []
+    page.close()
+
+
+def test_page_of_a_redirect_escapes_names_and_does_without_a_published_address():
+    text = redirects.page('a"b')
+    assert 'href="a&quot;b.html"' in text and 'a"b' not in text
+
+
+def test_source_pages_are_of_attnlib_alone_and_are_not_searched(html):
+    pages = {
+        path.relative_to(html / "_modules").as_posix()
+        for path in (html / "_modules").rglob("*.html")
+    }
+    assert "attnlib/reference.html" in pages
+    others = {name for name in pages if not name.startswith("attnlib/")}
+    assert others == {"index.html"}
+    assert "_modules" not in (html / "searchindex.js").read_text("utf-8")
+    text = (html / "_modules" / "attnlib" / "layers.html").read_text("utf-8")
+    assert "mybinder.org" not in text and "colab.research" not in text
+
+
+def test_page_of_attnlib_typesets_formulas_and_links_to_the_source(html):
+    page = Links(html / "api.html")
+    assert "_modules/attnlib/reference.html#softmax" in page.addresses
+    text = (html / "api.html").read_text("utf-8")
+    entry = text[text.index('id="attnlib.reference.additive_scores"') :]
+    entry = entry[: entry.index("</dd></dl>")]
+    assert re.search(r'<div class="math notranslate nohighlight">', entry)
+    assert re.search(r"Parameters<span", entry) and "Raises" in entry
 
 
 def test_no_handler_stands_in_what_comes_from_data(html):

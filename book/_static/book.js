@@ -23,8 +23,9 @@ addEventListener("click", event => {
 addEventListener("load", unfold);
 
 // What scrolls sideways can be reached, and so scrolled, with the keyboard.
+const REACHED = "mjx-container[display], .cell_output .output, .cell_output pre, .highlight pre";
 function reach() {
-  for (const box of document.querySelectorAll("mjx-container[display], .cell_output .output, .cell_output pre")) {
+  for (const box of document.querySelectorAll(REACHED)) {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
   }
 }
