@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from attnlib.interactive import _cueing, cueing
+from attnlib.interactive import cueing
+from attnlib.interactive.cueing import SETTINGS
 
 READ = dict(
     delimiter=",", names=True, dtype=None, encoding="utf-8"
@@ -16,7 +17,7 @@ READ = dict(
 
 def open_cueing(browser, tmp_path):
     """A fixture that opens the experiment under a clock that stands still; it must
-    throw and ask for nothing.
+    throw and request nothing.
     """
     contexts, troubles, requests = [], [], []
 
@@ -52,28 +53,30 @@ def short_settings(monkeypatch):
     """A fixture: two blocks of 12, no practice, and at most one repetition: what the
     tests of single trials need.
     """
-    less = {"blocks": 2, "counts": {"valid": 6, "invalid": 4, "catch": 2}, "again": 1}
-    none = {"practice": {"valid": 0, "invalid": 0, "catch": 0}}
-    monkeypatch.setattr(_cueing, "SETTINGS", {**_cueing.SETTINGS, **less, **none})
+    monkeypatch.setitem(SETTINGS, "blocks", 2)
+    monkeypatch.setitem(SETTINGS, "counts", {"valid": 6, "invalid": 4, "catch": 2})
+    monkeypatch.setitem(SETTINGS, "practice", {"valid": 0, "invalid": 0, "catch": 0})
+    monkeypatch.setitem(SETTINGS, "repeats", 1)
 
 
 NOW = """() => {
   const stage = document.querySelector(".cu-stage");
   if (!stage) return {phase: "over", shown: []};
   const names = ["boxes", "cross", "arrowleft", "arrowright", "left", "right"];
-  const shown = [...stage.querySelectorAll("svg > *")].map(e => getComputedStyle(e).visibility === "visible");
-  return {phase: stage.dataset.phase, shown: names.filter((_, i) => shown[i])};
+  const parts = [...stage.querySelectorAll("svg > *")];
+  const visible = parts.map(e => getComputedStyle(e).visibility === "visible");
+  return {phase: stage.dataset.phase, shown: names.filter((_, i) => visible[i])};
 }"""
 
 
 def now(page):
-    """What stands on the field: (phase, names of what can be seen)."""
+    """What is on the field: (phase, names of what is visible)."""
     found = page.evaluate(NOW)
     return found["phase"], found["shown"]
 
 
-def told(page):
-    return page.locator(".cu-tell").inner_text()
+def message(page):
+    return page.locator(".cu-message").inner_text()
 
 
 def begin(page):
@@ -106,7 +109,7 @@ def until_dot(page):
 
 
 def kind(shown):
-    """valid, invalid or catch, from what can be seen while a target could be."""
+    """valid, invalid, or catch, from what can be seen while a target could be."""
     cue = "left" if "arrowleft" in shown else "right"
     target = [side for side in ("left", "right") if side in shown]
     return "catch" if not target else "valid" if target == [cue] else "invalid"

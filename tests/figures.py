@@ -10,7 +10,7 @@ from attnlib import reference as ref
 from attnlib.interactive import frame, weights, window
 
 WORDS, SCORES = (
-    ["friend", "neighbour", "your name", "music", "glasses"],
+    ["friend", "neighbor", "your name", "music", "glasses"],
     [2, 0.5, 1.5, 0, -0.5],
 )
 DATE = "March 5, 2024"
@@ -57,7 +57,7 @@ def local(scores, center, half_width, gaussian=True):
 
 def open_figures(browser, tmp_path):
     """A fixture that opens figures on one page, which at the end must have thrown
-    nothing and asked for nothing.
+    nothing and requested nothing.
     """
     contexts, troubles, requests = [], [], []
 
@@ -94,7 +94,7 @@ def open_figures(browser, tmp_path):
 
 
 def said(page):
-    """What the live region tells once the reader rests."""
+    """What the live region says once the reader rests."""
     page.clock.run_for(500)
     return page.locator(".af-say").first.inner_text()
 
@@ -115,17 +115,23 @@ def focused(page):
     )
 
 
-# Sets every slider, box and button in turn, and gives what the figure then shows.
+# Sets every slider, box, and button in turn, and returns what the figure then shows.
 SET = """([name, settings]) => {
   const root = document.querySelector(".attn-" + name);
-  const inputs = [...root.querySelectorAll("input")], buttons = [...root.querySelectorAll("[aria-pressed]")];
+  const inputs = [...root.querySelectorAll("input")];
+  const buttons = [...root.querySelectorAll("[aria-pressed]")];
   return settings.map(([values, pressed]) => {
     inputs.forEach((input, i) => {
-      if (input.type === "checkbox") { if (input.checked !== values[i]) input.click(); return; }
+      if (input.type === "checkbox") {
+        if (input.checked !== values[i]) input.click();
+        return;
+      }
       input.value = values[i];
       input.dispatchEvent(new Event("input"));
     });
-    buttons.forEach((button, i) => { if ((button.ariaPressed === "true") !== pressed[i]) button.click(); });
+    buttons.forEach((button, i) => {
+      if ((button.ariaPressed === "true") !== pressed[i]) button.click();
+    });
     return {weights: [...root.weights], values: inputs.map(each => each.valueAsNumber)};
   });
 }"""

@@ -1,11 +1,13 @@
+"""The attention map: what it takes, and how its reader can use it."""
+
 import re
 from html.parser import HTMLParser
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from figures import open_figures
 
-from attnlib.interactive.attention_map import attention_map
+from attnlib.interactive import attention_map
 
 SOURCE, TARGET = "eighty - one thousand".split(), "quatre - vingt - un mille".split()
 WEIGHTS = np.array(
@@ -58,7 +60,7 @@ HOSTILE = [
             TARGET,
             None,
             ValueError,
-            r"weights is None: a model without attention",
+            r"weights should be attention weights, got None: a model without attention",
         ),
         (
             SOURCE,
@@ -89,7 +91,7 @@ HOSTILE = [
             [1] * 6,
             WEIGHTS,
             TypeError,
-            "target should hold tokens of type str, got int: 1",
+            "target should hold str, got int: 1",
         ),
         (
             [],
@@ -137,7 +139,7 @@ def test_attention_map_rounds_its_data_to_three_decimals():
 
 
 class Table(HTMLParser):
-    """The cells of the still form, row by row."""
+    """The cells of the static fallback, row by row."""
 
     def __init__(self, html):
         super().__init__()
@@ -167,43 +169,7 @@ def test_attention_map_table_holds_every_weight_of_a_hundredth_or_more():
 # The page, in a browser.
 
 
-@pytest.fixture
-def page_of(browser, tmp_path):
-    """Opens maps on one page; at the end the page must have thrown nothing and asked
-    for nothing.
-    """
-    contexts, troubles, requests = [], [], []
-
-    def opened(*maps, root="<html>", body="<body>", **options):
-        path = tmp_path / "map.html"
-        maps[0].save(path)
-        inside = "".join(map(str, maps))
-        text = path.read_text("utf-8").replace(str(maps[0]), inside)
-        path.write_text(
-            text.replace('<html lang="en">', root.replace(">", ' lang="en">')).replace(
-                "<body>", body
-            ),
-            "utf-8",
-        )
-        contexts.append(
-            browser.new_context(
-                **{"viewport": {"width": 760, "height": 600}, **options}
-            )
-        )
-        page = contexts[-1].new_page()
-        page.on("console", lambda message: troubles.append(message.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(path.as_uri())
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert troubles == []
-    assert {urlsplit(url).path for url in requests} == {
-        (tmp_path / "map.html").as_posix()
-    }
+page_of = pytest.fixture(open_figures)
 
 
 @pytest.fixture
@@ -212,24 +178,24 @@ def example():
 
 
 def said(page):
-    return page.locator(".am-say").first.inner_text()
+    return page.locator(".af-say").first.inner_text()
 
 
-def test_map_answers_to_the_keyboard_alone(page_of, example):
+def test_map_works_with_the_keyboard_alone(page_of, example):
     page = page_of(example)
     page.keyboard.press("Tab")
-    assert said(page) == "eighty: looked at by quatre 0.90, vingt 0.85, hyphen 0.62"
+    assert said(page) == "eighty: attended to by quatre 0.90, vingt 0.85, hyphen 0.62"
     page.keyboard.press("Tab")  # one tab stop a row
-    assert said(page) == "quatre: looked at eighty 0.90, hyphen 0.06"
+    assert said(page) == "quatre: attends to eighty 0.90, hyphen 0.06"
     page.keyboard.press("ArrowRight")
-    assert said(page) == "hyphen: looked at eighty 0.62, hyphen 0.30, one 0.05"
+    assert said(page) == "hyphen: attends to eighty 0.62, hyphen 0.30, one 0.05"
     page.keyboard.press("End")
-    assert said(page) == "mille: looked at thousand 0.92, one 0.06"
-    page.keyboard.press("ArrowUp")  # to the word it looked at most
-    assert said(page) == "thousand: looked at by mille 0.92"
+    assert said(page) == "mille: attends to thousand 0.92, one 0.06"
+    page.keyboard.press("ArrowUp")  # to the word with the largest weight
+    assert said(page) == "thousand: attended to by mille 0.92"
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowDown")
-    assert said(page) == "un: looked at one 0.88, hyphen 0.06"
+    assert said(page) == "un: attends to one 0.88, hyphen 0.06"
     page.keyboard.press("Home")
     page.keyboard.press("ArrowLeft")  # there is no word before the first
     assert said(page).startswith("quatre:")
@@ -258,13 +224,13 @@ def test_map_tells_screen_readers(page_of, example):
         == 6
     )
     assert page.get_by_role("button", name="hyphen").count() == 3
-    assert page.locator(".am-say").get_attribute("aria-live") == "polite"
+    assert page.get_by_role("status").count() == 1
 
 
-def test_map_answers_to_the_pointer_and_goes_back(page_of, example):
+def test_map_follows_the_pointer_and_goes_back(page_of, example):
     page = page_of(example)
     page.get_by_role("button", name="mille").hover()
-    assert said(page) == "mille: looked at thousand 0.92, one 0.06"
+    assert said(page) == "mille: attends to thousand 0.92, one 0.06"
     numbers = page.locator(".am-source .am-number").all_inner_texts()
     assert numbers == ["0.01", "0.01", "0.06", "0.92"]
     assert page.locator(".am-lines path.am-lit").count() == 4
@@ -276,10 +242,10 @@ def test_map_answers_to_the_pointer_and_goes_back(page_of, example):
 def test_map_keeps_a_tapped_word(page_of, example):
     page = page_of(example, has_touch=True)
     page.get_by_role("button", name="vingt").tap()
-    assert said(page).startswith("vingt: looked at eighty 0.85")
+    assert said(page).startswith("vingt: attends to eighty 0.85")
     assert page.get_by_role("button", name="vingt", pressed=True).count() == 1
     page.get_by_role("button", name="thousand").tap()
-    assert said(page) == "thousand: looked at by mille 0.92"
+    assert said(page) == "thousand: attended to by mille 0.92"
     assert page.locator("[aria-pressed=true]").count() == 1
     page.get_by_role("button", name="thousand").tap()
     assert said(page).startswith("Point at a word")
@@ -313,17 +279,18 @@ def test_map_plays_through_the_output_words_and_stops(page_of, example, motion):
     page.clock.install()
     page.reload()
     page.get_by_role("button", name="Play").click()
-    heard = []
+    played = []
     for _ in TARGET:
-        heard.append(said(page).split(":")[0])
+        played.append(said(page).split(":")[0])
         page.clock.run_for(1100)
-    assert heard == ["quatre", "hyphen", "vingt", "hyphen", "un", "mille"]
+    assert played == ["quatre", "hyphen", "vingt", "hyphen", "un", "mille"]
     assert said(page).startswith("Point at a word")
     page.get_by_role("button", name="Play").click()
     assert (
-        page.locator(".am-say").get_attribute("aria-live") == "off"
+        page.locator(".af-say").get_attribute("aria-live") == "off"
     )  # not six announcements in six seconds
     page.get_by_role("button", name="Stop").click()
+    assert page.locator(".af-say").get_attribute("aria-live") == "polite"
     page.clock.run_for(5000)
     assert said(page).startswith("Point at a word")
     moves = page.locator(".am-token").first.evaluate(
@@ -337,22 +304,24 @@ def test_map_shows_hostile_tokens_as_they_are(page_of):
     page = page_of(
         attention_map(HOSTILE, HOSTILE[::-1], np.eye(size)[::-1], title=HOSTILE[1])
     )
-    shown = [token if token.strip() else "␣" for token in HOSTILE]
+    expected = [token if token.strip() else "␣" for token in HOSTILE]
     assert (
         page.locator(".am-source .am-token").evaluate_all(
             "all => all.map(b => b.textContent)"
         )
-        == shown
+        == expected
     )
     assert (
         page.locator(".am-target .am-token").evaluate_all(
             "all => all.map(b => b.textContent)"
         )
-        == shown[::-1]
+        == expected[::-1]
     )
     assert (
-        page.locator(".am-still th").evaluate_all("all => all.map(b => b.textContent)")
-        == shown + shown[::-1]
+        page.locator(".attn-figure th").evaluate_all(
+            "all => all.map(b => b.textContent)"
+        )
+        == expected + expected[::-1]
     )
     for step in range(size):
         page.keyboard.press("ArrowRight" if step else "Tab")
@@ -362,40 +331,40 @@ def test_map_shows_hostile_tokens_as_they_are(page_of):
         page.locator(".am-token[aria-label]").count() == 0
     )  # "constructor" is no name that we gave
     assert page.locator("img").count() == 0 and page.locator("script").count() == 2
-    assert page.locator(".am-title").text_content() == page.title() == HOSTILE[1]
+    assert page.locator(".af-title").text_content() == HOSTILE[1]
     assert page.evaluate("document.documentElement.scrollWidth") <= 760
 
 
-def test_map_mends_half_a_surrogate_pair(page_of):
+def test_map_replaces_half_a_surrogate_pair(page_of):
     page = page_of(attention_map(["\ud800"], ["a"], [[1]]))
     page.get_by_role("button", name="a", exact=True).hover()
-    assert said(page) == "a: looked at ? 1.00"
+    assert said(page) == "a: attends to ? 1.00"
 
 
-def test_map_says_so_where_nothing_was_looked_at(page_of):
+def test_map_says_so_where_no_weight_is_large(page_of):
     page = page_of(
         attention_map([str(i) for i in range(40)], ["a", "b"], [[0] * 40, [0.025] * 40])
     )
     page.get_by_role("button", name="a", exact=True).focus()
-    assert said(page) == "a: looked at nothing"
+    assert said(page) == "a: attends to nothing"
     page.get_by_role("button", name="b", exact=True).focus()
-    assert said(page) == "b: looked at many words, none of them 0.05 or more"
+    assert said(page) == "b: attends to many words, none of them 0.05 or more"
 
 
 def test_maps_on_one_page_do_not_disturb_each_other(page_of, example):
     page = page_of(example, attention_map(["one"], ["un"], [[1]]), example)
-    boxes = page.locator(".attention-map")
+    boxes = page.locator(".attn-attention_map")
     boxes.nth(2).get_by_role("button", name="mille").focus()
-    assert page.locator(".am-say").all_inner_texts()[1:] == [
+    assert page.locator(".af-say").all_inner_texts()[1:] == [
         "Point at a word, tap it, or use Tab and the arrow keys.",
-        "mille: looked at thousand 0.92, one 0.06",
+        "mille: attends to thousand 0.92, one 0.06",
     ]
     boxes.nth(1).get_by_role("button", name="un").focus()
     assert (
         said(page).startswith("Point")
-        and "un: looked at one 1.00" in page.locator(".am-say").all_inner_texts()
+        and "un: attends to one 1.00" in page.locator(".af-say").all_inner_texts()
     )
-    assert page.locator(".am-live").count() == 3
+    assert page.locator(".af-live").count() == 3
 
 
 def test_map_is_a_table_without_scripts(page_of, example):
@@ -408,7 +377,7 @@ def test_map_is_a_table_without_scripts(page_of, example):
         "0.06",
         "0.92",
     ]
-    assert page.locator(".am-live").count() == 0
+    assert page.locator(".af-live").count() == 0
     assert not page.get_by_text("Run this cell").is_visible()
 
 
@@ -427,16 +396,16 @@ def test_map_is_a_table_on_paper(page_of, example):
     assert not page.get_by_role("table").is_visible()
     page.emulate_media(media="print")
     page.get_by_role("table").wait_for()
-    assert not page.locator(".am-live").is_visible()
+    assert not page.locator(".af-live").is_visible()
     assert (
-        page.locator(".attention-map").evaluate(
+        page.locator(".attn-attention_map").evaluate(
             "map => getComputedStyle(map).backgroundColor"
         )
         == "rgb(251, 250, 246)"
     )
     page.emulate_media(media="screen")
     page.get_by_role("table").wait_for(state="hidden")
-    assert page.locator(".am-live").is_visible()
+    assert page.locator(".af-live").is_visible()
 
 
 LIGHT, DARK = "rgb(251, 250, 246)", "rgb(28, 33, 40)"
@@ -458,7 +427,7 @@ def test_map_follows_the_pages_theme_and_else_the_systems(
 ):
     page = page_of(example, root=root, body=body, color_scheme=system)
     assert (
-        page.locator(".attention-map").evaluate(
+        page.locator(".attn-attention_map").evaluate(
             "map => getComputedStyle(map).backgroundColor"
         )
         == expected
@@ -501,7 +470,7 @@ def test_map_scrolls_inside_its_box_on_a_narrow_page(page_of, example):
         "all => all.map(s => s.scrollWidth - s.clientWidth)"
     )
     assert first <= 0 < long
-    page.locator(".attention-map").nth(1).get_by_role(
+    page.locator(".attn-attention_map").nth(1).get_by_role(
         "button", name="cent"
     ).first.focus()
     page.keyboard.press("End")

@@ -1,5 +1,5 @@
-"""The cueing experiment: its plan, its arithmetic in Python and in the page, and its
-still form.
+"""The cueing experiment: its plan, its arithmetic in Python and on the page, and its
+static fallback.
 """
 
 import re
@@ -10,7 +10,14 @@ import pytest
 from cueing_reader import begin, open_cueing, short_settings, until
 from scipy import stats
 
-from attnlib.interactive import _cueing, cueing
+from attnlib.interactive import cueing
+from attnlib.interactive.cueing import (
+    difference,
+    median_interval,
+    minutes,
+    reaction_times,
+    simulated_reader,
+)
 
 page_of, short = pytest.fixture(open_cueing), pytest.fixture(short_settings)
 
@@ -22,18 +29,20 @@ page_of, short = pytest.fixture(open_cueing), pytest.fixture(short_settings)
 def test_median_interval_is_that_of_scipys_quantile_test(count):
     times = np.random.default_rng(count).exponential(100, size=count)
     interval = stats.quantile_test(times, p=0.5).confidence_interval(0.95)
-    assert _cueing.median_interval(times) == pytest.approx(
+    assert median_interval(times) == pytest.approx(
         (np.median(times), interval.low, interval.high)
     )
 
 
 def test_median_interval_refuses_fewer_than_six():
-    with pytest.raises(ValueError, match="needs 6 times or more, got 5"):
-        _cueing.median_interval(range(5))
+    with pytest.raises(
+        ValueError, match="times should hold 6 or more reaction times, got 5"
+    ):
+        median_interval(range(5))
 
 
 def test_difference_by_hand():
-    assert _cueing.difference((300, 292, 304), (350, 347, 356)) == pytest.approx(
+    assert difference((300, 292, 304), (350, 347, 356)) == pytest.approx(
         (50, 45, 60)
     )  # 3-4-5 and 6-8-10
 
@@ -43,12 +52,12 @@ def test_intervals_hold_the_true_value_as_often_as_they_say():
     runs, held = 2000, np.zeros(3)
     for _ in range(runs):
         valid, invalid = (
-            _cueing.median_interval(rng.exponential(mean, size=n))
+            median_interval(rng.exponential(mean, size=n))
             for mean, n in ((80, 100), (160, 25))
         )
         found = (
             *zip((80, 160), (valid, invalid), strict=True),
-            (80, _cueing.difference(valid, invalid)),
+            (80, difference(valid, invalid)),
         )
         held += [low <= true * np.log(2) <= high for true, (_, low, high) in found]
     assert (
@@ -58,8 +67,8 @@ def test_intervals_hold_the_true_value_as_often_as_they_say():
 
 
 def test_simulated_reader_is_planned_like_the_experiment_and_the_same_every_time():
-    trials = _cueing.simulated_reader()
-    assert trials == _cueing.simulated_reader() != _cueing.simulated_reader(seed=1)
+    trials = simulated_reader()
+    assert trials == simulated_reader() != simulated_reader(seed=1)
     for block in range(1, 6):
         of_block = [
             (cue, target) for number, cue, target, *_ in trials if number == block
@@ -72,12 +81,9 @@ def test_simulated_reader_is_planned_like_the_experiment_and_the_same_every_time
     assert all(300 <= onset <= 800 for *_, onset, _ in trials)
 
 
-def test_simulated_reader_gathers_in_proportion_to_the_root_of_its_weight():
+def test_simulated_reader_accumulates_in_proportion_to_the_root_of_its_weight():
     def seconds(share):
-        times = [
-            _cueing.reaction_times(_cueing.simulated_reader(seed, share))
-            for seed in range(60)
-        ]
+        times = [reaction_times(simulated_reader(seed, share)) for seed in range(60)]
         return [np.mean(sum(kind, [])) - 250 for kind in zip(*times, strict=True)]
 
     valid, invalid = seconds(0.8)
@@ -94,13 +100,13 @@ def test_reaction_times_leave_out_early_late_missing_and_catch_trials():
         [1, 1, 1, 400, None],
         [1, 1, 0, 400, 300],
     ]
-    assert _cueing.reaction_times([kept, *out, other]) == ([100.0], [1499.0])
+    assert reaction_times([kept, *out, other]) == ([100.0], [1499.0])
 
 
 def test_minutes_by_hand():
     before = 300 + 500 + 550
     assert (
-        _cueing.minutes()
+        minutes()
         == np.ceil(
             (125 * (before + 400) + 10 * (before + 1500) + 8 * (before + 1300)) / 60_000
         )
@@ -155,7 +161,7 @@ def test_schedule_has_four_valid_in_five_in_every_block(handle):
     assert first.count("valid") not in (0, 40)  # in random order
 
 
-def test_judge(handle):
+def test_classify(handle):
     cases = {
         ("valid", -200): "early",
         ("valid", 99.9): "early",
@@ -168,22 +174,22 @@ def test_judge(handle):
         ("catch", -10): "early",
     }
     given = [[{"validity": validity}, reaction] for validity, reaction in cases]
-    assert handle("data.map(one => c.judge(...one))", given) == list(cases.values())
+    assert handle("data.map(one => c.classify(...one))", given) == list(cases.values())
 
 
-def test_script_analyses_the_simulated_reader_as_python_does(handle):
-    readers = [_cueing.simulated_reader(seed) for seed in range(5)]
+def test_script_analyzes_the_simulated_reader_as_python_does(handle):
+    readers = [simulated_reader(seed) for seed in range(5)]
     for trials, found in zip(
         readers,
-        handle("data.map(one => c.analyse(one.map(c.unpack)))", readers),
+        handle("data.map(one => c.analyze(one.map(c.unpack)))", readers),
         strict=True,
     ):
-        times = _cueing.reaction_times(trials)
-        valid, invalid = map(_cueing.median_interval, times)
+        times = reaction_times(trials)
+        valid, invalid = map(median_interval, times)
         expected = {
             "valid": valid,
             "invalid": invalid,
-            "difference": _cueing.difference(valid, invalid),
+            "difference": difference(valid, invalid),
         }
         for name, interval in expected.items():
             assert [
@@ -207,7 +213,7 @@ def test_script_gives_no_interval_below_six(handle):
     ]
 
 
-def test_csv_has_a_row_a_trial(handle):
+def test_csv_has_a_row_per_trial(handle):
     trial = {
         "block": 2,
         "cue": "left",
@@ -231,16 +237,16 @@ def test_csv_has_a_row_a_trial(handle):
     )
 
 
-# The still form, paper, narrow pages, and readers who do not see.
+# The static fallback, paper, narrow pages, and readers who do not see.
 
 
 def test_cueing_is_a_picture_and_a_table_without_scripts(page_of):
     page = page_of(java_script_enabled=False)
     assert page.get_by_role("img", name="One trial in three pictures").is_visible()
     assert page.get_by_text(
-        "The page takes your times, where scripts run."
+        "The page measures your times where scripts run."
     ).is_visible()
-    times = _cueing.reaction_times(_cueing.simulated_reader())
+    times = reaction_times(simulated_reader())
     for row, kind in enumerate(times, start=1):
         cells = page.get_by_role("row").nth(row).locator("td").all_inner_texts()
         interval = stats.quantile_test(kind, p=0.5).confidence_interval(0.95)
@@ -256,7 +262,7 @@ def test_cueing_is_a_picture_and_a_table_without_scripts(page_of):
     )
 
 
-def test_cueing_on_paper_is_its_still_form_even_while_it_is_taken(page_of):
+def test_cueing_on_paper_is_its_static_fallback_even_while_it_is_taken(page_of):
     page = page_of(color_scheme="dark")
     begin(page)
     assert not page.get_by_role("img", name="One trial").is_visible()
@@ -271,7 +277,7 @@ def test_cueing_on_paper_is_its_still_form_even_while_it_is_taken(page_of):
 def test_cueing_tells_readers_who_do_not_see_where_to_go(page_of):
     page = page_of()
     assert page.get_by_text(
-        "This is an experiment for the eyes. If you cannot see the field"
+        "This experiment needs eyesight. If you cannot see the field"
     ).is_visible()
     page.get_by_text("A simulated reader's result as a table").click()
     assert page.get_by_role(
@@ -283,7 +289,7 @@ def test_cueing_tells_readers_who_do_not_see_where_to_go(page_of):
     assert page.get_by_role("application", name=begin_name).evaluate(
         "e => e === document.activeElement"
     )
-    assert page.locator(".cu-tell").get_attribute("aria-live") == "polite"
+    assert page.locator(".cu-message").get_attribute("aria-live") == "polite"
 
 
 def test_nothing_moves_or_flashes_but_the_target(page_of):

@@ -1,5 +1,5 @@
-"""The cueing experiment, taken in a browser: by keyboard alone, by touch, with slips,
-and broken off.
+"""The cueing experiment, taken in a browser: by keyboard alone, by touch, with lapses,
+and interrupted.
 """
 
 import re
@@ -11,23 +11,23 @@ from cueing_reader import (
     begin,
     go_on,
     kind,
+    message,
     now,
     open_cueing,
     saved,
     short_settings,
     take,
-    told,
     until,
     until_dot,
 )
 from scipy import stats
 
-from attnlib.interactive import _cueing
+from attnlib.interactive.cueing import difference, reaction_times, simulated_reader
 
 page_of, short = pytest.fixture(open_cueing), pytest.fixture(short_settings)
 
 
-def test_experiment_is_taken_by_the_keyboard_alone_and_analysed_as_in_python(page_of):
+def test_experiment_is_taken_by_the_keyboard_alone_and_analyzed_as_in_python(page_of):
     page = page_of()
     assert page.get_by_text("about 5 minutes").is_visible()
     begin(page)
@@ -71,7 +71,7 @@ def test_experiment_is_taken_by_the_keyboard_alone_and_analysed_as_in_python(pag
         (np.median(kind), interval.low, interval.high)
         for kind, interval in zip(times, expected, strict=True)
     ]
-    expected.append(_cueing.difference(*expected))
+    expected.append(difference(*expected))
     cells = page.locator(".af-live .cu-table tr td:nth-child(2)").all_inner_texts()[-3:]
     found = [[int(number) for number in re.findall(r"\d+", cell)] for cell in cells]
     assert [numbers[3:] for numbers in found] == [[100], [25], []]
@@ -80,11 +80,11 @@ def test_experiment_is_taken_by_the_keyboard_alone_and_analysed_as_in_python(pag
     gap, low, high = found[2]
     assert (
         page.locator(".cu-verdict").inner_text()
-        == f"You answered {gap} ms sooner where the arrow was right (interval of the"
+        == f"You answered {gap} ms faster after a valid cue (95% interval of the"
         f" difference: {low} to {high} ms)."
     )
     assert page.locator(".cu-valid .cu-time").count() == 100 + len(
-        _cueing.reaction_times(_cueing.simulated_reader())[0]
+        reaction_times(simulated_reader())[0]
     )
 
 
@@ -95,8 +95,8 @@ def test_target_is_stamped_in_the_frame_after_it_was_drawn(page_of):
     page.clock.run_for(16)  # drawn in one frame, stamped in the next
     page.clock.run_for(250)
     page.keyboard.press("Space")
-    assert now(page)[0] == "told"
-    assert int(told(page).removesuffix(" milliseconds")) in range(234, 267)
+    assert now(page)[0] == "feedback"
+    assert int(message(page).removesuffix(" milliseconds")) in range(234, 267)
 
 
 def test_trial_shows_cross_arrow_and_target_one_after_the_other(page_of):
@@ -110,50 +110,51 @@ def test_trial_shows_cross_arrow_and_target_one_after_the_other(page_of):
     assert after[:2] == shown and len(after) <= 3
 
 
-def test_practice_tells_after_each_trial_and_is_not_kept(page_of):
+def test_practice_gives_feedback_on_each_trial_and_is_not_kept(page_of):
     page = page_of()
     begin(page)
     heard = Counter()
     for number in range(1, 9):
         assert (
-            page.locator(".cu-where").inner_text() == f"Practice, trial {number} of 8"
+            page.locator(".cu-progress").inner_text()
+            == f"Practice, trial {number} of 8"
         )
         what = kind(until(page, "target", step=32)[1])
         page.clock.run_for(32 + (1600 if what == "catch" else 300))
         if what != "catch":
             page.keyboard.press("Space")
-        heard[re.sub(r"\d+", "N", told(page))] += 1
+        heard[re.sub(r"\d+", "N", message(page))] += 1
         until(page, "empty", "pause", step=64)
-    assert heard == {"N milliseconds": 6, "Right: no dot, no answer.": 2}
-    assert told(page).startswith("That was the practice.")
+    assert heard == {"N milliseconds": 6, "Correct: no dot, no answer.": 2}
+    assert message(page).startswith("That was the practice.")
     page.get_by_role("button", name="Stop").press(
         "Enter"
     )  # nothing was done that counts: back to the start
     assert page.get_by_role("button", name="Start with practice").is_visible()
 
 
-def test_early_and_late_answers_are_told_repeated_once_and_kept_out(page_of, short):
+def test_early_and_late_answers_get_feedback_a_repetition_and_no_median(page_of, short):
     page = page_of()
     begin(page)  # an empty practice
     go_on(page)
     until(page, "arrow")
     page.keyboard.press("Space")
-    assert told(page) == "Too early: wait for the dot. This trial comes again."
+    assert message(page) == "Too early: wait for the dot. This trial will be repeated."
     until_dot(page)
     page.clock.run_for(1600)
     assert (
-        told(page)
-        == "Too late: answer as soon as you see the dot. This trial comes again."
+        message(page)
+        == "Too late: answer as soon as you see the dot. This trial will be repeated."
     )
     until(page, "empty", step=32)
     assert (
-        page.locator(".cu-where").inner_text().endswith("of 14")
+        page.locator(".cu-progress").inner_text().endswith("of 14")
     )  # 12, and the two again
 
     until_dot(page)
     page.clock.run_for(64)
     page.keyboard.press("Space")
-    assert told(page).startswith("Too early")  # too quick to come from the target
+    assert message(page).startswith("Too early")  # too quick to come from the target
     take(page, lambda kind: None if kind == "catch" else 300)
     _, rows = saved(page)
     outcomes = Counter(rows["outcome"])
@@ -165,21 +166,21 @@ def test_early_and_late_answers_are_told_repeated_once_and_kept_out(page_of, sho
     assert list(rows["block"][:15]) == [1] * 15
     assert rows[["cue", "target"]][12] == rows[["cue", "target"]][0]
     assert (
-        "Not in the medians: 2 too early, 1 too late or missing, 0 broken off."
-        in page.locator(".af-live").inner_text()
+        "Not included in the medians: 2 too early, 1 too late or missing, 0"
+        " interrupted." in page.locator(".af-live").inner_text()
     )
 
 
-def test_a_trial_comes_again_only_as_often_as_set(page_of, short):
+def test_a_trial_is_repeated_only_as_often_as_set(page_of, short):
     page = page_of()
     begin(page)
     go_on(page)
     heard = []
     while until(page, "arrow", "pause", step=64)[0] == "arrow":  # always too early
         page.keyboard.press("Space")
-        heard.append(told(page).endswith("comes again."))
+        heard.append(message(page).endswith("will be repeated."))
     assert heard == [True] * 12 + [False] * 12
-    assert told(page).startswith("Block 1 of 2 is done.")
+    assert message(page).startswith("Block 1 of 2 is done.")
 
 
 def test_answer_without_a_target_is_a_false_alarm(page_of, short):
@@ -191,7 +192,7 @@ def test_answer_without_a_target_is_a_false_alarm(page_of, short):
         page.keyboard.press("Space")
     page.clock.run_for(250)
     page.keyboard.press("Space")
-    assert told(page) == "There was no dot: then do not answer."
+    assert message(page) == "There was no dot. Without a dot, do not answer."
     page.get_by_role("button", name="Stop").press("Enter")
     assert (
         "Without a dot you answered 1 of 1 times."
@@ -211,13 +212,13 @@ def test_turning_away_voids_the_trial(page_of, short, way):
     else:
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     assert now(page) == ("pause", [])
-    assert told(page).startswith("You turned away, so this trial does not count.")
+    assert message(page).startswith("You turned away, so this trial does not count.")
     page.clock.run_for(5000)  # nothing goes on meanwhile
     assert now(page)[0] == "pause"
     if way == "tab key":
         page.keyboard.press("Shift+Tab")
     page.keyboard.press("Space")
-    assert page.locator(".cu-where").inner_text() == "Block 1 of 2, trial 2 of 13"
+    assert page.locator(".cu-progress").inner_text() == "Block 1 of 2, trial 2 of 13"
     take(page, lambda kind: None if kind == "catch" else 300)
     _, rows = saved(page)
     assert rows["outcome"][0] == "left" and Counter(rows["outcome"]) == {
@@ -264,7 +265,7 @@ def test_a_held_key_answers_once(page_of):
     page.keyboard.up("Space")
 
 
-def test_stopped_half_way_what_was_done_is_analysed(page_of):
+def test_stopped_halfway_what_was_done_is_analysed(page_of):
     page = page_of()
     begin(page)
     take_blocks = Counter()
@@ -273,10 +274,12 @@ def test_stopped_half_way_what_was_done_is_analysed(page_of):
         take_blocks[kind] += 1
         return None if kind == "catch" else 300 if kind == "valid" else 400
 
-    while "Block 2 of 5 is done" not in (told(page) if now(page)[0] == "pause" else ""):
+    while "Block 2 of 5 is done" not in (
+        message(page) if now(page)[0] == "pause" else ""
+    ):
         phase, shown = until(page, "pause", "target", step=64)
         if phase == "pause":
-            if "Block 2" not in told(page):
+            if "Block 2" not in message(page):
                 go_on(page)
             continue
         page.clock.run_for(32)
@@ -289,11 +292,11 @@ def test_stopped_half_way_what_was_done_is_analysed(page_of):
     assert page.evaluate("document.activeElement.textContent") == "Stop"
     page.keyboard.press("Enter")
     assert re.match(
-        r"You answered \d+ ms sooner where the arrow was right",
+        r"You answered \d+ ms faster after a valid cue",
         page.locator(".cu-verdict").inner_text(),
     )
     assert len(saved(page)[1]) == 54
-    page.get_by_role("button", name="Once more").press("Enter")
+    page.get_by_role("button", name="Take it again").press("Enter")
     assert page.evaluate("document.activeElement.textContent") == "Start with practice"
 
 
@@ -311,9 +314,8 @@ def test_stopped_at_once_says_that_it_was_too_few(page_of, short):
     page.keyboard.press("Space")
     text = page.locator(".cu-verdict").inner_text()
     assert re.fullmatch(
-        r"Too few answers for a result: it takes 6 of each kind, and you gave 1 where"
-        r" the arrow was right and \d "
-        r"where it was wrong\.",
+        r"Too few answers for a result: it takes 6 of each kind, and you gave 1 after"
+        r" a valid cue and \d after an invalid one\.",
         text,
     )
     assert (
@@ -332,7 +334,7 @@ def test_experiment_is_taken_by_touch(page_of, short):
         stage.tap()
     until(page, "arrow")
     stage.tap()
-    assert told(page).startswith("Too early")
+    assert message(page).startswith("Too early")
     until_dot(page)
     page.clock.run_for(300)
     stage.tap()
@@ -349,7 +351,7 @@ def test_experiment_runs_on_the_browsers_own_frames(page_of):
     page.keyboard.press("Space")
     page.locator(".cu-stage[data-phase=target]").wait_for()
     page.keyboard.press("Space")
-    page.locator(".cu-stage[data-phase=told]").wait_for()
+    page.locator(".cu-stage[data-phase=feedback]").wait_for()
     assert re.search(
-        r"milliseconds|Too early|no dot", told(page)
+        r"milliseconds|Too early|no dot", message(page)
     )  # how quick this machine is does not matter

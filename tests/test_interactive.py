@@ -23,7 +23,7 @@ from figures import (
 
 import attnlib
 from attnlib import reference as ref
-from attnlib.interactive import frame, weights, window
+from attnlib.interactive import attention_map, frame, weights, window
 
 page_of = pytest.fixture(open_figures)
 BOTH = {"weights": party, "window": day}
@@ -34,26 +34,27 @@ both = pytest.mark.parametrize("figure", [make() for make in BOTH.values()], ids
 
 
 def test_frame_data_cannot_end_its_element_and_comes_back_as_it_was():
-    written = frame.packed({"words": HOSTILE})
+    written = frame.to_script_json({"words": HOSTILE})
     assert not set("<>&") & set(written)
     assert json.loads(written) == {"words": HOSTILE}
 
 
 def test_frame_data_is_strict_json():
     with pytest.raises(ValueError, match="not JSON compliant"):
-        frame.packed({"weight": float("nan")})
+        frame.to_script_json({"weight": float("nan")})
 
 
-def test_interactive_names_its_figures():
-    with pytest.raises(
-        AttributeError, match="no attribute 'weight'; it has cueing, weights, window"
-    ):
-        attnlib.interactive.weight  # noqa: B018
-    assert {"cueing", "weights", "window"} <= set(dir(attnlib.interactive))
+@pytest.mark.parametrize("name", ["attention_map", "cueing", "weights", "window"])
+def test_interactive_has_each_figure_as_a_function_and_three_files(name):
+    assert name in attnlib.interactive.__all__
+    figure = getattr(attnlib.interactive, name)
+    assert callable(figure) and figure.__module__ == f"attnlib.interactive.{name}"
+    folder = ROOT / "attnlib" / "interactive"
+    assert all((folder / f"{name}.{kind}").is_file() for kind in ("py", "js", "css"))
 
 
-def test_interactive_imports_no_tensorflow_and_no_figure_before_its_use():
-    code = "import sys, attnlib.interactive.frame; print(*sys.modules)"
+def test_interactive_imports_no_tensorflow():
+    code = "import sys, attnlib.interactive; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -63,7 +64,6 @@ def test_interactive_imports_no_tensorflow_and_no_figure_before_its_use():
     )
     loaded = done.stdout.split()
     assert {"tensorflow", "keras", "matplotlib"} & set(loaded) == set()
-    assert [name for name in loaded if re.match(r"attnlib\.interactive\._", name)] == []
 
 
 @both
@@ -87,10 +87,19 @@ def test_figure_repr_is_short():
     assert repr(day(title="A day")) == "Figure('window', 'A day')"
 
 
+def test_figure_save_writes_a_page_with_its_title(tmp_path):
+    path = tmp_path / "figure.html"
+    day(title="A <day>").save(path)
+    assert path.read_text("utf-8") == frame.page("A <day>", str(day(title="A <day>")))
+    assert "<title>A &lt;day&gt;</title>" in path.read_text("utf-8")
+    attention_map(["a"], ["b"], [[1]]).save(path)
+    assert "<title>Attention map</title>" in path.read_text("utf-8")
+
+
 # In a browser.
 
 
-def test_figures_speak_once_the_reader_rests(page_of):
+def test_figures_announce_changes_once_the_reader_rests(page_of):
     page = page_of(party(), clock=True)
     region = page.get_by_role("status")
     before = region.inner_text()
@@ -111,16 +120,16 @@ def test_figures_show_hostile_words_as_they_are(page_of):
         window(HOSTILE, zeros, 6, 3, title=HOSTILE[2]),
     )
     page = page_of(*figures)
-    shown = [word if word.strip() else "␣" for word in HOSTILE]
+    expected = [word if word.strip() else "␣" for word in HOSTILE]
     assert (
         page.locator(".wt-word").evaluate_all("all => all.map(e => e.textContent)")
-        == shown
+        == expected
     )
     assert (
         page.locator(".attn-window tbody th").evaluate_all(
             "all => all.map(e => e.textContent)"
         )
-        == shown
+        == expected
     )
     assert page.locator(".af-title").evaluate_all(
         "all => all.map(e => e.textContent)"
@@ -280,7 +289,7 @@ def test_figures_move_only_where_motion_is_welcome(page_of):
         ("06_luong_local", "window", "center"),
     ],
 )
-def test_figure_in_its_chapter_answers_to_the_keyboard(
+def test_figure_in_its_chapter_works_with_the_keyboard(
     browser, site, chapter, name, label
 ):
     page = browser.new_page(viewport={"width": 360, "height": 640}, color_scheme="dark")

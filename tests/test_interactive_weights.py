@@ -1,4 +1,4 @@
-"""Scores, temperature and mask → weights: what the figure takes, and how it answers."""
+"""Scores, temperature, and mask → weights: what the figure takes, and how it reacts."""
 
 import numpy as np
 import pytest
@@ -16,11 +16,15 @@ page_of = pytest.fixture(open_figures)
         (
             ("friend", [0]),
             TypeError,
-            "words should be a list of tokens, got the text 'friend': split it first",
+            "words should be a list of tokens, got the text 'friend': split it",
         ),
-        (([1], [0]), TypeError, "words should hold tokens of type str, got int: 1"),
+        (([1], [0]), TypeError, "words should hold str, got int: 1"),
         (([], []), ValueError, "words should have at least one token, got none"),
-        ((["a"] * 13, [0] * 13), ValueError, "words should be at most 12, .* got 13"),
+        (
+            (["a"] * 13, [0] * 13),
+            ValueError,
+            "words should have at most 12 tokens, .* got 13",
+        ),
         ((["a", "b"], [0]), ValueError, r"scores should have shape \(2,\), got \(1,\)"),
         ((["a"], ["high"]), TypeError, "scores should hold numbers, got <U4"),
         (
@@ -52,7 +56,7 @@ def test_weights_refuses(arguments, error, message):
         weights(*arguments)
 
 
-def test_weights_answer_to_the_keyboard_alone(page_of):
+def test_weights_work_with_the_keyboard_alone(page_of):
     page = page_of(party(), clock=True)
     press = page.keyboard.press
     assert (
@@ -73,13 +77,13 @@ def test_weights_answer_to_the_keyboard_alone(page_of):
     assert exact(page, "weights") == pytest.approx(
         ref.softmax(np.array(SCORES) / 20), abs=1e-12
     )
-    press("Tab")  # Start again
+    press("Tab")  # Reset
     press("Enter")
     for name in (
         "friend: may be attended",
         "score of friend",
-        "neighbour: may be attended",
-        "score of neighbour",
+        "neighbor: may be attended",
+        "score of neighbor",
     ):
         press("Tab")
         assert focused(page) == name
@@ -88,7 +92,7 @@ def test_weights_answer_to_the_keyboard_alone(page_of):
         ref.softmax(np.array([2, 0.6, 1.5, 0, -0.5])), abs=1e-12
     )
     press("Shift+Tab")
-    press("Space")  # the neighbour is masked
+    press("Space")  # the neighbor is masked
     mask = np.array([True, False, True, True, True])
     assert exact(page, "weights") == pytest.approx(
         ref.softmax(np.array(SCORES), mask), abs=1e-12
@@ -150,13 +154,13 @@ def test_weights_say_what_is_special(page_of):
     page = page_of(figure, clock=True)
     assert (
         said(page)
-        == "The 2 weights are alike, 0.500 each. Entropy 0.69 of at most 0.69 nats."
+        == "The 2 weights are equal, 0.500 each. Entropy 0.69 of at most 0.69 nats."
     )
     page.get_by_role("checkbox", name="a: may be attended").uncheck()
     assert (
         said(page)
-        == "Only b may be attended, and takes all of it. Entropy 0.00 of at most 0.00"
-        " nats."
+        == "Only b may be attended, and gets all the weight. Entropy 0.00 of at most"
+        " 0.00 nats."
     )
     page.get_by_role("checkbox", name="b: may be attended").uncheck()
     assert (
@@ -165,7 +169,7 @@ def test_weights_say_what_is_special(page_of):
     )
     assert texts(page, "tfoot td")[1:] == ["0.000", "nothing to attend to", "0.000"]
     assert exact(page, "weights").tolist() == [0, 0]
-    page.get_by_role("button", name="Start again").click()
+    page.get_by_role("button", name="Reset").click()
     assert exact(page, "weights").tolist() == [0.5, 0.5]
 
 
@@ -185,7 +189,7 @@ def test_weights_start_from_exactly_what_was_given(page_of):
     assert page.get_by_role("checkbox", checked=True).count() == 2
 
 
-def test_still_weights_are_those_of_the_reference(page_of):
+def test_static_weights_are_those_of_the_reference(page_of):
     page = page_of(
         weights(["a", "b", "c"], [0, 1, 2], temperature=0.5, mask=[True, True, False]),
         java_script_enabled=False,
@@ -198,6 +202,6 @@ def test_still_weights_are_those_of_the_reference(page_of):
     assert page.get_by_text("Temperature T = 0.5").is_visible()
 
 
-def test_still_weights_of_nothing(page_of):
+def test_static_weights_of_nothing(page_of):
     page = page_of(weights(["a"], [0], mask=[False]), java_script_enabled=False)
     assert texts(page, "tfoot td")[1:] == ["0.000", "nothing to attend to", "0.000"]

@@ -1,4 +1,4 @@
-"""The window of local attention: what the figure takes, and how it answers."""
+"""The window of local attention: what the figure takes, and how it reacts."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ page_of = pytest.fixture(open_figures)
         (
             (["a"] * 25, [0] * 25, 0, 1),
             ValueError,
-            "words should be at most 24, .* got 25",
+            "words should have at most 24 tokens, .* got 25",
         ),
         (
             (["a"], [0, 1], 0, 1),
@@ -56,17 +56,17 @@ page_of = pytest.fixture(open_figures)
         (
             (["a"], [0], 0, 1.5),
             TypeError,
-            "half_width should be a whole number, got 1.5",
+            "half_width should be an integer between 1 and 100, got 1.5",
         ),
         (
             (["a"], [0], 0, True),
             TypeError,
-            "half_width should be a whole number, got True",
+            "half_width should be an integer between 1 and 100, got True",
         ),
         (
             (["a"], [0], 0, 0),
             ValueError,
-            "half_width should lie between 1 and 100, got 0",
+            "half_width should be an integer between 1 and 100, got 0",
         ),
         (
             (["a"], [0], 0, 1, 0),
@@ -80,24 +80,24 @@ def test_window_refuses(arguments, error, message):
         window(*arguments)
 
 
-def test_window_answers_to_the_keyboard_alone(page_of):
+def test_window_works_with_the_keyboard_alone(page_of):
     page = page_of(day(), clock=True)
     press = page.keyboard.press
     assert (
         said(page)
-        == "The window takes places 3 to 9. The weights sum to 0.57; the largest is"
-        " 0.36, at place 6, “5”."
+        == "The window covers positions 3 to 9. The weights sum to 0.57; the largest is"
+        " 0.36, at position 6, “5”."
     )
     press("Tab")
     assert focused(page).startswith("center pt = 6.4")
     press("Home")
     assert said(page).startswith(
-        "The window takes places −3 to 3, and 3 of its 7 slots outside of the sentence."
+        "The window covers positions −3 to 3, 3 of these 7 outside the sentence."
     )
     press("End")
     assert exact(page, "window") == pytest.approx(local(DIGITS, 13, 3), abs=1e-12)
     press("Tab")
-    assert focused(page) == "half width D = 3"
+    assert focused(page) == "half-width D = 3"
     press("ArrowRight")
     assert texts(page, ".af-value") == ["= 13", "= 4", "= 2"]  # sigma follows
     press("Tab")
@@ -117,19 +117,19 @@ def test_window_answers_to_the_keyboard_alone(page_of):
     )
     press("Space")
     press("Tab")
-    press("Enter")  # normalised
+    press("Enter")  # renormalized
     assert exact(page, "window").sum() == pytest.approx(1)
     press("Tab")
     press("Enter")  # start again
     assert (
         said(page)
-        == "The window takes places 3 to 9. The weights sum to 0.57; the largest is"
-        " 0.36, at place 6, “5”."
+        == "The window covers positions 3 to 9. The weights sum to 0.57; the largest is"
+        " 0.36, at position 6, “5”."
     )
 
 
 def test_window_equals_the_reference_for_many_settings(page_of):
-    """σ = D / 2, as in eq. 10, tied; centers at both ends, whole and broken; windows
+    """σ = D / 2, as in eq. 10, tied; centers at both ends, integers and not; windows
     wider than the sentence.
     """
     page, rng = page_of(day(half_width=30)), np.random.default_rng(1)
@@ -156,7 +156,7 @@ def test_window_equals_the_reference_for_many_settings(page_of):
         ), (center, reach, bell)
 
 
-def test_window_equals_equation_10_for_any_sigma_and_normalised(page_of):
+def test_window_equals_equation_10_for_any_sigma_and_renormalized(page_of):
     page, rng = page_of(day()), np.random.default_rng(2)
     centers, reaches = (
         rng.integers(0, 131, size=100) / 10,
@@ -197,7 +197,7 @@ def test_window_of_a_short_sentence_starts_from_exactly_what_was_given(
 def test_window_table_follows_the_sliders(page_of):
     page = page_of(window(["a", "b", "c"], [0, 0, 0], center=1, half_width=1, sigma=1))
     page.get_by_text("The numbers as a table").click()
-    # By hand: a third each, and exp(-1/2) = 0.607 one place away; in all (1 + 2 *
+    # By hand: a third each, and exp(-1/2) = 0.607 one position away; in all (1 + 2 *
     # 0.6065) / 3.
     rows = [row.split("\t") for row in texts(page, "tbody tr")]
     assert [row[3:] for row in rows] == [
@@ -206,7 +206,7 @@ def test_window_table_follows_the_sliders(page_of):
         ["0.333", "0.607", "0.202"],
     ]
     assert texts(page, "tfoot tr")[0].split() == ["sum", "1.000", "0.738"]
-    page.get_by_label("center").fill("0")  # the window takes places -1 to 1
+    page.get_by_label("center").fill("0")  # the window covers positions -1 to 1
     rows = [row.split("\t")[3:] for row in texts(page, "tbody tr")]
     assert rows == [
         ["0.500", "1.000", "0.500"],
@@ -220,7 +220,7 @@ def test_window_table_follows_the_sliders(page_of):
 def test_window_is_drawn_where_it_is(page_of):
     page = page_of(day(center=1, half_width=2))
     crosses = page.locator(".wi-none").count()
-    assert crosses == 1  # place -1 is in the window, and not in the sentence
+    assert crosses == 1  # position -1 is in the window, and not in the sentence
     assert page.locator("rect.wi-align").count() == 4
     bars = page.locator("rect.wi-weight").evaluate_all(
         "all => all.map(e => +e.getAttribute('height'))"
@@ -236,7 +236,7 @@ def test_window_follows_the_pointer(page_of, touch):
     page = page_of(day(), has_touch=touch)
     box = page.locator(".wi-picture").bounding_box()
     slot = box["width"] / (len(DATE) + 4)
-    at = box["x"] + 2.5 * slot, box["y"] + 50  # the middle of place 0
+    at = box["x"] + 2.5 * slot, box["y"] + 50  # the middle of position 0
     if touch:
         page.touchscreen.tap(*at)
     else:
@@ -249,16 +249,16 @@ def test_window_follows_the_pointer(page_of, touch):
     assert texts(page, ".af-value")[0] == ("= 0" if touch else "= 3")
 
 
-def test_still_window_has_the_same_numbers_as_the_living_one(page_of):
-    still, living = (
+def test_static_window_has_the_same_numbers_as_the_interactive_one(page_of):
+    static, interactive = (
         page_of(day(center=1.3), java_script_enabled=False),
         page_of(day(center=1.3)),
     )
-    living.get_by_text("The numbers as a table").click()
-    rows = texts(still, "table tr")
-    assert rows == texts(living, "table tr") and len(rows) == 15
-    assert texts(still, "caption") == texts(living, "caption")
-    assert still.get_by_role("table").is_visible()
-    # By hand: sigma is 1.5, so place 3 has exp(-1.7^2 / 4.5) = 0.526; of the five
-    # places none holds a digit: 1/5 each.
+    interactive.get_by_text("The numbers as a table").click()
+    rows = texts(static, "table tr")
+    assert rows == texts(interactive, "table tr") and len(rows) == 15
+    assert texts(static, "caption") == texts(interactive, "caption")
+    assert static.get_by_role("table").is_visible()
+    # By hand: sigma is 1.5, so position 3 has exp(-1.7^2 / 4.5) = 0.526; of the five
+    # positions none holds a digit: 1/5 each.
     assert rows[4].split("\t")[3:] == ["0.200", "0.526", "0.105"]

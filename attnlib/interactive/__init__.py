@@ -1,27 +1,19 @@
-"""Figures that answer: plain HTML with its script inside, in the page of the book and
-in JupyterLab alike.
+"""Interactive figures: plain HTML with its script inside, on a page of the book and in
+JupyterLab alike.
 
-    weights   scores, temperature and mask → the weights of a softmax
-    window    center, half width and sigma → the weights of local attention
-    cueing    a cueing experiment that the reader takes
+- ``attention_map``: which source tokens each target token attends to.
+- ``weights``: scores, a temperature, and a mask → the weights of a softmax.
+- ``window``: center, half-width, and sigma → the weights of local attention.
+- ``cueing``: a cueing experiment that the reader takes.
 
-Each stands in a module of the same name behind an underscore, loaded on first use; none
-needs TensorFlow.
+None of them needs TensorFlow.
 """
 
-import importlib
+# Each function has the name of its module and takes that name here on purpose:
+# attnlib.interactive.weights is the function, not the module.
+from attnlib.interactive.attention_map import attention_map
+from attnlib.interactive.cueing import cueing
+from attnlib.interactive.weights import weights
+from attnlib.interactive.window import window
 
-_FIGURES = ("cueing", "weights", "window")
-
-
-def __getattr__(name):
-    if name in _FIGURES:
-        return getattr(importlib.import_module(f"attnlib.interactive._{name}"), name)
-    raise AttributeError(
-        f"module 'attnlib.interactive' has no attribute {name!r}; it has"
-        f" {', '.join(_FIGURES)}"
-    )
-
-
-def __dir__():
-    return sorted([*globals(), *_FIGURES])
+__all__ = ["attention_map", "cueing", "weights", "window"]

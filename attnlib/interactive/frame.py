@@ -1,160 +1,192 @@
-"""The frame around every interactive figure: one string of HTML that holds its style,
-data and script.
+"""The frame around every interactive figure: its style, data, and script in one string
+of HTML.
 
-It shows in a page of the book, in JupyterLab and as a file of its own, and asks nothing
-of a network. Where scripts do not run (a notebook that is not yet trusted, a page with
-scripts off, paper) its still form stands there.
+The figure works on a page of the book, in JupyterLab, and as a file of its own, and it
+requests nothing from a network. Where scripts do not run (a notebook that is not yet
+trusted, a browser with scripts turned off, paper), its static fallback is shown.
 """
 
 import json
+import re
 from functools import cache
 from html import escape
 from importlib import resources
 from pathlib import Path
 
-import numpy as np
+from attnlib.arguments import token_list
+
+# The static fallback has no style sheet, so it repeats these colors of frame.css.
+CARD, GREEN, SOURCE = "#fbfaf6", "#08735a", "#1b62a5"
 
 
 class Figure:
-    """A figure that answers to its reader.
+    """An interactive figure, which a notebook displays.
 
-    name: of its files here: NAME.js, and NAME.css where it needs more than frame.css.
-    NAME.js holds a function `start({root, data, live, say})`, which frame.js calls once
-    for each figure on the page. title: its heading, and
-    its name for a screen reader. still: HTML, escaped already, that stands for the
-    figure where no script runs. JupyterLab drops style and script elements until a cell
-    was run, and keeps inline style. data: what `start` gets, as JSON.
+    ``str(figure)`` is its HTML, which is the same every time.
 
-    `str` of it is the HTML, which is the same every time; `.save(path)` writes a page
-    of its own.
+    Parameters
+    ----------
+    name : str
+        Name of the figure's files in this folder: NAME.js, and NAME.css for what it
+        needs beyond frame.css. NAME.js sets ``figure`` to the same name and defines
+        ``start({root, live, said, data})``, which frame.js calls once for each such
+        figure on the page.
+    title : str or None
+        Heading, and name for screen readers. With None there is no heading, and screen
+        readers get the name of the figure.
+    fallback : str
+        The static fallback: HTML, already escaped, that is shown where no script runs.
+        Until a cell is run, JupyterLab drops style and script elements but keeps inline
+        styles.
+    data : dict
+        What ``start`` gets as ``data``; anything that JSON can hold.
+    controls : bool
+        Whether the figure uses the sliders and toggles of controls.js.
     """
 
-    def __init__(self, name, title, still, data):
-        self.name, self.title, self.still, self.data = name, title, still, data
+    def __init__(self, name, title, fallback, data, controls=False):
+        self.name = name
+        self.title = title
+        self.fallback = fallback
+        self.data = data
+        self.files = ("controls",) * controls + (name, "frame")
 
     def __repr__(self):
         return f"Figure({self.name!r}, {self.title!r})"
 
     def __str__(self):
-        name = self.name
+        label = escape(self._label())
+        style = "".join(_minified_css(f"{name}.css") for name in self.files[::-1])
+        script = "".join(_minified_js(f"{name}.js") for name in self.files)
+        data = to_script_json(self.data)
+        heading = f'<p class="af-title" style="font-weight:600">{label}</p>'
         return (
-            # JupyterLab would take the arrow keys
-            f'<div class="attn-figure attn-{name}" role="group"'
-            f' aria-label="{escape(self.title)}" '
-            f'data-lm-suppress-shortcuts="true"><style>{_file("frame.css")}{_file(f"{name}.css")}</style>'
-            f'<p class="af-title" style="font-weight:600">{escape(self.title)}</p>'
-            f'<p class="af-note">Run this cell to touch the figure.</p>{self.still}'
-            '<script type="application/json"'
-            f' class="af-data">{packed(self.data)}</script>'
-            "<script>(() => {\nconst figure ="
-            f" {json.dumps(name)};\n{_file(f'{name}.js')}{_file('frame.js')}}})();"
-            "</script></div>"
+            f'<div class="attn-figure attn-{self.name}"'
+            f' role="group" aria-label="{label}"'
+            # Otherwise JupyterLab takes the arrow keys.
+            ' data-lm-suppress-shortcuts="true">'
+            f"<style>{style}</style>"
+            f"{heading if self.title else ''}"
+            '<p class="af-note">Run this cell to use the figure.</p>'
+            f"{self.fallback}"
+            f'<script type="application/json" class="af-data">{data}</script>'
+            f"<script>{{\n{script}}}</script>"  # a block keeps the names to itself
+            "</div>"
         )
 
     def _repr_html_(self):
         return str(self)
 
     def save(self, path):
-        """Write a page of its own, which loads nothing and may not."""
-        Path(path).write_text(page(self.title, str(self)), encoding="utf-8")
+        """Write a page of its own, which requests nothing.
 
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            File to write; an existing one is replaced.
+        """
+        Path(path).write_text(page(self._label(), str(self)), encoding="utf-8")
 
-def packed(data):
-    """JSON that stands in a script element as it is: nothing in it can end the element,
-    or open a comment.
-    """
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    for sign in "<>&":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
+    def _label(self):
+        return self.title or self.name.replace("_", " ").capitalize()
 
 
 def page(title, html):
-    """A page around the HTML of a figure, with a policy that forbids every request."""
+    """A page around the HTML of figures, with a policy that forbids every request."""
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-    style = (
-        ":root{color-scheme:light"
-        " dark}body{font-family:system-ui,sans-serif;max-width:60rem;margin:1rem auto}"
-    )
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport"'
-        ' content="width=device-width">'
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<style>{style}</style><title>{escape(title)}</title><body><main>{html}</main></body></html>"
+        f"<style>{_minified_css('page.css')}</style>"
+        f"<title>{escape(title)}</title>"
+        f"<body><main>{html}</main></body></html>"
     )
 
 
-def tokens(name, given):
-    """A list of tokens, checked: TypeError where it is a text or holds anything but
-    str, ValueError where empty.
+def to_script_json(data):
+    """JSON that can stand in a script element as it is: nothing in it can end the
+    element or open a comment.
     """
-    if isinstance(given, str):
-        raise TypeError(
-            f"{name} should be a list of tokens, got the text {given[:30]!r}: split it"
-            " first"
-        )
-    given = list(given)
-    if not given:
-        raise ValueError(f"{name} should have at least one token, got none")
-    for token in given:
-        if not isinstance(token, str):
-            raise TypeError(
-                f"{name} should hold tokens of type str, got {type(token).__name__}:"
-                f" {token!r:.30}"
-            )
-    return [
-        token.encode("utf-8", "replace").decode() for token in given
-    ]  # half of a surrogate pair becomes "?"
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
 
 
-def numbers(name, given, shape, least, most):
-    """Numbers as an array of floats, checked: TypeError where they are none, ValueError
-    where out of shape or range.
+def printable_tokens(name, tokens, max_length=None):
+    """`tokens` as a checked list of str in which half a surrogate pair is "?".
+
+    Raises
+    ------
+    TypeError
+        If it is a text instead of a list, or holds anything but str.
+    ValueError
+        If it is empty or longer than `max_length`.
     """
-    array = np.asarray(given)
-    if array.dtype.kind not in "fiu":
-        raise TypeError(
-            f"{name} should hold numbers, got {array.dtype}"
-            if shape
-            else f"{name} should be a number, got {given!r:.30}"
-        )
-    if array.shape != shape:
-        raise ValueError(f"{name} should have shape {shape}, got {array.shape}")
-    outside = array[~((array >= least) & (array <= most))]  # NaN too
-    if outside.size:
+    tokens = token_list(name, tokens)
+    if max_length is not None and len(tokens) > max_length:
         raise ValueError(
-            f"{name} should lie between {least} and {most}, got {outside.flat[0]:g}"
+            f"{name} should have at most {max_length} tokens, so that all of them fit"
+            f" on a screen, got {len(tokens)}"
         )
-    return array.astype(float)
+    return [token.encode("utf-8", "replace").decode() for token in tokens]
 
 
-def shown(token):
+# Parts of static fallbacks.
+
+
+def to_html(token):
     """A token as HTML; white space alone as ␣."""
     return escape(token) if token.strip() else "␣"
 
 
 def minus(number):
-    """A number as text, with a minus as wide as a plus."""
+    """A number as text, with a minus sign as wide as a plus sign."""
     return str(number).replace("-", "−")
 
 
-def bar(share, number=None, color="#08735a"):
-    """A number, which is the share if none is given, and a bar as long as the share, in
+def bar(share, number=None, color=GREEN):
+    """A number (the share if none is given) and a bar as long as the share, drawn with
     inline style alone.
     """
-    length = f"display:inline-block;width:{96 * share:.0f}px;height:10px;background:{color};margin-left:8px"
-    return f'{share if number is None else number:.3f}<span style="{length}"></span>'
+    style = (
+        f"display:inline-block;width:{96 * share:.0f}px;height:10px;"
+        f"background:{color};margin-left:8px"
+    )
+    return f'{share if number is None else number:.3f}<span style="{style}"></span>'
+
+
+def foldable_table(summary, table):
+    """A table that scrolls where it is too wide, and that frame.js folds."""
+    return (
+        f"<details open><summary>{summary}</summary>"
+        '<div style="overflow-x:auto" role="group" tabindex="0"'
+        f' aria-label="{summary}">{table}</div></details>'
+    )
+
+
+# Files of this folder.
 
 
 @cache
-def _file(name):
-    """A file of this folder without indents and lines of comment, or nothing if it is
-    not there.
+def _minified_js(name):
+    """A script without indentation and comments."""
+    lines = [re.sub(r"(^|  )// .*", "", line.strip()) for line in _lines(name)]
+    return "".join(f"{line}\n" for line in lines if line)
+
+
+@cache
+def _minified_css(name):
+    """A style sheet without comments and most of its white space; empty if there is no
+    such file.
     """
+    text = " ".join(line.strip() for line in _lines(name))
+    text = re.sub(r"/\*.*?\*/", "", text)
+    text = re.sub(r"(?<=[:;,{}]) +| +(?=[{}])", "", text)
+    return text.replace(";}", "}").strip()
+
+
+def _lines(name):
     path = resources.files("attnlib.interactive") / name
-    if not path.is_file():
-        return ""
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    return "".join(
-        f"{line}\n" for line in lines if line and not line.startswith(("// ", "/* "))
-    )
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []

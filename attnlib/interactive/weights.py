@@ -1,69 +1,98 @@
-"""Scores, a temperature and a mask, and the weights that a softmax makes of them."""
+"""Scores, a temperature, and a mask, and the weights that a softmax computes from
+them, as an interactive figure.
+"""
 
 import numpy as np
 
-from attnlib.interactive.frame import Figure, bar, minus, numbers, shown, tokens
+from attnlib.arguments import boolean_mask, numbers_between
+from attnlib.interactive.frame import (
+    SOURCE,
+    Figure,
+    bar,
+    minus,
+    printable_tokens,
+    to_html,
+)
 from attnlib.reference import softmax
 
-MOST = 12  # words: more do not fit a screen
+MAX_WORDS = 12  # more do not fit on a screen
 
 
 def weights(words, scores, temperature=1.0, mask=None, title="From scores to weights"):
-    """Sliders for e_j and T, a box for each word: weights_j = exp(e_j / T) / sum_k
-    exp(e_k / T), over words ticked.
+    r"""Sliders for the scores and the temperature of a softmax, and a box per word.
 
-    words: list of 1 to 12 tokens. scores: (len(words),), between -10 and 10.
-    temperature: T, 0.05 to 20.
-    mask: (len(words),), boolean, True = may be attended; None lets all be.
-    Returns a Figure, which a notebook shows. Its numbers are those of
-    ``attnlib.reference.softmax``. TypeError where words are not str, numbers not
-    numbers, or the mask not boolean; ValueError where a length or a number is out of
-    range.
+    With scores :math:`e_j` and temperature :math:`T`, the weight of word :math:`j` is
+
+    .. math:: \alpha_j = \frac{\exp(e_j / T)}{\sum_k \exp(e_k / T)},
+
+    where the sum runs over the words that are checked.
+
+    Parameters
+    ----------
+    words : list of str
+        1 to 12 tokens.
+    scores : array, shape (len(words),)
+        Scores :math:`e_j` between -10 and 10.
+    temperature : float
+        Temperature :math:`T` between 0.05 and 20.
+    mask : boolean array, shape (len(words),), optional
+        True = may be attended. By default all words may be.
+    title : str
+        Heading of the figure.
+
+    Returns
+    -------
+    Figure
+        What a notebook displays. Its numbers are those of
+        ``attnlib.reference.softmax``.
+
+    Raises
+    ------
+    TypeError
+        If words are not str, numbers are not numbers, or the mask is not boolean.
+    ValueError
+        If a length or a number is out of range.
     """
-    words = tokens("words", words)
-    if len(words) > MOST:
-        raise ValueError(
-            f"words should be at most {MOST}, so that all fit a screen, got"
-            f" {len(words)}"
-        )
-    scores = numbers("scores", scores, (len(words),), -10, 10)
-    temperature = numbers("temperature", temperature, (), 0.05, 20)
-    mask = np.ones(len(words), bool) if mask is None else np.asarray(mask)
-    if mask.dtype != bool:
-        raise TypeError(
-            f"mask should be boolean, True = may be attended, got {mask.dtype}"
-        )
-    if mask.shape != scores.shape:
-        raise ValueError(f"mask should have shape {scores.shape}, got {mask.shape}")
+    words = printable_tokens("words", words, MAX_WORDS)
+    scores = numbers_between("scores", scores, (len(words),), -10, 10)
+    temperature = float(numbers_between("temperature", temperature, (), 0.05, 20))
+    mask = np.ones(len(words), bool) if mask is None else mask
+    mask = boolean_mask(mask, scores.shape)
     data = {
         "words": words,
         "scores": scores.tolist(),
-        "temperature": float(temperature),
+        "temperature": temperature,
         "mask": mask.tolist(),
     }
-    return Figure(
-        "weights", title, _table(words, scores, float(temperature), mask), data
-    )
+    fallback = _table(words, scores, temperature, mask)
+    return Figure("weights", title, fallback, data, controls=True)
 
 
 def _table(words, scores, temperature, mask):
-    """The still form, of which the script makes the living one."""
-    rows, shares = [], softmax(scores / temperature, mask)
-    for word, score, share, open_ in zip(words, scores, shares, mask, strict=True):
-        name = shown(word) if open_ else f"<s>{shown(word)}</s> (masked)"
-        rows.append(
-            f"<tr><th scope=row>{name}<td>{minus(f'{score:.1f}')}<td>{bar(share)}"
-        )
-    most = int(mask.sum())
-    entropy = -(shares[shares > 0] * np.log(shares[shares > 0])).sum() + 0.0  # not -0
-    part = entropy / np.log(most) if most > 1 else 0
-    limit = (
-        f"at most ln {most} = {np.log(most):.2f}" if most else "nothing to attend to"
-    )
+    """The static fallback, which the script turns into the interactive form."""
+    weights = softmax(scores / temperature, mask)
+    rows = []
+    for word, score, weight, allowed in zip(words, scores, weights, mask, strict=True):
+        name = to_html(word) if allowed else f"<s>{to_html(word)}</s> (masked)"
+        score = minus(f"{score:.1f}")
+        rows.append(f"<tr><th scope=row>{name}<td>{score}<td>{bar(weight)}")
     return (
-        f"<table><caption>Temperature T = {temperature:.3g}</caption><thead><tr><th"
-        " scope=col>word<th scope=col>score<th"
-        f" scope=col>weight<tbody>{''.join(rows)}<tfoot><tr><th"
-        f" scope=row>sum<td><td>{shares.sum():.3f}<tr><th scope=row>entropy"
-        f" (nats)<td>{limit}<td>{bar(part, entropy, '#1b62a5')}</table>"
+        f"<table><caption>Temperature T = {temperature:.3g}</caption>"
+        "<thead><tr><th scope=col>word<th scope=col>score<th scope=col>weight"
+        f"<tbody>{''.join(rows)}"
+        f"<tfoot><tr><th scope=row>sum<td><td>{weights.sum():.3f}"
+        f"<tr><th scope=row>entropy (nats){_entropy_cells(weights, int(mask.sum()))}"
+        "</table>"
     )
+
+
+def _entropy_cells(weights, count):
+    """The largest possible entropy of `count` weights, and that of these."""
+    if not count:
+        return f"<td>nothing to attend to<td>{bar(0, 0, SOURCE)}"
+    positive = weights[weights > 0]
+    entropy = -(positive * np.log(positive)).sum() + 0.0  # + 0.0 turns -0 into 0
+    maximum = np.log(count)
+    share = entropy / maximum if count > 1 else 0
+    limit = f"at most ln {count} = {maximum:.2f}"
+    return f"<td>{limit}<td>{bar(share, entropy, SOURCE)}"

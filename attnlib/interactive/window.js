@@ -1,150 +1,240 @@
-const start = ({root, live, data, say}) => {
-  const {words, scores} = data, size = words.length, margin = 2;  // empty places drawn on either side
-  const table = root.querySelector("table"), rows = [...table.tBodies[0].rows], sums = table.tFoot.rows[0].cells;
-  let center, halfWidth, sigma, tied, gaussian, again;
+// The window of local attention: sliders, and a drawing with the scores below the
+// words, the weights above them, and the window behind.
+const figure = "window";
+const margin = 2;  // empty positions drawn on either side
+const top = 26, baseline = 190;  // of the weights, in pixels from the top
 
-  const widest = Math.max(size, data.half_width);
-  const sub = make("sub", {}, "t");
-  const place = control(["center p", sub], {min: 0, max: size, step: 0.1}, x => { center = x; show(); });
-  const reach = control(["half width D"], {min: 1, max: widest, step: 1}, x => {
-    halfWidth = x;
-    if (tied) sigma = x / 2;
-    show();
-  });
-  const spread = control(["σ of the Gaussian"], {min: 0.1, max: Math.max(widest / 2, data.sigma, 5), step: 0.1}, x => {
-    sigma = x;
-    tied = false;
-    show();
-  });
-  const tie = toggle("σ = D / 2", true, on => {
-    tied = on;
-    if (on) sigma = halfWidth / 2;
-    show();
-  });
-  const bell = toggle("Gaussian", true, on => { gaussian = on; show(); });
-  const norm = toggle("normalise again", false, on => { again = on; show(); });
-  const reset = () => {
-    ({center, half_width: halfWidth} = data);
-    tied = data.sigma === null;
-    sigma = data.sigma ?? halfWidth / 2;
-    gaussian = true;
-    again = false;
-    show();
-  };
+const round = number => String(Number(number.toPrecision(3)));
+const gaussianAt = (s, center, sigma) =>
+  Math.exp(-((s - center) ** 2) / (2 * sigma ** 2));
 
-  // The drawing: scores below the words, weights above them, the window behind.
-  const part = (tag, attributes, ...children) => {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const name in attributes) element.setAttribute(name, attributes[name]);
-    element.append(...children);
-    return element;
-  };
-  const picture = part("svg", {class: "wi-picture", "aria-hidden": "true"});
-  const key = make("div", {class: "wi-key"});
-  for (const [kind, text] of [["align", "softmax over the window"], ["bell", "Gaussian, 1 at its peak"], ["weight", "weight"]]) {
-    key.append(make("span", {}, make("i", {class: `wi-${kind}`}), text));
+// The weights for one setting of the sliders, and what they are made of.
+const calculate = (scores, {center, halfWidth, sigma, gaussian, renormalize}) => {
+  const first = Math.floor(center) - halfWidth, last = Math.floor(center) + halfWidth;
+  const inside = scores.map((_, s) => s >= first && s <= last);
+  const align = softmax(scores, inside);
+  const factors = scores.map((_, s) => gaussian ? gaussianAt(s, center, sigma) : 1);
+  let weights = align.map((weight, s) => weight * factors[s]);
+  if (renormalize) {
+    const total = sum(weights) || 1;
+    weights = weights.map(weight => weight / total);
   }
+  return {first, last, inside, align, factors, weights};
+};
+
+// Sizes and positions in the drawing, which depend on its width and the largest weight.
+const layOut = (width, {words, scores}, {first, last, align, weights}) => {
+  const column = width / (words.length + 2 * margin);
+  const longest = Math.max(...words.map(word => Math.min(word.length, 12)));
+  const turned = longest * 8 > column;
+  const scoreTop = baseline + (turned ? 12 + 8 * longest : 22), bottom = scoreTop + 62;
+  const largest = Math.max(...align, ...weights);
+  const scale = [0.25, 0.5, 1].find(step => step >= largest - 1e-9);
+  const highest = Math.max(0, ...scores), lowest = Math.min(0, ...scores);
+  const unit = 34 / (highest - lowest || 1);
+  const x = s => (s + margin + 0.5) * column;
+  const y = weight => baseline - (baseline - top) * weight / scale;
+  const left = Math.max(x(first - 0.5), 0), right = Math.min(x(last + 0.5), width);
+  const zero = scoreTop + 6 + highest * unit;
+  const sizes = {width, column, turned, scoreTop, bottom, scale, unit, zero};
+  return {...sizes, x, y, left, right};
+};
+
+const text = (x, y, size, content, kind = "", transform = "") => {
+  const attributes = {x, y, class: kind, "font-size": size};
+  if (transform) attributes.transform = transform;
+  return svg("text", attributes, content);
+};
+
+const box = (middle, width, from, to, kind) => svg(
+  "rect", {x: middle - width / 2, y: from, width, height: to - from, class: kind},
+);
+
+// The window behind everything, its edges where they are in the picture, and the grid.
+const drawBackground = (layout, {first, last}, size) => {
+  const {width, bottom, scale, x, y, left, right} = layout;
+  const edge = (s, at) => s < -margin || s >= size + margin ? ""
+    : `M${at} ${top - 6}V${bottom}`;
+  const edges = edge(first, x(first - 0.5)) + edge(last, x(last + 0.5));
+  return [
+    box((left + right) / 2, right - left, top - 6, bottom, "wi-window"),
+    svg("path", {d: edges, class: "wi-edge"}),
+    ...[0, 0.5, 1].map(share =>
+      svg("path", {d: `M0 ${y(scale * share)}H${width}`, class: "wi-line"})),
+  ];
+};
+
+const drawWord = (s, word, {column, turned, x}, kind) => {
+  const name = word.trim() ? word.slice(0, 12) : "␣", at = x(s), low = baseline + 8;
+  if (!turned) return text(at, baseline + 16, fontSize(column), name, kind);
+  const turn = `rotate(-90 ${at} ${low}) translate(0 4)`;
+  return text(at, low, 13, name, `wi-turned ${kind}`, turn);
+};
+const fontSize = column => Math.min(Math.max(column * 0.8, 9), 15);
+
+const drawScore = (s, score, {column, unit, zero, bottom, x}, kind) => {
+  const from = zero - Math.max(score, 0) * unit;
+  const height = Math.max(Math.abs(score) * unit, 1);
+  const bar = box(x(s), column * 0.4, from, from + height, `wi-score ${kind}`);
+  if (column < 16 && s % 5) return [bar];
+  return [bar, text(x(s), bottom - 4, Math.min(column * 0.62, 11), s, "wi-position")];
+};
+
+const drawWeight = (s, align, weight, {column, x, y}) => {
+  const bars = [
+    box(x(s), column * 0.84, y(align), baseline, "wi-align"),
+    box(x(s), column * 0.56, y(weight), baseline, "wi-weight"),
+  ];
+  if (column < 34) return bars;
+  const above = Math.min(y(align), y(weight)) - 4;
+  return [...bars, text(x(s), above, 11, weight.toFixed(2))];
+};
+
+const drawPosition = (s, {words, scores}, layout, {first, last, align, weights}) => {
+  const inside = s >= first && s <= last, kind = inside ? "" : "wi-dim";
+  if (s < 0 || s >= words.length) {
+    if (!inside) return [];
+    return [text(layout.x(s), baseline - 8, fontSize(layout.column), "×", "wi-none")];
+  }
+  return [
+    drawWord(s, words[s], layout, kind),
+    ...drawScore(s, scores[s], layout, kind),
+    ...inside ? drawWeight(s, align[s], weights[s], layout) : [],
+  ];
+};
+
+const drawGaussian = (center, sigma, {column, left, right}) => {
+  const points = [];
+  for (let at = left; at <= right; at += 2) {
+    const s = at / column - margin - 0.5;
+    points.push(`${at} ${baseline - (baseline - top) * gaussianAt(s, center, sigma)}`);
+  }
+  return svg("path", {d: "M" + points.join("L"), class: "wi-gaussian"});
+};
+
+const draw = (picture, data, settings, result) => {
+  const layout = layOut(picture.clientWidth, data, result), size = data.words.length;
+  const {width, scale, scoreTop, bottom, x, y} = layout, {center, sigma} = settings;
+  const positions = Array.from({length: size + 2 * margin}, (_, i) => i - margin);
+  const total = `sum ${sum(result.weights).toFixed(2)}`;
+  picture.setAttribute("height", bottom);
+  picture.replaceChildren(
+    ...drawBackground(layout, result, size),
+    ...positions.flatMap(s => drawPosition(s, data, layout, result)),
+    ...settings.gaussian ? [drawGaussian(center, sigma, layout)] : [],
+    svg("path", {d: `M${x(center)} 10V${baseline}`, class: "wi-center"}),
+    svg("path", {d: `M${x(center)} 20l-8 -12h16z`, class: "wi-handle"}),
+    text(4, y(scale) - 3, 11, scale, "wi-start"),
+    text(4, scoreTop + 8, 11, "scores", "wi-start"),
+    text(width - 4, y(scale) - 5, 14, total, "wi-sum"),
+  );
+};
+
+const makeLegend = () => make("div", {class: "wi-key"}, ...[
+  ["align", "softmax over the window"],
+  ["gaussian", "Gaussian, 1 at its peak"],
+  ["weight", "weight"],
+].map(([kind, name]) => make("span", {}, make("i", {class: `wi-${kind}`}), name)));
+
+const updateTable = (table, settings, result) => {
+  const {center, halfWidth, sigma, gaussian, renormalize} = settings;
+  const {first, last, inside, align, factors, weights} = result;
+  [...table.tBodies[0].rows].forEach(({cells}, s) => {
+    cells[3].textContent = inside[s] ? align[s].toFixed(3) : "–";
+    cells[4].textContent = inside[s] ? factors[s].toFixed(3) : "–";
+    cells[5].firstChild.data = weights[s].toFixed(3);
+    cells[5].lastChild.style.width = 96 * weights[s] + "px";
+  });
+  table.tFoot.rows[0].cells[5].textContent = sum(weights).toFixed(3);
+  const times = gaussian ? " times the Gaussian" : "";
+  table.caption.textContent =
+    `Center ${round(center)}, D = ${halfWidth}, σ = ${round(sigma)}: the window ` +
+    `covers positions ${minus(first)} to ${minus(last)}. A weight is the softmax ` +
+    `over the window${times}${renormalize ? ", renormalized" : ""}.`;
+};
+
+const describe = (words, {first, last, inside, weights}) => {
+  const count = last - first + 1, missing = count - sum(inside.map(Number));
+  const largest = weights.indexOf(Math.max(...weights));
+  const outside = missing ? `, ${missing} of these ${count} outside the sentence` : "";
+  return `The window covers positions ${minus(first)} to ${minus(last)}${outside}. ` +
+    `The weights sum to ${sum(weights).toFixed(2)}; the largest is ` +
+    `${weights[largest].toFixed(2)}, at position ${largest}, “${words[largest]}”.`;
+};
+
+// The sliders and buttons. `change(settings)` is called with what the reader set.
+const makeControls = (size, data, change) => {
+  const widest = Math.max(size, data.half_width);
+  const center = control(["center p", make("sub", {}, "t")],
+    {min: 0, max: size, step: 0.1}, value => change({center: value}));
+  const halfWidth = control(["half-width D"],
+    {min: 1, max: widest, step: 1}, value => change({halfWidth: value}));
+  const sigma = control(["σ of the Gaussian"],
+    {min: 0.1, max: Math.max(widest / 2, data.sigma, 5), step: 0.1},
+    value => change({sigma: value, tied: false}));
+  const tied = toggle("σ = D / 2", true, on => change({tied: on}));
+  const gaussian = toggle("Gaussian", true, on => change({gaussian: on}));
+  const renormalize = toggle("renormalize", false, on => change({renormalize: on}));
+  const show = settings => {
+    center.show(settings.center, round(settings.center));
+    halfWidth.show(settings.halfWidth, String(settings.halfWidth));
+    sigma.show(settings.sigma, round(settings.sigma));
+    tied.show(settings.tied);
+    gaussian.show(settings.gaussian);
+    renormalize.show(settings.renormalize);
+  };
+  const sliders = [center.box, halfWidth.box, sigma.box];
+  return {sliders, buttons: [tied, gaussian, renormalize], show};
+};
+
+const start = ({root, live, said, data}) => {
+  const {words, scores} = data, size = words.length;
+  const table = root.querySelector("table"), say = speaker(said);
+  const initial = {
+    center: data.center,
+    halfWidth: data.half_width,
+    sigma: data.sigma,
+    tied: data.sigma === null,
+    gaussian: true,
+    renormalize: false,
+  };
+  let settings = initial;
+  const picture = svg("svg", {class: "wi-picture", "aria-hidden": "true"});
+  const change = changes => {
+    settings = {...settings, ...changes};
+    if (settings.tied) settings.sigma = settings.halfWidth / 2;
+    show();
+  };
+  const show = () => {
+    const result = calculate(scores, settings);
+    root.weights = result.weights;
+    controls.show(settings);
+    updateTable(table, settings, result);
+    if (picture.clientWidth) draw(picture, data, settings, result);
+    say(describe(words, result));
+  };
+  const controls = makeControls(size, data, change);
+  const reset = button("Reset", () => change(initial));
   live.append(
-    picture, key,
-    make("div", {class: "af-controls"}, place.box, reach.box, spread.box),
-    make("div", {class: "af-controls wi-buttons"}, tie, bell, norm, button("Start again", reset)),
+    picture, makeLegend(),
+    make("div", {class: "af-controls"}, ...controls.sliders),
+    make("div", {class: "af-controls wi-buttons"}, ...controls.buttons, reset),
   );
 
-  const long = Math.max(...words.map(word => Math.min(word.length, 12))), high = 190;
-  const slot = () => picture.clientWidth / (size + 2 * margin);
-  const x = s => (s + margin + 0.5) * slot();
-  const draw = ({first, last, align, bells, weights}) => {
-    const width = picture.clientWidth, wide = slot(), turned = long * 8 > wide, line = turned ? 12 + 8 * long : 22;
-    const top = 26, low = high + line, bottom = low + 62, most = Math.max(...align, ...weights);
-    const scale = [0.25, 0.5, 1].find(step => step >= most - 1e-9), y = w => high - (high - top) * w / scale;
-    const ends = [Math.min(0, ...scores), Math.max(0, ...scores)], unit = 34 / (ends[1] - ends[0] || 1);
-    const left = Math.max(x(first - 0.5), 0), right = Math.min(x(last + 0.5), width);
-    const inside = s => s >= first && s <= last, drawn = [];
-    const add = (...given) => drawn.push(part(...given));
-    const text = (at, height, size, content, kind = "", turn = "") =>
-      add("text", {x: at, y: height, class: kind, "font-size": size, ...(turn && {transform: turn})}, content);
-
-    add("rect", {x: left, y: top - 6, width: right - left, height: bottom - top + 6, class: "wi-window"});
-    const bracket = [[first, x(first - 0.5)], [last, x(last + 0.5)]].map(([s, at]) =>
-      s < -margin || s >= size + margin ? "" : `M${at} ${top - 6}V${bottom}`).join("");
-    add("path", {d: bracket, class: "wi-edge"});
-    for (const share of [0, 0.5, 1]) add("path", {d: `M0 ${y(scale * share)}H${width}`, class: "wi-line"});
-    for (let s = -margin; s < size + margin; s++) {
-      const at = x(s), font = Math.min(Math.max(wide * 0.8, 9), 15);
-      if (s < 0 || s >= size) {
-        if (inside(s)) text(at, high - 8, font, "×", "wi-none");
-        continue;
-      }
-      const name = words[s].trim() ? words[s].slice(0, 12) : "␣", kind = inside(s) ? "" : "wi-dim";
-      if (turned) text(at, high + 8, 13, name, `wi-turned ${kind}`, `rotate(-90 ${at} ${high + 8}) translate(0 4)`);
-      else text(at, high + 16, font, name, kind);
-      const from = Math.min(scores[s], 0), tall = Math.abs(scores[s]) * unit, base = low + 6 + ends[1] * unit;
-      add("rect", {x: at - wide * 0.2, y: base - (from + Math.abs(scores[s])) * unit, width: wide * 0.4,
-        height: Math.max(tall, 1), class: `wi-score ${kind}`});
-      if (wide >= 16 || s % 5 === 0) text(at, bottom - 4, Math.min(wide * 0.62, 11), s, "wi-place");
-      if (!inside(s)) continue;
-      add("rect", {x: at - wide * 0.42, y: y(align[s]), width: wide * 0.84, height: high - y(align[s]), class: "wi-align"});
-      add("rect", {x: at - wide * 0.28, y: y(weights[s]), width: wide * 0.56, height: high - y(weights[s]), class: "wi-weight"});
-      if (wide >= 34) text(at, Math.min(y(align[s]), y(weights[s])) - 4, 11, weights[s].toFixed(2));
-    }
-    if (gaussian) {
-      const points = [];
-      for (let at = left; at <= right; at += 2) {
-        const s = at / wide - margin - 0.5;
-        points.push(`${at} ${high - (high - top) * Math.exp(-((s - center) ** 2) / (2 * sigma ** 2))}`);
-      }
-      add("path", {d: "M" + points.join("L"), class: "wi-bell"});
-    }
-    add("path", {d: `M${x(center)} 10V${high}`, class: "wi-center"});
-    add("path", {d: `M${x(center)} 20l-8 -12h16z`, class: "wi-handle"});
-    text(4, y(scale) - 3, 11, scale, "wi-start");
-    text(4, low + 8, 11, "scores", "wi-start");
-    text(width - 4, y(scale) - 5, 14, `sum ${sum(weights).toFixed(2)}`, "wi-sum");
-    picture.setAttribute("height", bottom);
-    picture.replaceChildren(...drawn);
-  };
-
-  const show = () => {
-    const first = Math.floor(center) - halfWidth, last = Math.floor(center) + halfWidth;
-    const inside = words.map((_, s) => s >= first && s <= last), align = softmax(scores, inside);
-    const bells = words.map((_, s) => gaussian ? Math.exp(-((s - center) ** 2) / (2 * sigma ** 2)) : 1);
-    let weights = align.map((weight, s) => weight * bells[s]);
-    if (again) weights = weights.map((weight, _, all) => weight / (sum(all) || 1));
-    const range = `places ${minus(first)} to ${minus(last)}`;
-    const round = number => String(Number(number.toPrecision(3)));
-    place.show(center, round(center));
-    reach.show(halfWidth, String(halfWidth));
-    spread.show(sigma, round(sigma));
-    tie.show(tied);
-    bell.show(gaussian);
-    norm.show(again);
-    rows.forEach(({cells}, s) => {
-      cells[3].textContent = inside[s] ? align[s].toFixed(3) : "–";
-      cells[4].textContent = inside[s] ? bells[s].toFixed(3) : "–";
-      cells[5].firstChild.data = weights[s].toFixed(3);
-      cells[5].lastChild.style.width = 96 * weights[s] + "px";
-    });
-    const total = sum(weights), slots = 2 * halfWidth + 1, missing = slots - sum(inside.map(Number));
-    sums[5].textContent = total.toFixed(3);
-    const factor = gaussian ? " times the Gaussian" : "", end = again ? ", normalised again" : "";
-    table.caption.textContent = `Center ${round(center)}, D = ${halfWidth}, σ = ${round(sigma)}: the window takes ` +
-      `${range}. A weight is the softmax over the window${factor}${end}.`;
-    root.weights = weights;
-    if (picture.clientWidth) draw({first, last, align, bells, weights});
-    const largest = weights.indexOf(Math.max(...weights));
-    const outside = missing ? `, and ${missing} of its ${slots} slots outside of the sentence` : "";
-    say(`The window takes ${range}${outside}. The weights sum to ${total.toFixed(2)}; the largest is ` +
-      `${weights[largest].toFixed(2)}, at place ${largest}, “${words[largest]}”.`);
-  };
-
-  // The center can be drawn along with a mouse or a finger.
+  // The center can be dragged with a mouse or a finger.
   const follow = e => {
-    const s = (e.clientX - picture.getBoundingClientRect().left) / slot() - margin - 0.5;
-    center = Math.round(10 * Math.min(Math.max(s, 0), size)) / 10;
-    show();
+    const column = picture.clientWidth / (size + 2 * margin);
+    const x = e.clientX - picture.getBoundingClientRect().left;
+    const s = x / column - margin - 0.5;
+    change({center: Math.round(10 * Math.min(Math.max(s, 0), size)) / 10});
   };
-  picture.addEventListener("pointerdown", e => { picture.setPointerCapture(e.pointerId); follow(e); });
-  picture.addEventListener("pointermove", e => { if (picture.hasPointerCapture(e.pointerId)) follow(e); });
+  picture.addEventListener("pointerdown", e => {
+    picture.setPointerCapture(e.pointerId);
+    follow(e);
+  });
+  picture.addEventListener("pointermove", e => {
+    if (picture.hasPointerCapture(e.pointerId)) follow(e);
+  });
   new ResizeObserver(() => show()).observe(picture);
-  reset();
+  change({});
 };

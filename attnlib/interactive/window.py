@@ -1,45 +1,82 @@
-"""The window of local attention, with sliders for its center, its half width and the
-Gaussian's sigma.
+"""The window of local attention as an interactive figure, with sliders for its center,
+its half-width, and the standard deviation of the Gaussian.
 """
-
-from numbers import Integral
 
 import numpy as np
 
-from attnlib.interactive.frame import Figure, bar, minus, numbers, shown, tokens
+from attnlib.arguments import integer, numbers_between
+from attnlib.interactive.frame import (
+    Figure,
+    bar,
+    foldable_table,
+    minus,
+    printable_tokens,
+    to_html,
+)
 from attnlib.reference import local_attend
 
-MOST = 24  # words: more do not fit a phone
+MAX_WORDS = 24  # more do not fit on a phone
 
 
 def window(
     words, scores, center, half_width, sigma=None, title="A window on a sentence"
 ):
-    """Sliders for p_t, D and sigma of eq. 10 of Luong et al. (2015): a softmax over a
-    window, times a Gaussian.
+    r"""Sliders for the window of local attention: a softmax over a window, times a
+    Gaussian.
 
-    words: list of 1 to 24 tokens. scores: (len(words),), between -100 and 100. center:
-    p_t, 0 to len(words), where 0
-    is the first word. half_width: D, a whole number of 1 or more. sigma: of the
-    Gaussian; None ties it to D, as the
-    paper does: sigma = D / 2.
-    Returns a Figure, which a notebook shows. Its weights are those of
-    ``attnlib.reference.local_attend``. TypeError where words are not str or numbers not
-    numbers; ValueError where a length or a number is out of range.
+    With center :math:`p_t`, half-width :math:`D`, and standard deviation
+    :math:`\sigma`, the weight of position :math:`s` is
+
+    .. math::
+
+       a_t(s) = \mathrm{align}_t(s) \, \exp\!\Big(-\frac{(s - p_t)^2}{2 \sigma^2}\Big),
+
+    where :math:`\mathrm{align}_t` is the softmax of the scores over the positions
+    :math:`\lfloor p_t \rfloor - D, \dots, \lfloor p_t \rfloor + D` that exist.
+
+    Parameters
+    ----------
+    words : list of str
+        1 to 24 tokens.
+    scores : array, shape (len(words),)
+        Scores between -100 and 100.
+    center : float
+        Center :math:`p_t` between 0 and len(words), in positions; the first word has
+        position 0.
+    half_width : int
+        Half-width :math:`D` between 1 and 100, in positions.
+    sigma : float, optional
+        Standard deviation :math:`\sigma` of the Gaussian between 0.1 and 100, in
+        positions. By default it is tied to :math:`D`, as in the paper:
+        :math:`\sigma = D / 2`.
+    title : str
+        Heading of the figure.
+
+    Returns
+    -------
+    Figure
+        What a notebook displays. Its weights are those of
+        ``attnlib.reference.local_attend``.
+
+    Raises
+    ------
+    TypeError
+        If words are not str, numbers are not numbers, or ``half_width`` is not an
+        integer.
+    ValueError
+        If a length or a number is out of range.
+
+    Notes
+    -----
+    Luong et al. (2015), section 3.2, equation 10.
     """
-    words = tokens("words", words)
-    if len(words) > MOST:
-        raise ValueError(
-            f"words should be at most {MOST}, so that all fit a screen, got"
-            f" {len(words)}"
-        )
-    scores = numbers("scores", scores, (len(words),), -100, 100)
-    center = float(numbers("center", center, (), 0, len(words)))
-    if isinstance(half_width, bool) or not isinstance(half_width, Integral):
-        raise TypeError(f"half_width should be a whole number, got {half_width!r:.30}")
-    half_width = int(numbers("half_width", half_width, (), 1, 100))
+    words = printable_tokens("words", words, MAX_WORDS)
+    scores = numbers_between("scores", scores, (len(words),), -100, 100)
+    center = float(numbers_between("center", center, (), 0, len(words)))
+    half_width = integer("half_width", half_width, 1, 100)
     if sigma is not None:
-        sigma = float(numbers("sigma", sigma, (), 0.1, 100))
+        sigma = float(numbers_between("sigma", sigma, (), 0.1, 100))
+    table = _table(words, scores, center, half_width, sigma or half_width / 2)
     data = {
         "words": words,
         "scores": scores.tolist(),
@@ -47,54 +84,50 @@ def window(
         "half_width": half_width,
         "sigma": sigma,
     }
-    return Figure(
-        "window",
-        title,
-        _table(scores, words, center, half_width, sigma or half_width / 2),
-        data,
+    fallback = foldable_table("The numbers as a table", table)
+    return Figure("window", title, fallback, data, controls=True)
+
+
+def _table(words, scores, center, half_width, sigma):
+    """The static fallback, whose numbers the script keeps up to date."""
+    align = _softmax_in_window(scores, center, half_width)
+    positions = np.arange(len(words))
+    gaussian = np.exp(-((positions - center) ** 2) / (2 * sigma**2))
+    weights = align * gaussian
+    first = int(center // 1) - half_width
+    last = int(center // 1) + half_width
+    rows = []
+    for s, (word, score) in enumerate(zip(words, scores, strict=True)):
+        score = minus(f"{score:.1f}")
+        factors = "<td>–<td>–"
+        if first <= s <= last:
+            factors = f"<td>{align[s]:.3f}<td>{gaussian[s]:.3f}"
+        rows.append(
+            f"<tr><td>{s}<th scope=row>{to_html(word)}"
+            f"<td>{score}{factors}<td>{bar(weights[s])}"
+        )
+    names = "position", "word", "score", "softmax", "Gaussian", "weight"
+    head = "".join(f"<th scope=col>{name}" for name in names)
+    return (
+        f"<table><caption>Center {center:.3g}, D = {half_width}, σ = {sigma:.3g}: the"
+        f" window covers positions {minus(first)} to {minus(last)}. A weight is the"
+        " softmax over the window times the Gaussian.</caption>"
+        f"<thead><tr>{head}<tbody>{''.join(rows)}"
+        f"<tfoot><tr><td><th scope=row>sum<td><td>{align.sum():.3f}"
+        f"<td><td>{weights.sum():.3f}</table>"
     )
 
 
-def _table(scores, words, center, half_width, sigma):
-    """The still form, whose numbers the script keeps up to date."""
-    vectors = np.zeros((1, len(words), 1))
+def _softmax_in_window(scores, center, half_width):
+    """The weights of local attention before the Gaussian, zero outside the window."""
+    vectors = np.zeros((1, len(scores), 1))  # (batch, source_len, dim)
     _, align = local_attend(
         vectors[:, :1],
         vectors,
         vectors,
         [[center]],
         half_width,
-        score=lambda *_: scores[None, None],
+        score=lambda *_: scores[None, None],  # (batch, target_len, source_len)
         gaussian=False,
     )
-    align, places = align[0, 0], np.arange(len(words))
-    gaussian = np.exp(-((places - center) ** 2) / (2 * sigma**2))
-    first, last = int(center // 1) - half_width, int(center // 1) + half_width
-    rows = []
-    for place, word, score in zip(places, words, scores, strict=True):
-        inside = first <= place <= last
-        cells = (
-            f"<td>{align[place]:.3f}<td>{gaussian[place]:.3f}"
-            if inside
-            else "<td>–<td>–"
-        )
-        row = (
-            f"<tr><td>{place}<th"
-            f" scope=row>{shown(word)}<td>{minus(f'{score:.1f}')}{cells}"
-        )
-        rows.append(f"{row}<td>{bar(align[place] * gaussian[place])}")
-    heads = "".join(
-        f"<th scope=col>{head}"
-        for head in ("place", "word", "score", "softmax", "Gaussian", "weight")
-    )
-    return (
-        "<details open><summary>The numbers as a table</summary>"
-        '<div style="overflow-x:auto" role="group" aria-label="The numbers as a table"'
-        ' tabindex="0">'
-        f"<table><caption>Center {center:.3g}, D = {half_width}, σ = {sigma:.3g}: the"
-        " window takes places "
-        f"{minus(first)} to {minus(last)}. A weight is the softmax over the window"
-        " times the Gaussian.</caption>"
-        f"<thead><tr>{heads}<tbody>{''.join(rows)}<tfoot><tr><td><th scope=row>sum<td>"
-        f"<td>{align.sum():.3f}<td><td>{(align * gaussian).sum():.3f}</table></div></details>"
-    )
+    return align[0, 0]  # (source_len,)
