@@ -8,6 +8,8 @@ import sys
 import pytest
 from conftest import ROOT
 
+from tools import link_old_names
+
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="repo2docker does not run on Windows"
 )
@@ -79,6 +81,7 @@ def test_binder_has_the_repository_before_it_installs_it(steps):
     assert (
         "\npip install --no-cache-dir --no-deps -e .\n" in post
         and "\ncp tools/lab/overrides.json " in post
+        and post.endswith("\npython -m tools.link_old_names\n")
     )
     assert (ROOT / "postBuild").stat().st_mode & 0o111
 
@@ -104,3 +107,26 @@ def test_binder_image_holds_no_cache_and_no_system_package_of_ours(steps):
     assert not re.search(r"^(nvidia|torch|jax|triton)", pins, flags=re.M), (
         "no wheel for an accelerator"
     )
+
+
+def test_old_names_of_notebooks_are_links_to_the_new_ones(tmp_path):
+    table = {"01_old": "01_new", "02_old": "02_new", "03_old": "03_new", "old": "page"}
+    for name in ("01_new", "02_new", "03_new", "03_old"):
+        (tmp_path / f"{name}.ipynb").write_text(name)
+    (tmp_path / "page.md").touch()
+    (tmp_path / "01_old.ipynb").symlink_to("gone.ipynb")  # of an earlier run
+    for _ in range(2):
+        made = link_old_names.link(tmp_path, table)
+        assert [path.name for path in made] == ["01_old.ipynb", "02_old.ipynb"]
+    for path in made:
+        assert path.is_symlink() and not path.readlink().is_absolute()
+        assert path.read_text() == path.stem.replace("old", "new")
+    # A notebook of the reader's own, under an old name, stays as it is.
+    assert (tmp_path / "03_old.ipynb").read_text() == "03_old"
+    assert not (tmp_path / "old.ipynb").exists()
+
+
+def test_old_names_of_notebooks_come_from_the_settings(tmp_path):
+    (tmp_path / "_config.yml").write_text("sphinx: {config: {redirects: {a: b}}}")
+    assert link_old_names.redirects(tmp_path) == {"a": "b"}
+    assert link_old_names.redirects()["08_bug_hunt"] == "10_bug_hunt"

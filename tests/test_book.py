@@ -206,7 +206,8 @@ def test_pages_name_no_content_network(html):
 
 
 def test_links_within_the_book_lead_somewhere(html):
-    pages = {page: Links(page) for page in html.rglob("*.html")}
+    paths = [*html.glob("*.html"), *(html / "_modules").rglob("*.html")]
+    pages = {path: Links(path) for path in paths}
     lost = []
     for page, links in pages.items():
         for address in links.addresses:

@@ -145,17 +145,13 @@ def test_contents_list_every_notebook_once_and_only_files_that_exist():
 def test_make_targets_that_are_written_about_exist():
     targets = set(re.findall(r"^([a-z]+):.*## ", read("Makefile"), flags=re.M))
     assert targets >= {
-        "help",
-        "book",
-        "test",
-        "weekly",
-        "lab",
-        "refresh",
-        "experiments",
-        "bench",
-        "clean",
+        *("help", "book", "quick", "test", "weekly", "lab", "refresh", "format"),
+        *("experiments", "bench", "clean"),
     }
-    for name in ("README.md", "CONTRIBUTING.md", "book/index.md", ".ci/run"):
+    for name in (
+        *("README.md", "CONTRIBUTING.md", "book/index.md", ".ci/run"),
+        ".github/pull_request_template.md",
+    ):
         assert set(
             re.findall(
                 r"^(?:exec )?make ([a-z]+)|`make ([a-z]+)`", read(name), flags=re.M
@@ -169,53 +165,63 @@ def test_continuous_integration_runs_the_command_of_the_readme():
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111 or sys.platform == "win32"
 
 
-def test_page_of_attnlib_shows_every_module_that_chapters_use():
-    inner = {"attention", "backend", "batches", "decoders", "decoding", "progress"}
-    inner |= {
-        "compiling",
-        "fast_bahdanau",
-        "fast_greedy",
-        "fast_gru",
-    }  # what stands behind plainer forms
-    modules = [
-        path
-        for folder in ("attnlib", "attnlib/tasks")
-        for path in (ROOT / folder).glob("[a-z]*.py")
-    ]
-    names = {
+def modules_of_attnlib():
+    """The names of all modules of attnlib that are neither packages nor private."""
+    paths = (ROOT / "attnlib").rglob("*.py")
+    return {
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for path in modules
-        if path.stem not in inner
+        for path in paths
+        if not path.stem.startswith("_")
     }
-    names.add(
-        "attnlib.interactive"
-    )  # the package, whose figures stand in modules of their own
-    assert set(re.findall(r"automodule:: (\S+)", read("book/api.md"))) == names
+
+
+def test_page_of_attnlib_shows_every_module_once():
+    shown = re.findall(r"automodule:: (\S+)", read("book/api.md"))
+    assert len(shown) == len(set(shown))
+    # The door itself is a package.
+    assert set(shown) == modules_of_attnlib() | {"attnlib.fast"}
+
+
+def test_page_of_attnlib_puts_every_module_on_one_floor():
+    rows = re.findall(r"^\| (\d) \| (.*?) \| .* \|$", read("book/api.md"), flags=re.M)
+    listed = [name for _, names in rows for name in re.findall(r"`([\w.]+)`", names)]
+    for module in modules_of_attnlib():
+        homes = [
+            name for name in listed if module == name or module.startswith(f"{name}.")
+        ]
+        assert len(homes) == 1, (module, homes)
+    for name in listed:
+        path = ROOT / name.replace(".", "/")
+        assert path.is_dir() or path.with_suffix(".py").exists(), name
 
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 LIGHT = [
     "attnlib",
-    "attnlib.reference",
+    "attnlib.arguments",
+    "attnlib.checking",
+    "attnlib.interactive",
     "attnlib.metrics",
     "attnlib.plots",
+    "attnlib.provenance",
     "attnlib.quiz",
+    "attnlib.reference",
+    "attnlib.results",
     "attnlib.tasks.numbers",
+    "attnlib.vocabulary",
 ]
-LIGHT += [
-    "attnlib.interactive.attention_map",
-    *(f"attnlib.interactive._{name}" for name in ("weights", "window", "cueing")),
-]
+
+
+def light_modules():
+    """LIGHT, what its packages hold, and every exercise module but the Keras ones."""
+    packages = ("attnlib.checking.", "attnlib.interactive.", "attnlib.exercises.")
+    inside = [name for name in modules_of_attnlib() if name.startswith(packages)]
+    return LIGHT + sorted(name for name in inside if not name.endswith("_keras"))
 
 
 def test_light_modules_import_no_tensorflow():
-    exercises = [
-        f"attnlib.exercises.{path.stem}"
-        for path in (ROOT / "attnlib" / "exercises").glob("[a-z]*.py")
-    ]
-    names = LIGHT + [name for name in exercises if not name.endswith("_keras")]
     code = (
-        f"import sys, importlib\nfor name in {names}:"
+        f"import sys, importlib\nfor name in {light_modules()}:"
         " importlib.import_module(name)\nprint(*sys.modules)"
     )
     done = subprocess.run(
@@ -226,6 +232,13 @@ def test_light_modules_import_no_tensorflow():
         check=True,
     )
     assert {"tensorflow", "keras"} & set(done.stdout.split()) == set()
+
+
+def test_page_of_attnlib_names_the_light_modules():
+    page = " ".join(read("book/api.md").split())
+    sentence = re.search(r"Importing (.*?) loads no TensorFlow", page)[1]
+    named = set(re.findall(r"`(attnlib[\w.]*)`", sentence))
+    assert named == set(LIGHT) - {"attnlib.tasks.numbers"}
 
 
 def test_page_on_tests_names_only_what_exists():
@@ -250,3 +263,85 @@ def test_workflows_run_commands_that_exist():
     }
     assert runs == {"pages": {"book"}, "test": {"test"}, "weekly": {"weekly"}}
     assert {target for run in runs.values() for target in run} <= targets
+
+
+def test_quick_tests_are_files_that_exist():
+    listed = re.search(r"^QUICK := (.*(?:\\\n.*)*)", read("Makefile"), flags=re.M)[1]
+    names = re.search(r"addsuffix \.py,([^)]*)\)", listed)[1].replace("\\", " ").split()
+    assert len(names) > 10 and len(names) == len(set(names))
+    missing = [n for n in names if not (ROOT / "tests" / f"test_{n}.py").exists()]
+    assert missing == []
+
+
+def test_module_commands_that_are_written_about_exist():
+    """Every `python -m tools.x`, in the Makefile, workflows, documents, and scripts."""
+    texts = ["Makefile", "README.md", "CONTRIBUTING.md", "postBuild"]
+    texts += [str(path.relative_to(ROOT)) for path in WORKFLOWS]
+    texts += [f"tools/{path.name}" for path in (ROOT / "tools").glob("[a-z]*.py")]
+    pattern = r"-m ((?:tools|benchmarks|experiments)\.\w+)"
+    named = {name for text in texts for name in re.findall(pattern, read(text))}
+    assert {"tools.build_book", "tools.link_old_names", "benchmarks.bench"} <= named
+    missing = [n for n in named if not (ROOT / f"{n.replace('.', '/')}.py").exists()]
+    assert missing == []
+
+
+# ---------------------------------------------------------------- .github and habits
+
+FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("[!c]*.yml"))
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
+def test_issue_form_asks_something(path):
+    form = yaml.safe_load(path.read_text("utf-8"))
+    assert {"name", "description", "body"} <= set(form)
+    ids = [field["id"] for field in form["body"]]
+    assert len(ids) == len(set(ids)) >= 2
+    for field in form["body"]:
+        assert field["type"] in ("input", "textarea")
+        assert field["attributes"]["label"].strip()
+
+
+def test_there_are_three_issue_forms_and_a_pull_request_template():
+    assert [path.stem for path in FORMS] == ["bug", "idea", "text"]
+    config = yaml.safe_load(read(".github/ISSUE_TEMPLATE/config.yml"))
+    assert config == {"blank_issues_enabled": True}
+    assert "`make test`" in read(".github/pull_request_template.md")
+
+
+def test_dependabot_watches_what_the_repository_has():
+    updates = yaml.safe_load(read(".github/dependabot.yml"))["updates"]
+    assert {each["package-ecosystem"] for each in updates} == {"pip", "github-actions"}
+    for each in updates:
+        assert each["schedule"] == {"interval": "weekly"}
+        assert each["directory"] == "/"
+    assert (ROOT / "requirements.txt").exists() and WORKFLOWS
+
+
+def test_hooks_before_a_commit_run_the_pinned_ruff():
+    repos = yaml.safe_load(read(".pre-commit-config.yaml"))["repos"]
+    ours = next(each for each in repos if each["repo"] == "local")["hooks"]
+    assert {hook["id"] for hook in ours} == {"ruff-check", "ruff-format"}
+    for hook in ours:
+        assert hook["language"] == "system"
+        assert hook["entry"].startswith(".venv/bin/python -m ruff ")
+    others = {
+        hook["id"]
+        for each in repos
+        if each["repo"] != "local"
+        for hook in each["hooks"]
+    }
+    assert others == {"end-of-file-fixer", "trailing-whitespace"}
+    assert any(line.startswith("ruff==") for line in PINS)
+
+
+def test_every_redirect_leads_to_a_page_and_hides_no_file():
+    redirects = yaml.safe_load(read("_config.yml"))["sphinx"]["config"]["redirects"]
+    ignored = read(".gitignore").split("\n")
+    for old, new in redirects.items():
+        pages = [ROOT / "book" / f"{new}{end}" for end in (".md", ".ipynb")]
+        assert any(path.exists() for path in pages), new
+        if pages[1].exists():
+            assert f"book/{old}.ipynb" in ignored, "Binder makes a link of this name"
+        for end in (".md", ".ipynb"):
+            path = ROOT / "book" / f"{old}{end}"
+            assert path.is_symlink() or not path.exists(), old
