@@ -1,7 +1,7 @@
 """Learners' code that misbehaves, and what a check has to say of it: for the tests of
 the checks, here and in a kernel.
 
-MISBEHAVIOURS: pairs (code, pattern of the message); the code is a function, or an
+MISBEHAVIORS: pairs (code, pattern of the message); the code is a function, or an
 expression in terms of this module. Where the message names 0.1 seconds, the check waits
 no longer than that.
 """
@@ -248,7 +248,7 @@ def is_cached(*arguments):
     return None
 
 
-MISBEHAVIOURS = [
+MISBEHAVIORS = [
     (
         raises,
         (
@@ -271,49 +271,49 @@ MISBEHAVIOURS = [
     (returns_a_list_in_itself, r"got a list|got +\[\[|no heatmap"),
     (
         is_a_generator,
-        r"got a generator \(it uses yield where return is wanted\)|no heatmap",
+        r"got a generator \(it uses yield instead of return\)|no heatmap",
     ),
     (
         is_a_coroutine,
-        r"got a coroutine \(it is defined with async def; def is wanted\)|no heatmap",
+        r"got a coroutine \(it is defined with async def instead of def\)|no heatmap",
     ),
     (returns_a_tensor, r"got a torch Tensor|no heatmap"),
     (
         loops,
-        r"still running after 0.1 seconds, and was stopped. Does a loop never end\?",
+        r"still running after 0.1 seconds and was stopped. Is there an infinite loop\?",
     ),
     (loops_under_except, "still running after 0.1 seconds"),
     (loops_under_bare_except, "still running after 0.1 seconds"),
     (loops_in_a_generator, "still running after 0.1 seconds"),
-    (exits, r"asked Python to exit \(sys.exit, exit or quit\). Use return instead."),
+    (exits, r"asked Python to exit \(sys.exit, exit, or quit\). Use return instead."),
     (interrupts, "Interrupted. Your code had not finished."),
     (raises_a_base_exception, "Your code raised GeneratorExit."),
-    (recurses, r"calls itself without end \(RecursionError\)"),
+    (recurses, r"calls itself endlessly \(RecursionError\)"),
     (raises_a_bad_exception, r"raised Bad: \(its message cannot be read\)"),
     (raises_a_long_message, r"raised ValueError: x{300} \.\.\.\n"),
     (
         floods,
         (
             r"after the flood(?s:.*)It printed:\n(flood ){1666}floo\n\.\.\. and"
-            r" 2,990,001 characters more"
+            r" 2,990,001 more characters"
         ),
     ),
     (floods_stderr, r"after the flood(?s:.*)It printed:\n(flood\n){1000}"),
     (
         patches_numpy,
-        r"replaced np.exp. It is put back now; restart the kernel to be sure.",
+        r"replaced np.exp. It has been restored; restart the kernel to be sure.",
     ),
     (closes_stdout, "raised ValueError: closed"),
     (changes_settings, "raised ValueError: changed"),
-    (takes_nothing, r"Your function should take \(.*\), it takes \(\)\."),
-    (takes_too_much, r"Your function should take \(.*\), it takes \(a, b, "),
+    (takes_nothing, r"Your function should take \(.*\), but it takes \(\)\."),
+    (takes_too_much, r"Your function should take \(.*\), but it takes \(a, b, "),
     (warns, "raised ValueError: after the warning"),
     (runs_out_of_memory, "MemoryError: Unable to allocate"),
     (returns_a_huge_array, r"got an array of shape \(1000000,\)|no heatmap"),
     (returns_a_subclass, "got a numpy MaskedArray|no heatmap"),
     (
         is_an_asynchronous_generator,
-        r"got a coroutine \(it is defined with async def; def is wanted\)|no heatmap",
+        r"got a coroutine \(it is defined with async def instead of def\)|no heatmap",
     ),
     (raises_stop_iteration, "raised StopIteration"),
     (
@@ -325,7 +325,7 @@ MISBEHAVIOURS = [
     ),
     (
         patches_the_reference,
-        r"replaced ref\.softmax\. It is put back now; restart the kernel to be sure\.",
+        r"replaced ref\.softmax\. It has been restored; restart the kernel to be sure\.",
     ),
     (draws_from_the_global_generators, "raised ValueError: drew 1"),
     (moves_away, "raised ValueError: moved"),
@@ -339,8 +339,8 @@ MISBEHAVIOURS = [
         r"Your function should take|raised \w*(Type|Value)Error|dtype object|got None",
     ),
     ("lambda *arguments: 1 / 0", "raised ZeroDivisionError: division by zero"),
-    ("int", "check wants the thing itself"),
-    ("3", r"check wants the thing itself: write check\("),
-    ("None", "check wants the thing itself"),
-    ("ex", "check wants the thing itself"),
+    ("int", "check needs the (function|class) itself"),
+    ("3", r"check needs the (function|class) itself: write check\("),
+    ("None", "check needs the (function|class) itself"),
+    ("ex", "check needs the (function|class) itself"),
 ]

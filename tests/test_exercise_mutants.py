@@ -1,9 +1,9 @@
-"""Do the checks see small mistakes? Each solution is changed in one place, in every way
-of tests/mutation.py.
+"""Do the checks notice small mistakes? Each solution is changed at one point, in every
+way of tests/mutation.py.
 
 A mutant that gives other results than the solution, on the exercise's cases drawn with
 other seeds or on harder inputs, must be refused; at least 95 % of them have to be, and
-every one that is not stands in ACCEPTED with the reason.
+every one that is not is in ACCEPTED with the reason.
 
     python -m pytest tests/test_exercise_mutants.py -rP        also prints the counts
 """
@@ -20,32 +20,30 @@ from attnlib.checking import sandbox
 from attnlib.checking.exercise import Exercise
 
 SEEDS = (1, 2, 3)
-SECONDS = 0.5  # for one call; a mutant may loop for ever
+TIME_LIMIT = 0.5  # seconds per call; a mutant may be an infinite loop
 
-# Exercise -> {mutant: why its other results are no mistake, or cannot be told from the
-# solution's}.
+# Exercise -> {mutant: why its different results are not a mistake, or cannot be told
+# from those of the solution}.
 ACCEPTED = {}
-COUNTS = {}
 
 
 def inputs(exercise):
-    """Arguments to compare on, anew at each call: the cases of other seeds, and the
-    same made harder.
+    """Arguments to compare on, made anew in each call: the cases of other seeds, and
+    the same made harder.
     """
     for seed in SEEDS:
         rng = np.random.default_rng(seed)
-        for _, arguments in exercise.cases(np.random.default_rng(seed)):
-            yield arguments
-        for _, arguments in exercise.cases(np.random.default_rng(seed)):
-            if exercise.observe is None and any(
-                isinstance(value, np.ndarray) for value in arguments
-            ):
-                yield harder(arguments, rng)
+        for _, args in exercise.cases(np.random.default_rng(seed)):
+            yield args
+        for _, args in exercise.cases(np.random.default_rng(seed)):
+            has_array = any(isinstance(value, np.ndarray) for value in args)
+            if exercise.extract is None and has_array:
+                yield harder(args, rng)
 
 
-def outcome(exercise, function, arguments):
+def outcome(exercise, submission, args):
     return sandbox.run(
-        functools.partial(exercise._result, function, arguments), function, SECONDS
+        functools.partial(exercise._call, submission, args), submission, TIME_LIMIT
     )
 
 
@@ -53,13 +51,11 @@ def changes_results(exercise, mutant, right):
     """Whether a mutant differs from the right results on any of the inputs that the
     solution has a result for.
     """
-    for expected, arguments in zip(right, inputs(exercise), strict=True):
+    for expected, args in zip(right, inputs(exercise), strict=True):
         if expected.problem is None:
-            found = outcome(exercise, mutant, arguments)
-            different = found.problem or exercise._difference(
-                expected.value, found.value
-            )
-            if different and not found.timed_out:  # that may be the machine's doing
+            got = outcome(exercise, mutant, args)
+            differs = got.problem or exercise._difference(expected.result, got.result)
+            if differs and not got.timed_out:  # a busy machine may be why
                 return True
     return False
 
@@ -73,39 +69,50 @@ def namespace(exercise):
     return {"np": np, "ref": ref, "keras": keras}
 
 
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("exercise", ALL_EXERCISES)
-def test_exercise_refuses_mutants_of_its_solution(exercise, monkeypatch):
-    monkeypatch.setattr(Exercise, "seconds", SECONDS)
+@functools.cache
+def count_mutants(exercise):
+    """(number refused, descriptions of those that pass though their results differ,
+    descriptions of those whose results do not differ).
+    """
     right = [
-        outcome(exercise, exercise.reference_solution, arguments)
-        for arguments in inputs(exercise)
+        outcome(exercise, exercise.reference_solution, args)
+        for args in inputs(exercise)
     ]
     assert sum(result.problem is None for result in right) >= 0.6 * len(right)
-    refused, equal, missed = 0, [], []
-    for description, mutant in mutants(exercise.source, namespace(exercise)):
-        if not exercise.check(mutant).passed:
-            refused += 1
-        elif changes_results(exercise, mutant, right):
-            missed.append(description)
-        else:
-            equal.append(description)
-    COUNTS[exercise.name] = refused, len(missed), len(equal)
+    refused, missed, equal = 0, [], []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Exercise, "time_limit", TIME_LIMIT)
+        for description, mutant in mutants(exercise.source, namespace(exercise)):
+            if not exercise.check(mutant).passed:
+                refused += 1
+            elif changes_results(exercise, mutant, right):
+                missed.append(description)
+            else:
+                equal.append(description)
+    return refused, missed, equal
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("exercise", ALL_EXERCISES)
+def test_exercise_refuses_mutants_of_its_solution(exercise):
+    refused, missed, equal = count_mutants(exercise)
     print(
-        f"{exercise.name}: {refused} mutants refused, {len(missed)} pass: {missed};"
-        f" {len(equal)} equal: {equal}"
+        f"{exercise.name}: {refused} mutants refused, {len(missed)} pass: {missed}; "
+        f"{len(equal)} equal: {equal}"
     )
     assert refused >= 20
     assert set(missed) == set(ACCEPTED.get(exercise.name, {}))
     assert len(missed) <= 0.05 * (refused + len(missed))
 
 
-def test_mutants_of_every_exercise_counted():
-    """Over all exercises that were tried in this run."""
-    assert COUNTS, "run the whole file: this counts what the tests before it found"
-    refused, missed, _ = np.sum(list(COUNTS.values()), axis=0)
+@pytest.mark.filterwarnings("ignore")
+def test_exercises_refuse_mutants_over_all():
+    """Over all exercises; counts them itself where the tests above have not run."""
+    counts = [count_mutants(param.values[0]) for param in ALL_EXERCISES]
+    refused = sum(number for number, _, _ in counts)
+    missed = sum(len(descriptions) for _, descriptions, _ in counts)
     print(
-        f"{len(COUNTS)} exercises: {refused + missed} mutants change results, {refused}"
-        " of them are refused"
+        f"{len(counts)} exercises: {refused + missed} mutants change results, "
+        f"{refused} of them are refused"
     )
     assert refused / (refused + missed) >= 0.95

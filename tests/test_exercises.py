@@ -18,32 +18,45 @@ from attnlib.checking import compare, sandbox
 from attnlib.checking.exercise import Exercise
 from attnlib.exercises import bahdanau, bottleneck
 
+MODULE_NAMES = sorted(
+    module.name for module in pkgutil.iter_modules(attnlib.exercises.__path__)
+)
 MODULES = [
-    importlib.import_module(f"attnlib.exercises.{found.name}")
-    for found in pkgutil.iter_modules(attnlib.exercises.__path__)
+    importlib.import_module(f"attnlib.exercises.{name}") for name in MODULE_NAMES
 ]
 ALL_EXERCISES = [
     pytest.param(value, id=f"{module.__name__.split('.')[-1]}.{value.name}")
     for module in MODULES
     for value in vars(module).values()
     if isinstance(value, Exercise)
-    and value.reference_solution.__module__
-    == module.__name__  # `bugs` hands on those of `bugs_sly`
 ]
 EXERCISES = [
     param
     for param in ALL_EXERCISES
     if not isinstance(param.values[0].reference_solution, type)
-]  # a class has tests apart
+]  # test_exercises_sentiment.py has the tests of the class
 every_exercise = pytest.mark.parametrize("exercise", EXERCISES)
 
 
-# ---------------------------------------------------------------- what every exercise
-# owes
+# What every exercise owes
 
 
-def test_discovery_finds_the_exercises():
-    assert len(EXERCISES) >= 9
+def test_discovery_finds_every_module_and_exercise():
+    assert MODULE_NAMES == [
+        "_shared",
+        "bahdanau",
+        "bottleneck",
+        "bug_hunt",
+        "luong_global",
+        "luong_local",
+        "psychology",
+        "self_attention",
+        "sentiment",
+        "sentiment_keras",
+    ]
+    assert len(ALL_EXERCISES) >= 41
+    assert len(EXERCISES) >= 40
+    assert len({exercise.id for exercise in ALL_EXERCISES}) == len(ALL_EXERCISES)
 
 
 @every_exercise
@@ -64,9 +77,9 @@ def test_exercise_is_complete(exercise):
 
 @every_exercise
 def test_exercise_solution_passes(exercise):
-    verdict = exercise.check(exercise.reference_solution)
-    assert verdict.passed, verdict
-    assert repr(verdict).startswith(f"Passed: {exercise.name}, ")
+    result = exercise.check(exercise.reference_solution)
+    assert result.passed, result
+    assert repr(result).startswith(f"Passed: {exercise.name}, ")
 
 
 @every_exercise
@@ -80,12 +93,12 @@ def test_exercise_solution_stands_alone(exercise):
 @every_exercise
 def test_exercise_refuses_each_known_wrong_answer_with_its_own_message(exercise):
     for message, wrong in exercise.known_mistakes:
-        verdict = exercise.check(wrong)
-        assert not verdict.passed and verdict.attempted
-        said = verdict.message.removeprefix(f"Not yet: {exercise.name}.\n").replace(
+        result = exercise.check(wrong)
+        assert not result.passed and result.attempted
+        said = result.message.removeprefix(f"Not yet: {exercise.name}.\n").replace(
             "\n", " "
         )
-        assert said.startswith(message), (wrong.__name__, verdict)
+        assert said.startswith(message), (wrong.__name__, result)
 
 
 @every_exercise
@@ -100,9 +113,9 @@ def test_exercise_stub_is_not_attempted(exercise):
     ):
         namespace = {}
         exec(f"def {exercise.name}{signature}:\n    {body}", namespace)
-        verdict = exercise.check(namespace[exercise.name])
-        assert repr(verdict) == f"Not attempted yet: {exercise.name}."
-        assert not verdict.passed and not verdict.attempted
+        result = exercise.check(namespace[exercise.name])
+        assert repr(result) == f"Not attempted yet: {exercise.name}."
+        assert not result.passed and not result.attempted
 
 
 @every_exercise
@@ -111,11 +124,11 @@ def test_exercise_cases_repeat_and_are_not_shared(exercise):
     assert [title for title, _ in one] == [title for title, _ in other]
     for (_, first), (_, second) in zip(one, other, strict=True):
         for a, b in zip(first, second, strict=True):
-            assert callable(a) or compare.same(sandbox.plain(a), sandbox.plain(b))
+            assert callable(a) or compare.equal(sandbox.plain(a), sandbox.plain(b))
             assert not isinstance(a, np.ndarray) or a is not b
 
 
-# ---------------------------------------------------------------- what every check sees
+# What every check sees
 
 
 @every_exercise
@@ -141,15 +154,15 @@ def test_exercise_notices_changed_arguments(exercise):
                 return result
         return result
 
-    verdict = exercise.check(changes)
+    result = exercise.check(changes)
     if any(
         isinstance(argument, (list, set, np.ndarray))
         for _, case in exercise._fresh_cases()
         for argument in case
     ):
-        assert "in place. Work on a copy." in verdict.message
+        assert "in place. Work on a copy." in result.message
     else:
-        assert verdict.passed
+        assert result.passed
 
 
 @every_exercise
@@ -158,38 +171,55 @@ def test_exercise_refuses_parameters_in_another_order(exercise):
     if len(names) < 2:
         names = [names[0], "another"]
     swapped = ", ".join([names[1], names[0], *names[2:]])
-    verdict = exercise.check(eval(f"lambda {swapped}: 1"))
-    assert f"it takes ({swapped})." in verdict.message
+    result = exercise.check(eval(f"lambda {swapped}: 1"))
+    assert f"but it takes ({swapped})." in result.message
 
 
 def test_exercise_without_numpy_of_its_own_asks_for_a_restart(monkeypatch):
     monkeypatch.setattr(np, "exp", np.tanh)
-    verdict = bahdanau.attend.check(bahdanau.attend.reference_solution)
+    result = bahdanau.attend.check(bahdanau.attend.reference_solution)
     assert (
-        repr(verdict)
-        == "Not yet: attend.\nnp.exp is no longer numpy's own. Restart the kernel and"
+        repr(result)
+        == "Not yet: attend.\nnp.exp is no longer NumPy's own function. Restart the kernel and"
         " run the cells again."
     )
 
 
-def test_importing_exercises_brings_no_tensorflow():
+def test_importing_exercises_imports_numpy_and_the_standard_library_alone():
     names = [
-        f"attnlib.exercises.{found.name}"
-        for found in pkgutil.iter_modules(attnlib.exercises.__path__)
+        f"attnlib.exercises.{name}"
+        for name in MODULE_NAMES
+        if not name.endswith("_keras")
     ]
-    names = [name for name in names if not name.endswith("_keras")]
-    code = (
-        f"import sys, {', '.join(names)}; print(sorted({{'tensorflow', 'keras',"
-        " 'matplotlib'} & set(sys.modules)))"
-    )
+    names += [f"attnlib.checking.{name}" for name in ("exercise", "compare")]
+    code = f"""
+import sys
+import {", ".join(names)}
+roots = {{name.partition(".")[0] for name in sys.modules}}
+print(sorted(roots - set(sys.stdlib_module_names) - set(sys.argv[1:])))
+"""
+    allowed = ["attnlib", "numpy", "__main__", *_imported_at_start()]
     run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, *allowed],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert run.stdout.strip() == "[]"
 
 
-# ---------------------------------------------------------------- solutions against
-# something independent
+def _imported_at_start():
+    """What this Python imports by itself: hooks of an editable install, for example."""
+    code = (
+        "import sys, numpy.random; print(*{n.partition('.')[0] for n in sys.modules})"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return run.stdout.split()
+
+
+# Solutions against something independent
 
 
 def test_sequence_loss_equals_hand_value_and_keras():
@@ -253,10 +283,8 @@ def test_greedy_decode_equals_hand_value():
 
 
 def test_exact_match_by_length_equals_hand_value():
-    sources, targets = (
-        [["a"], ["a", "b"], ["a", "b"], ["a"] * 9],
-        [["x"], ["x"], ["y", "z"], ["x"]],
-    )
+    sources = [["a"], ["a", "b"], ["a", "b"], ["a"] * 9]
+    targets = [["x"], ["x"], ["y", "z"], ["x"]]
     predictions = [["x"], ["y"], ["y", "z"], ["x"]]
     fractions = bottleneck.exact_match_by_length.reference_solution(
         sources, predictions, targets, [1, 2, 3, 5]
@@ -343,8 +371,8 @@ def test_draw_alignment_accepts_other_ways_to_draw():
         return ax
 
     for draw in (with_mesh, with_matshow, reversed_by_hand):
-        verdict = bahdanau.draw_alignment.check(draw)
-        assert verdict.passed, verdict
+        result = bahdanau.draw_alignment.check(draw)
+        assert result.passed, result
 
 
 def test_draw_alignment_closes_figures_it_caused():
@@ -355,6 +383,6 @@ def test_draw_alignment_closes_figures_it_caused():
         return ax
 
     before = pyplot.get_fignums()
-    verdict = bahdanau.draw_alignment.check(with_pyplot)
-    assert "Draw on the ax that is given." in verdict.message
+    result = bahdanau.draw_alignment.check(with_pyplot)
+    assert "Draw on the ax that you are given." in result.message
     assert pyplot.get_fignums() == before

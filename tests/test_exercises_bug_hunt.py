@@ -1,4 +1,4 @@
-"""The bugs of chapter 08: each solution against something independent, each faulty code
+"""The bugs of chapter 10: each solution against something independent, each faulty code
 by its symptom.
 """
 
@@ -25,7 +25,7 @@ def equal(ours, expected):
         assert_allclose(one, other, atol=1e-12)
 
 
-# ---------------------------------------------------------------- what every bug owes
+# What every bug owes
 
 
 def test_there_are_ten():
@@ -33,7 +33,7 @@ def test_there_are_ten():
 
 
 @every_bug
-def test_bug_starts_with_short_code_that_looks_like_its_mend(bug):
+def test_bug_starts_with_short_code_that_looks_like_its_fix(bug):
     lines = bug.starter_source.splitlines()
     assert lines[0].startswith(f"def {bug.name}(") and bug.starter_source != bug.source
     assert 4 <= len(lines) <= 14
@@ -49,18 +49,18 @@ def test_bug_stands_alone_runs_quietly_and_is_told_by_its_symptom(bug, capsys):
         with np.errstate(all="raise", under="ignore"):
             namespace[bug.name](*arguments)
     assert capsys.readouterr() == ("", "")
-    verdict = bug.check(namespace[bug.name])
-    assert verdict.attempted and not verdict.passed
-    assert verdict.message.startswith(f"Not yet: {bug.name}.\nThe bug is still there. ")
-    assert max(np.size(value) for value in verdict.inputs.values()) <= 24, (
+    result = bug.check(namespace[bug.name])
+    assert result.attempted and not result.passed
+    assert result.message.startswith(f"Not yet: {bug.name}.\nThe bug is still there. ")
+    assert max(np.size(value) for value in result.inputs.values()) <= 24, (
         "small enough to read"
     )
 
 
 @every_bug
-def test_bug_message_names_no_line_of_the_mend(bug):
+def test_bug_message_names_no_line_of_the_fix(bug):
     """The symptom, not the cause: no code in it, and none of the words that would give
-    the mend away.
+    the fix away.
     """
     symptom = bug.known_mistakes[0][0]
     assert not any(
@@ -69,7 +69,7 @@ def test_bug_message_names_no_line_of_the_mend(bug):
     )
 
 
-# ---------------------------------------------------------------- 1 to 5
+# 1 to 5
 
 
 def test_pool_is_the_pooling_of_the_reference():
@@ -148,7 +148,7 @@ def test_final_state_is_that_of_keras_under_a_mask():
     assert abs(found[1:] - expected[1:]).max() > 0.05
 
 
-# ---------------------------------------------------------------- 6 to 10
+# 6 to 10
 
 
 def test_self_attention_weights_are_the_reference_at_words():

@@ -63,12 +63,12 @@ def test_input_feeding_step_is_that_of_the_decoder():
 
     keras.utils.set_random_seed(0)
     decoder = LuongDecoder(4, LuongAttention("dot"), input_feeding=True)
-    decoder.build(word_dim=3, value_dim=4, final_dim=4)
+    decoder.build(3, 4, (4,))
     annotations, state, fed, word = (
         x.astype("float32") for x in tensors((2, 5, 4), (2, 4), (2, 4), (2, 3))
     )
     mask = np.array([[True] * 5, [True, True, False, False, False]])
-    memory = decoder.memory(annotations, None, mask)
+    memory = decoder.prepare_memory(annotations, None, mask)
     start = {"h": state, "fed": fed, "t": np.zeros(2, "int32")}
     following, attentional, weights = decoder.step(start, word, memory)
 
@@ -129,10 +129,8 @@ def test_monotonic_window_is_that_of_the_layer():
 def test_choose_half_width_is_a_quantile_of_the_distances():
     pairs = dates.pairs(200)
     links = [link for pair in pairs for link in pair.sure]
-    centers, positions = (
-        np.array([t for t, _ in links], float),
-        np.array([s for _, s in links]),
-    )
+    centers = np.array([t for t, _ in links], float)
+    positions = np.array([s for _, s in links])
     distances = np.sort(abs(positions - centers))
     for share in (0.5, 0.9, 1.0):
         expected = max(1, distances[int(np.ceil(share * len(links))) - 1])

@@ -15,10 +15,8 @@ def rng():
 
 
 def test_scaled_dot_product_attention_by_hand_as_the_chapter_gives_it():
-    query, keys = (
-        np.array([[[1.0, 1, 0, 0]]]),
-        np.array([[[2.0, 0, 0, 0], [0, 0, 5, 0]]]),
-    )
+    query = np.array([[[1.0, 1, 0, 0]]])
+    keys = np.array([[[2.0, 0, 0, 0], [0, 0, 5, 0]]])
     context, weights = self_attention.scaled_dot_product_attention.reference_solution(
         query, keys, keys, np.ones((1, 1, 2), bool)
     )

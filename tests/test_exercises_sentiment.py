@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 import pytest
-from learners import MISBEHAVIOURS
+from misbehaving_submissions import MISBEHAVIORS
 from numpy.testing import assert_allclose
-from test_learners import kernel_state
+from test_misbehaving_submissions import notebook_state
 
 from attnlib import reference as ref
 from attnlib.backend import keras
@@ -39,7 +39,7 @@ def test_attention_pooling_is_the_layer():
     )
 
 
-def test_padding_bug_mended_is_keras_mean_of_a_mask():
+def test_padding_bug_solution_is_keras_mean_of_a_mask():
     rng = np.random.default_rng(0)
     values, mask = rng.normal(size=(3, 6, 4)), np.arange(6) < np.array([[6], [1], [4]])
     expected = keras.layers.GlobalAveragePooling1D(dtype="float64")(values, mask=mask)
@@ -49,8 +49,8 @@ def test_padding_bug_mended_is_keras_mean_of_a_mask():
 
 
 def test_deletion_test_by_hand():
-    feelings = {"good": 2.0, "not": -3.0}
-    logit = lambda words: sum(feelings.get(word, 0) for word in words)  # noqa: E731
+    word_logits = {"good": 2.0, "not": -3.0}
+    logit = lambda words: sum(word_logits.get(word, 0) for word in words)  # noqa: E731
     assert (
         sentiment.deletion_test.reference_solution(
             logit, ["not", "good"], np.array([0.6, 0.4])
@@ -80,10 +80,8 @@ def test_layer_solution_passes_and_is_attention_pooling():
         and LAYER.check(namespace["AttentionLayer"]).passed
     )
     ours, theirs = namespace["AttentionLayer"](4), AttentionPooling(4)
-    values, mask = (
-        np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32"),
-        np.array([[True] * 5, [False] * 5]),
-    )
+    values = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    mask = np.array([[True] * 5, [False] * 5])
     mask[1, :2] = True
     theirs(values)
     ours(values)
@@ -97,12 +95,12 @@ def test_layer_solution_passes_and_is_attention_pooling():
 def test_layer_refuses_each_known_wrong_answer_with_its_own_message():
     assert len(LAYER.known_mistakes) >= 3
     for message, wrong in LAYER.known_mistakes:
-        verdict = LAYER.check(wrong)
-        assert not verdict.passed and verdict.attempted and message.isascii()
-        said = verdict.message.removeprefix("Not yet: AttentionLayer.\n").replace(
+        result = LAYER.check(wrong)
+        assert not result.passed and result.attempted and message.isascii()
+        said = result.message.removeprefix("Not yet: AttentionLayer.\n").replace(
             "\n", " "
         )
-        assert said.startswith(message), (wrong.__name__, verdict)
+        assert said.startswith(message), (wrong.__name__, result)
 
 
 class Stub(keras.layers.Layer):
@@ -135,22 +133,22 @@ def raises(self, values, mask=None):
 
 
 @pytest.mark.parametrize(
-    "attempt, message",
+    "submission, message",
     [
-        (LAYER.reference_solution(4), "check wants the thing itself: write check"),
-        (lambda units: None, "check wants the thing itself: write check"),
+        (LAYER.reference_solution(4), "check needs the class itself: write check"),
+        (lambda units: None, "check needs the class itself: write check"),
         (subclass(call=raises), "KeyError"),
         (subclass(call=endless), "still running after 0.5 seconds"),
         (
             subclass(call=lambda self, values, mask=None: values),
-            "call should return two things",
+            "call should return two values",
         ),
         (
             subclass(
                 build=lambda self, shape: None,
                 call=lambda self, values, mask=None: (values, values),
             ),
-            r"self.w should be a weight of shape \(3, 4\), there is none",
+            r"self.w should be a weight of shape \(3, 4\), got none",
         ),
         (
             type(
@@ -162,36 +160,36 @@ def raises(self, values, mask=None):
         ),
     ],
 )
-def test_layer_check_answers_misbehaving_code(attempt, message, monkeypatch):
-    monkeypatch.setattr(Exercise, "seconds", 0.5 if "0.5" in message else 20)
-    verdict = LAYER.check(attempt)
-    assert not verdict.passed
-    assert re.search(message, verdict.message), verdict.message
+def test_layer_check_answers_misbehaving_code(submission, message, monkeypatch):
+    monkeypatch.setattr(Exercise, "time_limit", 0.5 if "0.5" in message else 20)
+    result = LAYER.check(submission)
+    assert not result.passed
+    assert re.search(message, result.message), result.message
     assert LAYER.hint() and LAYER.check(LAYER.reference_solution).passed
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    "code", [code for code, _ in MISBEHAVIOURS if not isinstance(code, str)]
+    "code", [code for code, _ in MISBEHAVIORS if not isinstance(code, str)]
 )
 def test_layer_survives_misbehaving_code_in_its_call(code, monkeypatch, capsys):
-    before = kernel_state()[:-1]  # a thread that the code started may still run
+    before = notebook_state()[:-1]  # a thread that the code started may still run
     monkeypatch.setattr(
-        Exercise, "seconds", 0.5 if code.__name__.startswith("loops") else 20
+        Exercise, "time_limit", 0.5 if code.__name__.startswith("loops") else 20
     )
-    verdict = LAYER.check(
+    result = LAYER.check(
         subclass(call=lambda self, values, mask=None: code(values, mask))
     )
-    assert not verdict.passed and repr(verdict).startswith("Not yet: AttentionLayer.\n")
-    assert len(repr(verdict)) < 20_000
-    assert kernel_state()[:-1] == before
+    assert not result.passed and repr(result).startswith("Not yet: AttentionLayer.\n")
+    assert len(repr(result)) < 20_000
+    assert notebook_state()[:-1] == before
     assert capsys.readouterr() == ("", "")
-    monkeypatch.setattr(Exercise, "seconds", 20)
+    monkeypatch.setattr(Exercise, "time_limit", 20)
     assert LAYER.check(LAYER.reference_solution).passed
 
 
 def test_layer_stopped_in_its_call_leaves_keras_whole(monkeypatch):
-    monkeypatch.setattr(Exercise, "seconds", 0.5)
+    monkeypatch.setattr(Exercise, "time_limit", 0.5)
     assert "still running" in LAYER.check(subclass(call=endless)).message
     drop, ones = keras.layers.Dropout(0.9), np.ones((4, 9), "float32")
     assert np.abs(drop(ones, training=True) - ones).max() > 0

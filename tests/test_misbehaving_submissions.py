@@ -1,7 +1,7 @@
 """Whatever a learner types into an exercise: one plain message, the kernel lives, and
 the next check works.
 
-Each misbehaviour of tests/learners.py is tried on every exercise here, and once each in
+Each misbehavior of tests/misbehaving_submissions.py is tried on every exercise here, and once each in
 a real kernel.
 """
 
@@ -17,12 +17,12 @@ import time
 import types
 import warnings
 
-import learners
+import misbehaving_submissions
 import nbformat
 import numpy as np
 import pytest
 from jupyter_client.manager import start_new_kernel
-from learners import MISBEHAVIOURS
+from misbehaving_submissions import MISBEHAVIORS
 from nbclient import NotebookClient
 from test_exercises import EXERCISES, every_exercise
 
@@ -34,7 +34,7 @@ from attnlib.exercises import bahdanau
 PLAIN = bahdanau.alignment_error_rate  # a quick one, to see that the next check works
 
 
-def kernel_state():
+def notebook_state():
     """What a check must leave as it was."""
     return (
         sys.stdout,
@@ -53,36 +53,37 @@ def kernel_state():
     )
 
 
-def attempt_of(code):
-    return eval(code, vars(learners)) if isinstance(code, str) else code
+def submission_of(code):
+    return eval(code, vars(misbehaving_submissions)) if isinstance(code, str) else code
 
 
 @pytest.mark.filterwarnings("ignore")
 @every_exercise
 def test_exercise_survives_misbehaving_code(exercise, monkeypatch, capsys):
-    before = kernel_state()
-    for code, expected in MISBEHAVIOURS:
+    before = notebook_state()
+    for code, expected in MISBEHAVIORS:
         monkeypatch.setattr(
-            Exercise, "seconds", 0.1 if "0.1 seconds" in expected else 20
+            Exercise, "time_limit", 0.1 if "0.1 seconds" in expected else 20
         )
-        verdict = exercise.check(attempt_of(code))
-        assert not verdict.passed
-        message = repr(verdict)
+        result = exercise.check(submission_of(code))
+        assert not result.passed
+        message = repr(result)
         assert message.startswith(f"Not yet: {exercise.name}.\n"), code
         assert re.search(expected, message), f"{code}: {message[:500]}"
         assert len(message) < 20_000
         while (
-            code is learners.starts_a_thread and threading.active_count() > before[-1]
+            code is misbehaving_submissions.starts_a_thread
+            and threading.active_count() > before[-1]
         ):
             time.sleep(0.05)
-        assert kernel_state() == before, code
-        monkeypatch.setattr(Exercise, "seconds", 20)
+        assert notebook_state() == before, code
+        monkeypatch.setattr(Exercise, "time_limit", 20)
         assert PLAIN.check(PLAIN.reference_solution).passed, code
     assert capsys.readouterr() == ("", "")
     assert exercise.check(exercise.reference_solution).passed
 
 
-# ---------------------------------------------------------------- nearly right results
+# Nearly right results
 
 
 def spoilt(result):
@@ -148,13 +149,13 @@ def test_exercise_refuses_the_right_numbers_as_the_wrong_thing(exercise):
             ]
             return others[min(number, len(others) - 1)]
 
-        verdict = exercise.check(learner)
-        assert not verdict.passed and verdict.attempted, how
-        what, *_ = verdict.message.removeprefix(
+        result = exercise.check(learner)
+        assert not result.passed and result.attempted, how
+        what, *_ = result.message.removeprefix(
             f"Not yet: {exercise.name}.\n"
         ).splitlines()
-        assert 10 < len(what) < 400 and "Traceback" not in verdict.message, (
-            verdict.message
+        assert 10 < len(what) < 400 and "Traceback" not in result.message, (
+            result.message
         )
 
 
@@ -175,11 +176,11 @@ def test_exercise_refuses_tensors_of_tensorflow(exercise):
             else convert(result)
         )
 
-    verdict = exercise.check(learner)
+    result = exercise.check(learner)
     assert re.search(
         "got a tensorflow EagerTensor|no heatmap|a tensorflow EagerTensor",
-        verdict.message,
-    ), verdict
+        result.message,
+    ), result
 
 
 @every_exercise
@@ -199,17 +200,17 @@ def test_exercise_passes_the_solution_in_other_clothes(exercise):
     def decorated(*arguments):
         return exercise.reference_solution(*arguments)
 
-    for attempt in (
+    for submission in (
         Object(),
         Object().method,
         functools.partial(exercise.reference_solution),
         decorated,
         lambda *a: exercise.reference_solution(*a),
     ):
-        assert exercise.check(attempt).passed, attempt
+        assert exercise.check(submission).passed, submission
 
 
-# ---------------------------------------------------------------- in a real kernel
+# In a real kernel
 
 
 def cell(exercise, code, expected):
@@ -223,7 +224,7 @@ def cell(exercise, code, expected):
     seconds = 0.1 if "0.1 seconds" in expected else 20
     return (
         (
-            f"{source}Exercise.seconds ="
+            f"{source}Exercise.time_limit ="
             f" {seconds}\nexercises.{module}.{name}.check({call})"
         ),
         expected,
@@ -231,10 +232,10 @@ def cell(exercise, code, expected):
 
 
 def cells():
-    """A cell for each misbehaviour, the exercises taken in turn; then each exercise,
+    """A cell for each misbehavior, the exercises taken in turn; then each exercise,
     solved.
     """
-    for place, (code, expected) in enumerate(MISBEHAVIOURS):
+    for place, (code, expected) in enumerate(MISBEHAVIORS):
         yield cell(EXERCISES[place % len(EXERCISES)], code, expected)
     yield from rights(EXERCISES)
 
@@ -244,7 +245,7 @@ def rights(exercises):
         module, name = exercise.id.split(".")
         yield (
             (
-                "Exercise.seconds ="
+                "Exercise.time_limit ="
                 f" 20\nexercises.{module}.{name}.check(exercises.{module}.{name}.reference_solution)"
             ),
             "^Passed: ",
@@ -257,7 +258,7 @@ def run_cells(pairs):
     """
     names = ", ".join(sorted({exercise.id.split(".")[0] for exercise in EXERCISES}))
     helpers = "\n".join(
-        inspect.getsource(getattr(learners, name))
+        inspect.getsource(getattr(misbehaving_submissions, name))
         for name in ("Callable", "AnswersEverything", "returns_none")
     )
     first = (
@@ -284,7 +285,7 @@ def run_cells(pairs):
 
 
 def test_checks_in_a_kernel_survive_misbehaving_code():
-    assert run_cells(cells()) == len(MISBEHAVIOURS) + len(EXERCISES)
+    assert run_cells(cells()) == len(MISBEHAVIORS) + len(EXERCISES)
 
 
 @pytest.fixture
@@ -305,7 +306,7 @@ def test_interrupt_ends_a_check_in_one_native_call(kernel):
     )  # noqa: E731
     ask(
         "import time\nfrom attnlib.exercises import bahdanau as ex\nfrom"
-        " attnlib.checking.exercise import Exercise\nExercise.seconds = 0.1"
+        " attnlib.checking.exercise import Exercise\nExercise.time_limit = 0.1"
     )
     shown = []
 

@@ -1,20 +1,20 @@
-"""The machine behind every exercise: one solution, its cases and its known wrong
-answers in; check, hint, solution out.
+"""An exercise: one solution, its cases, and its known mistakes in; check, hint, and
+solution out.
 
-An exercise is its solution, a plain function under a decorator:
+An exercise is its solution, a plain function under a decorator::
 
     @exercise(softmax_cases, hints=["Subtract each row's maximum first."])
     def softmax(scores):
         \"""weights_j = exp(e_j) / sum_k exp(e_k), over the last axis.\"""
         ...
 
-    @softmax.known_mistake("Your weights sum to one over the first axis, not over the
-    last.") def over_the_first_axis(scores):
+    @softmax.known_mistake("Your weights sum to one over the first axis.")
+    def over_the_first_axis(scores):
         ...
 
-`softmax_cases(rng)` yields (title, arguments) pairs; small ones first, since a message
-shows the first that fails. Expected values are the solution's own, so the tests compare
-each solution with something independent.
+``softmax_cases(rng)`` yields (title, arguments) pairs; small ones first, because a
+message shows the first that fails. The expected values are the solution's own, so the
+tests compare each solution with something independent.
 """
 
 import ast
@@ -34,174 +34,234 @@ _NOTHING = object()
 
 
 def exercise(cases, hints, returns=(), extract=None, cleanup=None):
-    """Decorator that turns a solution into an Exercise.
+    """Turn a solution into an `Exercise`; a decorator.
 
-    cases: function of a numpy Generator that yields (title, tuple of arguments).
-    hints: one or more strings, the gentlest first; `backticks` become code.
-    returns: names of the parts where the solution returns a tuple.
-    extract: function (result, *arguments) -> value to compare, where that is not the
-    result itself but, say, what it
-        drew; it may raise sandbox.CheckFailed with a sentence for the learner.
-    cleanup: function to call after a call that had to be stopped: what a library then
-    has left half done.
+    Parameters
+    ----------
+    cases : function
+        Takes a ``numpy.random.Generator`` and yields (title, tuple of arguments).
+    hints : list of str
+        One or more hints, the gentlest first; text in `backticks` becomes code.
+    returns : tuple of str
+        The names of the parts, where the solution returns a tuple.
+    extract : function, optional
+        Takes (result, \\*arguments) and returns the value to compare, where that is not
+        the result itself but, for example, what it drew. It may raise
+        ``sandbox.CheckFailed`` with a sentence for the reader.
+    cleanup : function, optional
+        Called after a call that had to be stopped, for what a library then has left
+        half done.
+
+    Returns
+    -------
+    function
+        A decorator that takes the solution and returns an `Exercise`.
     """
     return lambda solution: Exercise(solution, cases, hints, returns, extract, cleanup)
 
 
 class Exercise:
-    """One exercise: `check(your_function)`, `hint()`, `solution()`.
+    """One exercise: ``check(your_function)``, ``hint()``, and ``solution()``.
 
-    For authors and tests: `reference_solution`; `known_mistakes`, a list of (message,
-    function); `cases(rng)`; and, where the learner's cell starts with faulty code, that
-    code: `starter`, a function, and `starter_source`.
+    Parameters
+    ----------
+    reference_solution : function or class
+        The solution. Its name and docstring become those of the exercise.
+    cases, hints, returns, extract, cleanup
+        As for `exercise`.
+
+    Attributes
+    ----------
+    reference_solution : function or class
+        The solution, as it was given.
+    known_mistakes : list of tuple (str, function)
+        The message and the code of each known wrong answer.
+    starter : function or None
+        The faulty code that the reader's cell starts with, if it does.
+    starter_source : str
+        The source of that code.
+    time_limit : float
+        Seconds that one call of the submission may take, shared by all exercises.
     """
 
-    seconds = 5  # for one call of the learner's code
+    time_limit = 5  # the time limit in seconds per call: it ends an infinite loop
     starter = None
 
     def __init__(
         self, reference_solution, cases, hints, returns=(), extract=None, cleanup=None
     ):
-        self.name, self.reference_solution, self.cases, self.hints, self.returns = (
-            reference_solution.__name__,
-            reference_solution,
-            cases,
-            hints,
-            returns,
-        )
-        self.extract, self.cleanup, self.known_mistakes = extract, cleanup, []
+        self.name = reference_solution.__name__
         self.__doc__ = reference_solution.__doc__
+        self.reference_solution = reference_solution
+        self.cases = cases
+        self.hints = hints
+        self.returns = returns
+        self.extract = extract
+        self.cleanup = cleanup
+        self.known_mistakes = []
 
     def __repr__(self):
         return f"Exercise {self.name}: .check({self.name}), .hint(), .solution()"
 
     def known_mistake(self, message):
-        """Decorator: a known wrong answer, and what to say to a learner whose results
-        equal its results.
+        """Add a known wrong answer; a decorator.
+
+        Parameters
+        ----------
+        message : str
+            What to say to a reader whose results equal those of this wrong answer.
+
+        Returns
+        -------
+        function
+            A decorator that returns the wrong answer as it was.
         """
 
-        def add(function):
-            self.known_mistakes.append((message, function))
-            return function
+        def add(mistake):
+            self.known_mistakes.append((message, mistake))
+            return mistake
 
         return add
 
     def starter_code(self, symptom):
-        """Decorator: the faulty code that the learner's cell starts with, and by what
-        one notices it, as a sentence.
+        """Add the faulty code that the reader's cell starts with; a decorator.
 
-        It is a known wrong answer, bears the exercise's name, and leaves that name to
-        the exercise.
+        It is a known mistake, has the name of the exercise, and leaves that name to the
+        exercise.
+
+        Parameters
+        ----------
+        symptom : str
+            How one notices the bug, as a sentence.
+
+        Returns
+        -------
+        function
+            A decorator that returns the exercise.
         """
 
-        def add(function):
-            self.starter = function
-            self.known_mistake(f"The bug is still there. {symptom}")(function)
+        def add(starter):
+            self.starter = starter
+            self.known_mistake(f"The bug is still there. {symptom}")(starter)
             return self
 
         return add
 
-    def check(self, attempt=_NOTHING):
-        """Try a learner's function on small inputs. Returns a CheckResult; raises
-        nothing.
+    def check(self, submission=_NOTHING):
+        """Check a submission on small inputs; it raises nothing.
+
+        Parameters
+        ----------
+        submission : function or class
+            The reader's answer: a function, or a class where the solution is one.
+
+        Returns
+        -------
+        CheckResult
+            Whether it passed, and what is wrong if it did not.
         """
-        if not callable(attempt) or isinstance(attempt, type) != isinstance(
-            self.reference_solution, type
-        ):
-            call = f"check({self.name})"
+        wants_class = isinstance(self.reference_solution, type)
+        if not callable(submission) or isinstance(submission, type) != wants_class:
             return self._not_yet(
-                f"check wants the thing itself: write {call}, with nothing after the"
-                " name."
+                f"check needs the {'class' if wants_class else 'function'} itself: "
+                f"write check({self.name}), with nothing after the name."
             )
-        replaced = isolation.replaced()
-        if replaced:
-            owner = "attnlib" if replaced.startswith("ref.") else "numpy"
+        patched = isolation.patched_function()
+        if patched:
+            owner = "attnlib" if patched.startswith("ref.") else "NumPy"
             return self._not_yet(
-                f"{replaced} is no longer {owner}'s own. Restart the kernel and run the"
-                " cells again."
+                f"{patched} is no longer {owner}'s own function. Restart the kernel "
+                "and run the cells again."
             )
-        if _is_stub(attempt):
+        if _is_stub(submission):
             return self._not_attempted()
         counts = self._argument_counts
         outcome = sandbox.run(
-            lambda: self._signature_problem(attempt, counts), attempt, self.seconds
+            lambda: self._signature_problem(submission, counts),
+            submission,
+            self.time_limit,
         )
-        if outcome.problem or outcome.value:
-            return self._not_yet(outcome.problem or outcome.value)
-        return self._judge(attempt)
+        if outcome.problem or outcome.result:
+            return self._not_yet(outcome.problem or outcome.result)
+        return self._check_cases(submission)
 
     def hint(self):
-        """The hints, collapsed, one after the other; print() shows them in a terminal."""
+        """Show the hints, folded, one after the other.
+
+        Returns
+        -------
+        Folded
+            JupyterLab and the page show it folded; ``print()`` shows it in a terminal.
+        """
         parts = []
         for number, text in enumerate(self.hints, start=1):
-            body = re.sub(
-                r"`(.+?)`", r"<code>\1</code>", html.escape(text, quote=False)
-            )
-            parts.append(
-                (
-                    f"Show hint {number}" if len(self.hints) > 1 else "Show a hint",
-                    f"<p>{body}</p>",
-                )
-            )
-        return Hidden(f"Hint for {self.name}", parts, "\n".join(self.hints))
+            escaped = html.escape(text, quote=False)
+            body = re.sub(r"`(.+?)`", r"<code>\1</code>", escaped)
+            title = f"Show hint {number}" if len(self.hints) > 1 else "Show a hint"
+            parts.append((title, f"<p>{body}</p>"))
+        return Folded(f"Hint for {self.name}", parts, "\n".join(self.hints))
 
     def solution(self):
-        """One solution, collapsed; print() shows it in a terminal."""
-        return Hidden(
-            f"Solution of {self.name}",
-            [(f"Show a solution of {self.name}", _highlighted(self.source))],
-            self.source,
-        )
+        """Show one solution, folded.
+
+        Returns
+        -------
+        Folded
+            JupyterLab and the page show it folded; ``print()`` shows it in a terminal.
+        """
+        part = (f"Show a solution of {self.name}", _highlighted(self.source))
+        return Folded(f"Solution of {self.name}", [part], self.source)
 
     @functools.cached_property
     def source(self):
-        """The solution's source, without its decorator."""
+        """The source of the solution, without its decorator."""
         return source_of(self.reference_solution)
 
     @functools.cached_property
     def starter_source(self):
-        """The source of the code that the learner's cell starts with."""
+        """The source of the code that the reader's cell starts with."""
         return source_of(self.starter)
 
     @functools.cached_property
     def _expected(self):
         return [
-            sandbox.plain(self._result(self.reference_solution, arguments))
-            for _, arguments in self._fresh_cases()
+            sandbox.plain(self._call(self.reference_solution, args))
+            for _, args in self._fresh_cases()
         ]
 
     @functools.cached_property
     def _argument_counts(self):
-        return {len(arguments) for _, arguments in self._fresh_cases()}
+        return {len(args) for _, args in self._fresh_cases()}
 
     @functools.cached_property
-    def _wrong_outcomes(self):
+    def _mistake_outcomes(self):
         return [
-            (message, self._outcomes(function, seconds=60))
-            for message, function in self.known_mistakes
+            (message, self._outcomes(mistake, time_limit=60))
+            for message, mistake in self.known_mistakes
         ]
 
-    def _result(self, function, arguments):
-        result = function(*arguments)
-        return (
-            result
-            if self.extract is None or result is Ellipsis
-            else self.extract(result, *arguments)
-        )
+    def _call(self, submission, args):
+        """The value to compare: the submission's result, or what `extract` makes of
+        it.
+        """
+        result = submission(*args)
+        if self.extract is None or result is Ellipsis:
+            return result
+        return self.extract(result, *args)
 
     def _fresh_cases(self):
         return list(self.cases(np.random.default_rng(0)))
 
-    def _outcomes(self, function, seconds):
-        """What `function` does on each case, up to the first that it does not finish in
-        time.
+    def _outcomes(self, submission, time_limit):
+        """What the submission does in each case, up to the first that it does not
+        finish in time.
         """
         outcomes = []
-        for _, arguments in self._fresh_cases():
-            call = functools.partial(self._result, function, arguments)
-            outcome = sandbox.run(call, function, seconds)
-            outcome.arguments = [
-                None if callable(a) else sandbox.plain(a) for a in arguments
+        for _, args in self._fresh_cases():
+            call = functools.partial(self._call, submission, args)
+            outcome = sandbox.run(call, submission, time_limit)
+            outcome.args_after = [
+                None if callable(arg) else sandbox.plain(arg) for arg in args
             ]
             outcomes.append(outcome)
             if outcome.timed_out:
@@ -210,66 +270,62 @@ class Exercise:
                 break
         return outcomes
 
-    def _judge(self, attempt):
-        expected, outcomes = self._expected, self._outcomes(attempt, self.seconds)
-        for index, (outcome, (title, arguments)) in enumerate(
-            zip(outcomes, self._fresh_cases(), strict=False)
-        ):
-            if not outcome.attempted or outcome.value is Ellipsis:
+    def _check_cases(self, submission):
+        outcomes = self._outcomes(submission, self.time_limit)
+        cases = self._fresh_cases()
+        for index, outcome in enumerate(outcomes):
+            title, args = cases[index]
+            if not outcome.attempted or outcome.result is Ellipsis:
                 return self._not_attempted()
-            found = outcome.problem or self._changed(outcome, arguments)
-            found = found or self._difference(expected[index], outcome.value)
-            if found:
-                found = self._diagnosis(index, outcomes) + found
-                inputs = dict(zip(self._parameters, arguments, strict=False))
-                shown = "".join(
-                    f"\n  {name} = {compare.show(sandbox.plain(value))}"
-                    for name, value in inputs.items()
+            expected = self._expected[index]
+            problem = (
+                outcome.problem
+                or self._changed_argument(outcome, args)
+                or self._difference(expected, outcome.result)
+            )
+            if problem:
+                inputs = dict(zip(self._parameters, args, strict=False))
+                message = (
+                    self._diagnosis(index, outcomes)
+                    + problem
+                    + _inputs_in_words(title, inputs)
+                    + (f"\nIt printed:\n{outcome.printed}" if outcome.printed else "")
                 )
-                printed = f"\nIt printed:\n{outcome.printed}" if outcome.printed else ""
-                message = f"{found}\nInput: {title}{shown}{printed}"
                 return self._not_yet(
-                    message, inputs=inputs, expected=expected[index], got=outcome.value
+                    message, inputs=inputs, expected=expected, got=outcome.result
                 )
-        return CheckResult(f"Passed: {self.name}, {len(expected)} cases.", passed=True)
+        return CheckResult(f"Passed: {self.name}, {len(cases)} cases.", passed=True)
 
     def _difference(self, expected, got):
-        if isinstance(expected, tuple) and self.returns:
-            names = " and ".join([", ".join(self.returns[:-1]), self.returns[-1]])
-            if not isinstance(got, (tuple, list)) or len(got) != len(expected):
-                return (
-                    f"Return {len(expected)} things, {names}; got {compare.kind(got)}."
-                )
-            found = (
-                compare.difference(e, g, name)
-                for e, g, name in zip(expected, got, self.returns, strict=True)
-            )
-            return next(filter(None, found), None)
-        return compare.difference(expected, got)
+        if not isinstance(expected, tuple) or not self.returns:
+            return compare.difference(expected, got)
+        names = " and ".join([", ".join(self.returns[:-1]), self.returns[-1]])
+        if not isinstance(got, (tuple, list)) or len(got) != len(expected):
+            return f"Return {len(expected)} values, {names}; got {compare.kind(got)}."
+        problems = map(compare.difference, expected, got, self.returns)
+        return next(filter(None, problems), None)
 
     def _diagnosis(self, index, outcomes):
-        """The message of the known wrong answer that does the same on case `index`, and
-        on most others; or nothing.
+        """The message of the known mistake that does the same in case `index`, and in
+        most others; or nothing.
         """
         alike = [
-            (sum(map(_alike, outcomes, wrong)), message)
-            for message, wrong in self._wrong_outcomes
-            if _alike(outcomes[index], wrong[index])
+            (sum(map(_same_outcome, outcomes, mistake_outcomes)), message)
+            for message, mistake_outcomes in self._mistake_outcomes
+            if _same_outcome(outcomes[index], mistake_outcomes[index])
         ]
-        return (
-            textwrap.fill(max(alike, key=lambda pair: pair[0])[1], 88) + "\n"
-            if alike
-            else ""
-        )
+        if not alike:
+            return ""
+        _, message = max(alike, key=lambda pair: pair[0])
+        return textwrap.fill(message, 88) + "\n"
 
-    def _changed(self, outcome, arguments):
-        for name, now, before in zip(
-            self._parameters, outcome.arguments, arguments, strict=False
-        ):
-            if not callable(before) and not compare.same(sandbox.plain(before), now):
+    def _changed_argument(self, outcome, args):
+        both = zip(self._parameters, args, outcome.args_after, strict=False)
+        for name, before, after in both:
+            if not callable(before) and not compare.equal(sandbox.plain(before), after):
                 return (
-                    f"Your function changes its argument {name} in place. Work on a"
-                    " copy."
+                    f"Your function changes its argument {name} in place. "
+                    "Work on a copy."
                 )
         return None
 
@@ -277,14 +333,14 @@ class Exercise:
     def _parameters(self):
         return list(inspect.signature(self.reference_solution).parameters)
 
-    def _signature_problem(self, attempt, counts):
+    def _signature_problem(self, submission, counts):
         wanted = inspect.signature(self.reference_solution)
         try:
-            own = inspect.signature(attempt)
-        except ValueError:  # some compiled functions tell no signature
+            own = inspect.signature(submission)
+        except ValueError:  # some compiled functions have no signature
             return None
         names, own_names = list(wanted.parameters), list(own.parameters)
-        problem = f"Your function should take {wanted}, it takes {own}."
+        problem = f"Your function should take {wanted}, but it takes {own}."
         if sorted(names) == sorted(own_names) and names != own_names:
             return problem
         for count in counts:
@@ -302,8 +358,18 @@ class Exercise:
 
 
 class CheckResult:
-    """What a check found. Shown as `message`; `inputs` (a dict), `expected` and `got`
-    hold the case that failed.
+    """What a check found; it is shown as its message.
+
+    Attributes
+    ----------
+    message : str
+        What is wrong, or that the submission passed.
+    passed, attempted : bool
+        Whether the submission is right, and whether it is more than a stub.
+    inputs : dict or None
+        The arguments of the case that failed, by name.
+    expected, got
+        The solution's result in that case, and the submission's.
     """
 
     def __init__(
@@ -315,25 +381,27 @@ class CheckResult:
         expected=None,
         got=None,
     ):
-        self.message, self.passed, self.attempted = message, passed, attempted
-        self.inputs, self.expected, self.got = inputs, expected, got
+        self.message = message
+        self.passed = passed
+        self.attempted = attempted
+        self.inputs = inputs
+        self.expected = expected
+        self.got = got
 
     def __repr__(self):
         return self.message
 
 
-class Hidden:
-    """Text behind a fold: collapsed HTML in the page and in JupyterLab; str() gives the
-    text itself.
-    """
+class Folded:
+    """Text that is folded in the page and in JupyterLab; ``str()`` gives the text."""
 
     def __init__(self, title, parts, text):
-        self.title, self.parts, self.text = title, parts, text
+        self.title = title
+        self.parts = parts
+        self.text = text
 
     def _repr_html_(self):
-        style = (  # else JupyterLab takes the triangle away
-            "list-style: revert; cursor: pointer"
-        )
+        style = "list-style: revert; cursor: pointer"  # JupyterLab hides the triangle
         return "\n".join(
             f'<details><summary style="{style}">{summary}</summary>\n{body}\n</details>'
             for summary, body in self.parts
@@ -347,8 +415,8 @@ class Hidden:
 
 
 def source_of(function):
-    """A function's or a class' source without decorators, starting at its `def` or
-    `class`.
+    """The source of a function or a class without decorators, from its `def` or `class`
+    on.
     """
     source = textwrap.dedent(inspect.getsource(function))
     definition = ast.parse(source).body[0]
@@ -363,36 +431,92 @@ def _highlighted(source):
     return highlight(source, PythonLexer(), HtmlFormatter()).strip()
 
 
-def _alike(one, other):
-    """Whether two outcomes are the same: equal values, or the same problem."""
-    if one.problem or other.problem:
-        return (
-            bool(one.problem and other.problem)
-            and one.problem.split("\n")[0] == other.problem.split("\n")[0]
-        )
-    return compare.same(one.value, other.value)
-
-
-def _is_stub(function):
-    """Whether a function's body is a docstring, `...` or `pass` and nothing else; of a
-    class, that of its `call`.
-    """
-    if isinstance(function, type):
-        owner = next((c for c in function.__mro__ if "call" in vars(c)), None)
-        return (
-            owner is None
-            or owner.__module__.startswith("keras.")
-            or _is_stub(vars(owner)["call"])
-        )
-    if not isinstance(function, (types.FunctionType, types.MethodType)):
-        return False
-    steps = [
-        step
-        for step in dis.get_instructions(function)
-        if step.opname not in ("RESUME", "NOP")
+def _inputs_in_words(title, inputs):
+    lines = [
+        f"\n  {name} = {compare.show(sandbox.plain(value))}"
+        for name, value in inputs.items()
     ]
-    return all(
-        step.opname in ("LOAD_CONST", "RETURN_VALUE", "RETURN_CONST")
-        and step.argval is None
-        for step in steps
-    )
+    return f"\nInput: {title}{''.join(lines)}"
+
+
+def _same_outcome(one, other):
+    """Whether two outcomes are the same: equal results, or the same problem."""
+    if one.problem and other.problem:
+        return one.problem.split("\n")[0] == other.problem.split("\n")[0]
+    if one.problem or other.problem:
+        return False
+    return compare.equal(one.result, other.result)
+
+
+# Stubs
+
+
+def _is_stub(submission):
+    """Whether nothing has been written yet: the body is a docstring, `...`, `pass`,
+    `return`, or `raise NotImplementedError`, and nothing else. Of a class, the body of
+    its `call`.
+    """
+    if isinstance(submission, type):
+        owner = next((c for c in submission.__mro__ if "call" in vars(c)), None)
+        if owner is None or owner.__module__.startswith("keras."):
+            return True
+        return _is_stub(vars(owner)["call"])
+    if not isinstance(submission, (types.FunctionType, types.MethodType)):
+        return False
+    definition = _syntax_tree(submission.__code__)
+    if definition is None:
+        return _steps(submission) == _steps(_empty_function)
+    if isinstance(definition, ast.Lambda):
+        return _is_none(definition.body)
+    return all(map(_does_nothing, definition.body))
+
+
+def _syntax_tree(code):
+    """The definition that `code` was compiled from, or None where its source cannot be
+    had: for example, where it was made by `exec`.
+
+    The code is asked for and not the function, because a function made by
+    `functools.wraps` would give the source of the one that it wraps.
+    """
+    try:
+        source = textwrap.dedent(inspect.getsource(code))
+        nodes = list(ast.walk(ast.parse(source)))
+    except Exception:  # no source, or a part of an expression that cannot be parsed
+        return None
+    if code.co_name == "<lambda>":
+        lambdas = [node for node in nodes if isinstance(node, ast.Lambda)]
+        return lambdas[0] if len(lambdas) == 1 else None
+    functions = (node for node in nodes if isinstance(node, ast.FunctionDef))
+    return next((node for node in functions if node.name == code.co_name), None)
+
+
+def _does_nothing(statement):
+    """Whether a statement is one of those that a stub consists of."""
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, ast.Constant)  # a docstring, or `...`
+    if isinstance(statement, ast.Return):
+        return statement.value is None or _is_none(statement.value)
+    if isinstance(statement, ast.Raise):
+        error = statement.exc
+        error = error.func if isinstance(error, ast.Call) else error
+        return isinstance(error, ast.Name) and error.id == "NotImplementedError"
+    return isinstance(statement, ast.Pass)
+
+
+def _is_none(expression):
+    return isinstance(expression, ast.Constant) and expression.value is None
+
+
+def _empty_function():
+    pass
+
+
+def _steps(function):
+    """The instructions of a function, without the names of any version of Python: they
+    are compared with those of an empty function.
+    """
+    return [
+        (step.opname, step.argval)
+        for step in dis.get_instructions(function)
+        if step.opname != "NOP"
+    ]

@@ -1,6 +1,4 @@
-"""What a learner's code may change for the rest of the notebook, and how it is put
-back.
-"""
+"""What a submission may change for the rest of the notebook, saved and restored."""
 
 import contextlib
 import os
@@ -14,10 +12,11 @@ import numpy as np
 
 from attnlib import reference
 
-# Taken now: a learner may replace the functions of numpy, and we go on with these.
+# Taken at import: a submission may replace the functions of NumPy, and the checks go on
+# with these.
 _ERRSTATE, _PRINTOPTIONS = np.errstate, np.printoptions
 _GET_STATE, _SET_STATE = np.random.get_state, np.random.set_state
-_OWN = {
+_ORIGINAL_FUNCTIONS = {
     (module, name): value
     for module in (np, np.linalg, np.random, reference)
     for name, value in vars(module).items()
@@ -26,15 +25,15 @@ _OWN = {
 
 
 @contextlib.contextmanager
-def put_back():
-    """A context after which all that is named below is as it was before."""
+def restore():
+    """A context that restores what is named below, as it was before."""
     with contextlib.ExitStack() as stack:
         for context in (
-            _no_kernel_exit,
-            _no_figures_left,
+            _exit_raises_in_a_kernel,
+            _new_figures_closed,
             _recursion_limit,
             _random_generators,
-            _folder,
+            _working_directory,
         ):
             stack.enter_context(context())
         stack.enter_context(warnings.catch_warnings())
@@ -44,9 +43,9 @@ def put_back():
 
 
 @contextlib.contextmanager
-def _no_kernel_exit():
-    """In a kernel `exit()` raises nothing and ends the kernel a moment later: make it
-    raise SystemExit instead.
+def _exit_raises_in_a_kernel():
+    """In a kernel, `exit()` raises nothing and ends the kernel a moment later; inside
+    this context it raises SystemExit.
     """
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is None:
@@ -60,96 +59,95 @@ def _no_kernel_exit():
 
 
 @contextlib.contextmanager
-def _no_figures_left():
-    before = (
-        sys.modules["matplotlib.pyplot"].get_fignums()
-        if "matplotlib.pyplot" in sys.modules
-        else []
-    )
+def _new_figures_closed():
+    saved = _open_figures()
     yield
-    if "matplotlib.pyplot" in sys.modules:
-        pyplot = sys.modules["matplotlib.pyplot"]
-        for number in set(pyplot.get_fignums()).difference(before):
-            pyplot.close(number)
+    for number in _open_figures() - saved:
+        sys.modules["matplotlib.pyplot"].close(number)
+
+
+def _open_figures():
+    """The numbers of pyplot's figures; it is not imported for this."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    return set() if pyplot is None else set(pyplot.get_fignums())
 
 
 @contextlib.contextmanager
 def _recursion_limit():
-    limit = sys.getrecursionlimit()
+    saved = sys.getrecursionlimit()
     yield
-    sys.setrecursionlimit(limit)
+    sys.setrecursionlimit(saved)
 
 
 @contextlib.contextmanager
 def _random_generators():
     """The two global ones: a check changes no number that a later cell draws."""
-    states = random.getstate(), _GET_STATE()
+    saved_python, saved_numpy = random.getstate(), _GET_STATE()
     yield
-    random.setstate(states[0])
-    _SET_STATE(states[1])
+    random.setstate(saved_python)
+    _SET_STATE(saved_numpy)
 
 
 @contextlib.contextmanager
-def _folder():
-    before = _working_directory()
-    yield
-    if before is not None and _working_directory() != before:
-        with contextlib.suppress(OSError):
-            os.chdir(before)
-
-
 def _working_directory():
-    with contextlib.suppress(OSError):  # it may be gone
+    saved = _current_directory()
+    yield
+    if saved is not None and _current_directory() != saved:
+        with contextlib.suppress(OSError):
+            os.chdir(saved)
+
+
+def _current_directory():
+    with contextlib.suppress(OSError):  # it may have been deleted
         return os.getcwd()
 
 
-def replaced():
-    """The name of a function of numpy or of attnlib.reference that is no longer their
-    own, or None.
+def patched_function():
+    """The name of a function of NumPy or of attnlib.reference that has been replaced,
+    or None.
     """
-    for (module, name), value in _OWN.items():
-        if vars(module).get(name) is not value:
-            return (
-                f"ref.{name}"
-                if module is reference
-                else f"{module.__name__}.{name}".replace("numpy", "np", 1)
-            )
+    for (module, name), original in _ORIGINAL_FUNCTIONS.items():
+        if vars(module).get(name) is not original:
+            if module is reference:
+                return f"ref.{name}"
+            return f"{module.__name__}.{name}".replace("numpy", "np", 1)
     return None
 
 
-def put_functions_back():
-    """As `replaced`; all of them are their own again afterwards."""
-    name = replaced()
-    if name:
-        for (module, own), value in _OWN.items():
-            setattr(module, own, value)
-    return name
+def restore_functions():
+    """Restore all of these functions. Returns what `patched_function` said before."""
+    patched = patched_function()
+    if patched:
+        for (module, name), original in _ORIGINAL_FUNCTIONS.items():
+            setattr(module, name, original)
+    return patched
 
 
-def threads():
-    """The numbers of all threads that run now."""
+def running_threads():
+    """The identifiers of all threads that are running now."""
     return set(sys._current_frames())
 
 
-def left_running(function, before):
-    """Whether a thread that was not there `before` runs code of the function's file; it
-    is given 0.2 seconds to end.
+def left_thread_running(submission, threads_before):
+    """Whether a thread that is not among `threads_before` runs code of the submission's
+    file. It is given 0.2 seconds to end.
     """
-    if not isinstance(function, types.FunctionType):
+    if not isinstance(submission, types.FunctionType):
         return False
+    filename = submission.__code__.co_filename
     for _ in range(10):
-        frames = (
+        new_frames = [
             frame
-            for number, frame in sys._current_frames().items()
-            if number not in before
-        )
-        if not any(_runs(frame, function.__code__.co_filename) for frame in frames):
+            for thread, frame in sys._current_frames().items()
+            if thread not in threads_before
+        ]
+        if not any(_runs_code_of(frame, filename) for frame in new_frames):
             return False
         time.sleep(0.02)
     return True
 
 
-def _runs(frame, file):
-    while frame is not None and frame.f_code.co_filename != file:
+def _runs_code_of(frame, filename):
+    while frame is not None and frame.f_code.co_filename != filename:
         frame = frame.f_back
     return frame is not None

@@ -1,5 +1,14 @@
-"""The exercises: one module a chapter, each with its solutions, hints and checks.
+"""The exercises: one module per chapter, named like its notebook, content only.
 
-from attnlib.exercises import bahdanau as ex
-ex.additive_scores.check(additive_scores)     ex.additive_scores.hint()     ex.additive_scores.solution()
+Each module holds the chapter's exercises with their solutions, cases, hints, and known
+mistakes; ``attnlib.checking`` runs them::
+
+    from attnlib.exercises import bahdanau as ex
+
+    ex.additive_scores.check(additive_scores)
+    ex.additive_scores.hint()
+    ex.additive_scores.solution()
+
+The one exercise that needs Keras is in ``sentiment_keras``, which ``sentiment`` loads
+on first use. What several chapters use is in ``_shared``.
 """

@@ -1,16 +1,17 @@
-"""Exercises of chapter 03, "Align and translate"."""
+"""Exercises of chapter 03, "Bahdanau attention: align and translate"."""
 
 import numpy as np
 
 from attnlib import reference as ref
 from attnlib.checking import compare, sandbox
 from attnlib.checking.exercise import exercise
+from attnlib.exercises._shared import recurrent_cell
 
 
 def _score_cases(rng):
     query, keys = np.array([[[0.5], [-1.0]]]), np.array([[[0.0], [1.0], [2.0]]])
     yield (
-        "two queries, three keys, all one wide",
+        "two queries and three keys of dimension 1",
         (query, keys, np.eye(1), np.eye(1), np.array([2.0])),
     )
     yield (
@@ -36,13 +37,13 @@ def _score_cases(rng):
     _score_cases,
     hints=[
         (
-            "Project both sides to `units` numbers first: `query @ w_query` and `keys @"
-            " w_keys`. Every query then meets every key: which shapes broadcast to"
-            " (batch, target_len, source_len, units)?"
+            "Project both sides to `units` dimensions first: `query @ w_query` "
+            "and `keys @ w_keys`. Then combine every query with every key: "
+            "which shapes broadcast to (batch, target_len, source_len, units)?"
         ),
         (
-            "`projected_query[:, :, None, :] + projected_keys[:, None, :, :]` holds"
-            " every pair. What is left is `np.tanh` and a product with `v`."
+            "`projected_query[:, :, None, :] + projected_keys[:, None, :, :]` holds "
+            "every pair. What remains is `np.tanh` and a product with `v`."
         ),
     ],
 )
@@ -64,7 +65,8 @@ def _pairs(query, keys, w_query, w_keys):
 
 
 @additive_scores.known_mistake(
-    "tanh is missing: without it the query adds the same number to every key's score."
+    "tanh is missing. "
+    "Without it, the query adds the same number to the score of every key."
 )
 def without_tanh(query, keys, w_query, w_keys, v):
     one, other = _pairs(query, keys, w_query, w_keys)
@@ -72,7 +74,8 @@ def without_tanh(query, keys, w_query, w_keys, v):
 
 
 @additive_scores.known_mistake(
-    "You add two tanh. Take the tanh of the sum: else the query changes no weight."
+    "You add two tanh values. "
+    "Take the tanh of the sum; otherwise the query has no effect on the weights."
 )
 def tanh_before_the_sum(query, keys, w_query, w_keys, v):
     one, other = _pairs(query, keys, w_query, w_keys)
@@ -80,8 +83,8 @@ def tanh_before_the_sum(query, keys, w_query, w_keys, v):
 
 
 @additive_scores.known_mistake(
-    "You take tanh after the product with v. It belongs before: v weighs the hidden"
-    " units."
+    "You take tanh after the product with v. "
+    "It belongs before: v multiplies the hidden units."
 )
 def tanh_last(query, keys, w_query, w_keys, v):
     one, other = _pairs(query, keys, w_query, w_keys)
@@ -89,7 +92,8 @@ def tanh_last(query, keys, w_query, w_keys, v):
 
 
 @additive_scores.known_mistake(
-    "v is missing: you add the hidden units up, and each should count v times."
+    "v is missing. You add up the hidden units, "
+    "but each should first be multiplied by its element of v."
 )
 def without_v(query, keys, w_query, w_keys, v):
     one, other = _pairs(query, keys, w_query, w_keys)
@@ -97,8 +101,8 @@ def without_v(query, keys, w_query, w_keys, v):
 
 
 @additive_scores.known_mistake(
-    "You multiply the two projections. The additive score adds them; the product is"
-    " Luong's."
+    "You multiply the two projections. "
+    "The additive score adds them; the product is Luong's."
 )
 def multiplied(query, keys, w_query, w_keys, v):
     one, other = _pairs(query, keys, w_query, w_keys)
@@ -106,44 +110,42 @@ def multiplied(query, keys, w_query, w_keys, v):
 
 
 @additive_scores.known_mistake(
-    "Your scores are (batch, source_len, target_len): queries are the rows, keys the"
-    " columns."
+    "Your scores have shape (batch, source_len, target_len). "
+    "Queries should be the rows and keys the columns."
 )
 def transposed(query, keys, w_query, w_keys, v):
     return additive_scores.reference_solution(keys, query, w_keys, w_query, v)
 
 
 @additive_scores.known_mistake(
-    "These are weights already. Return the scores, before the softmax."
+    "These are weights. Return the scores, before the softmax."
 )
 def weights_already(query, keys, w_query, w_keys, v):
     return ref.softmax(ref.additive_scores(query, keys, w_query, w_keys, v))
 
 
 @additive_scores.known_mistake(
-    "The query is missing from your scores: every target position gets the same ones."
+    "The query is missing from your scores: every target position gets the same scores."
 )
 def without_query(query, keys, w_query, w_keys, v):
     return additive_scores.reference_solution(0 * query, keys, w_query, w_keys, v)
 
 
 def _attend_cases(rng):
-    scores, values = (
-        np.array([[[0.0, 1.0, 2.0], [1.0, 1.0, 3.0]]]),
-        np.array([[[1.0], [2.0], [4.0]]]),
-    )
+    scores = np.array([[[0.0, 1.0, 2.0], [1.0, 1.0, 3.0]]])
+    values = np.array([[[1.0], [2.0], [4.0]]])
     yield "two queries, three words, no mask", (scores, values)
     yield "the last word is padding", (scores, values, np.array([[True, True, False]]))
     scores, values = rng.normal(size=(3, 4, 5)), rng.normal(size=(3, 5, 2))
     mask = np.arange(5) < np.array([[5], [1], [3]])
-    yield "three sentences of 5, 1 and 3 words", (scores, values, mask)
+    yield "three sentences of 5, 1, and 3 words", (scores, values, mask)
     yield "negative scores, padding first", (scores - 5, values, mask[:, ::-1])
     scores = np.array([[[1000.0, 999.0, -1000.0]], [[-1000.0, -1001.0, -5000.0]]])
     values = rng.normal(size=(2, 3, 2))
     yield "scores of 1000", (scores, values)
     scores = np.array([[[1000.0, 1.0, 2.0]], [[0.0, 1.0, 900.0]]])
     mask = np.array([[False, True, True], [True, True, False]])
-    yield "a padded word with a score of 1000", (scores, values, mask)
+    yield "a padded position with a score of 1000", (scores, values, mask)
     yield (
         "a sentence with nothing to attend to",
         (np.ones((2, 1, 3)), values, mask & [[False], [True]]),
@@ -154,14 +156,14 @@ def _attend_cases(rng):
     _attend_cases,
     hints=[
         (
-            "`np.where(mask[:, None, :], scores, -np.inf)` takes padding out before"
-            " anything else is computed, for exp(-inf) = 0. Think of `mask=None` as a"
-            " mask of True."
+            "`np.where(mask[:, None, :], scores, -np.inf)` removes padding "
+            "before anything else is computed, because exp(-inf) = 0. "
+            "Think of `mask=None` as a mask of True."
         ),
         (
-            "Subtract each row's maximum before `np.exp`. Where a row has nothing to"
-            " attend to, that maximum is -inf and the sum is 0: put 0 and 1 in their"
-            " places with `np.where`. The context is `weights @ values`."
+            "Subtract each row's maximum before `np.exp`. Where a row has nothing to "
+            "attend to, that maximum is -inf and the sum is 0: replace them by 0 and 1 "
+            "with `np.where`. The context is `weights @ values`."
         ),
     ],
     returns=("context", "weights"),
@@ -195,8 +197,8 @@ def _allowed(scores, mask):
 
 
 @attend.known_mistake(
-    "Your weights sum to one over the decoder's steps, not over the source: softmax"
-    " over the last axis."
+    "Your weights sum to one over the decoder's steps. "
+    "They should sum to one over the source, so take the softmax over the last axis."
 )
 def softmax_over_steps(scores, values, mask=None):
     weights = _softmax(np.where(_allowed(scores, mask), scores, -1e9), axis=1)
@@ -204,7 +206,7 @@ def softmax_over_steps(scores, values, mask=None):
 
 
 @attend.known_mistake(
-    "Your weights sum to one over the batch: the softmax runs over the last axis."
+    "Your weights sum to one over the batch. Take the softmax over the last axis."
 )
 def softmax_over_batch(scores, values, mask=None):
     weights = _softmax(np.where(_allowed(scores, mask), scores, -1e9), axis=0)
@@ -212,8 +214,8 @@ def softmax_over_batch(scores, values, mask=None):
 
 
 @attend.known_mistake(
-    "Your weights sum to one over the whole sentence pair: each target position has a"
-    " softmax of its own."
+    "Your weights sum to one over the whole sentence pair. "
+    "Each target position needs its own softmax."
 )
 def softmax_over_both(scores, values, mask=None):
     weights = _softmax(np.where(_allowed(scores, mask), scores, -1e9), axis=(1, 2))
@@ -227,8 +229,8 @@ def mask_ignored(scores, values, mask=None):
 
 
 @attend.known_mistake(
-    "You multiply the scores by the mask. A score of 0 is still a score: exp(0) = 1."
-    " Use -inf."
+    "You multiply the scores by the mask. A score of 0 is still a score: exp(0) = 1. "
+    "Use -inf."
 )
 def mask_times_scores(scores, values, mask=None):
     weights = _softmax(scores * _allowed(scores, mask))
@@ -236,17 +238,15 @@ def mask_times_scores(scores, values, mask=None):
 
 
 @attend.known_mistake(
-    "You set padding to zero after the softmax, so the weights no longer sum to one."
-    " Mask before it."
+    "You set padding to zero after the softmax, so the weights no longer sum to one. "
+    "Mask before it."
 )
 def mask_after_softmax(scores, values, mask=None):
     weights = _softmax(scores) * _allowed(scores, mask)
     return weights @ values, weights
 
 
-@attend.known_mistake(
-    "Your mask is turned round: True means that a word may be attended."
-)
+@attend.known_mistake("Your mask is inverted: True means that a word may be attended.")
 def mask_inverted(scores, values, mask=None):
     return attend.reference_solution(scores, values, None if mask is None else ~mask)
 
@@ -262,8 +262,8 @@ def overflows(scores, values, mask=None):
 
 
 @attend.known_mistake(
-    "The maximum you subtract may be a padded word's, and then every real one"
-    " underflows. Mask first."
+    "The maximum you subtract may be that of a padded position, "
+    "and then every real word underflows. Mask first."
 )
 def maximum_over_padding(scores, values, mask=None):
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True)) * _allowed(
@@ -275,8 +275,8 @@ def maximum_over_padding(scores, values, mask=None):
 
 
 @attend.known_mistake(
-    "With nothing to attend to, -1e9 everywhere gives equal weights, on padding. Those"
-    " rows should be zeros."
+    "With nothing to attend to, -1e9 everywhere gives equal weights, "
+    "all of them on padding. Those rows should be zeros."
 )
 def equal_weights_for_nothing(scores, values, mask=None):
     weights = _softmax(np.where(_allowed(scores, mask), scores, -1e9))
@@ -284,8 +284,8 @@ def equal_weights_for_nothing(scores, values, mask=None):
 
 
 @attend.known_mistake(
-    "With nothing to attend to, the row is 0 / 0, which is NaN. Those rows should be"
-    " zeros."
+    "With nothing to attend to, the row is 0 / 0, which is NaN. "
+    "Those rows should be zeros."
 )
 def nan_for_nothing(scores, values, mask=None):
     weights = _softmax(np.where(_allowed(scores, mask), scores, -np.inf))
@@ -293,28 +293,10 @@ def nan_for_nothing(scores, values, mask=None):
 
 
 @attend.known_mistake(
-    "You return the two in the wrong order: the context first, then the weights."
+    "You return the two in the wrong order. Return the context first, then the weights."
 )
 def order_swapped(scores, values, mask=None):
     return attend.reference_solution(scores, values, mask)[::-1]
-
-
-def _cell(rng, input_dim, units):
-    w_input, w_state = (
-        rng.normal(size=(input_dim, units)),
-        rng.normal(size=(units, units)),
-    )
-
-    def gru(inputs, state):
-        widths = np.shape(inputs)[-1], np.shape(state)[-1]
-        if widths != (input_dim, units):
-            raise ValueError(
-                f"gru(inputs, state) takes inputs [word ; context] of width {input_dim}"
-                f" and a state of width {units}, got {widths[0]} and {widths[1]}"
-            )
-        return 0.5 * state + 0.5 * np.tanh(inputs @ w_input + state @ w_state)
-
-    return gru
 
 
 def _step_arguments(rng, state, word, annotations, mask, attention_units):
@@ -322,7 +304,8 @@ def _step_arguments(rng, state, word, annotations, mask, attention_units):
         rng.normal(size=(width, attention_units))
         for width in (state.shape[-1], annotations.shape[-1])
     ]
-    gru = _cell(rng, word.shape[-1] + annotations.shape[-1], state.shape[-1])
+    input_dim = word.shape[-1] + annotations.shape[-1]
+    gru = recurrent_cell(rng, input_dim, state.shape[-1], joined="context")
     return (
         state,
         word,
@@ -335,13 +318,11 @@ def _step_arguments(rng, state, word, annotations, mask, attention_units):
 
 
 def _step_cases(rng):
-    state, word, annotations = (
-        np.array([[1.0]]),
-        np.array([[0.5]]),
-        np.array([[[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]]]),
-    )
+    state = np.array([[1.0]])
+    word = np.array([[0.5]])
+    annotations = np.array([[[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]]])
     yield (
-        "one sentence of two words and one padded",
+        "one sentence of two words and one padded position",
         _step_arguments(
             rng, state, word, annotations, np.array([[True, True, False]]), 1
         ),
@@ -359,14 +340,14 @@ def _step_cases(rng):
     _step_cases,
     hints=[
         (
-            "Four lines: scores, context and weights, the new state, return."
-            " `ref.additive_scores` and `ref.attend` of the chapter do the first two,"
-            " for target_len = 1."
+            "It takes four lines: the scores, the context and weights, the new state, "
+            "and the return. `ref.additive_scores` and `ref.attend` of the chapter do "
+            "the first two, for target_len = 1."
         ),
         (
-            "The query is the *previous* state with an axis for target_len: `state[:,"
-            " None, :]`. Take that axis off again with `context[:, 0]`. The cell's"
-            " input is `np.concatenate([word, context], axis=-1)`."
+            "The query is the *previous* state with an axis for target_len: "
+            "`state[:, None, :]`. Remove that axis again with `context[:, 0]`. "
+            "The input of `gru` is `np.concatenate([word, context], axis=-1)`."
         ),
     ],
     returns=("new_state", "context", "weights"),
@@ -388,8 +369,8 @@ def bahdanau_step(state, word, annotations, mask, w_query, w_keys, v, gru):
 
 
 @bahdanau_step.known_mistake(
-    "Your query is the new state. It needs the context, and so cannot be there yet: use"
-    " s_{i-1}."
+    "Your query is the new state. "
+    "That state needs the context, so it does not exist yet: use s_{i-1}."
 )
 def query_is_the_new_state(state, word, annotations, mask, w_query, w_keys, v, gru):
     new_state = bahdanau_step.reference_solution(
@@ -402,7 +383,7 @@ def query_is_the_new_state(state, word, annotations, mask, w_query, w_keys, v, g
 
 
 @bahdanau_step.known_mistake(
-    "The cell never sees the word y_{i-1}: its input is [word ; context]."
+    "gru never receives the word y_{i-1}: its input is [word ; context]."
 )
 def word_forgotten(state, word, annotations, mask, w_query, w_keys, v, gru):
     return bahdanau_step.reference_solution(
@@ -411,25 +392,28 @@ def word_forgotten(state, word, annotations, mask, w_query, w_keys, v, gru):
 
 
 @bahdanau_step.known_mistake(
-    "The cell never sees the context: its input is [word ; context]."
+    "gru never receives the context: its input is [word ; context]."
 )
 def context_forgotten(state, word, annotations, mask, w_query, w_keys, v, gru):
-    _, context, weights = _attended(state, annotations, mask, w_query, w_keys, v)
+    context, weights = _attended(state, annotations, mask, w_query, w_keys, v)
     return gru(word, state), context, weights
 
 
+def _scores(state, annotations, w_query, w_keys, v):
+    query = state[:, None, :]  # (batch, 1, units)
+    scores = ref.additive_scores(query, annotations, w_query, w_keys, v)
+    return scores[:, 0]  # (batch, source_len)
+
+
 def _attended(state, annotations, mask, w_query, w_keys, v):
-    context, weights = ref.attend(
-        ref.additive_scores(state[:, None, :], annotations, w_query, w_keys, v),
-        annotations,
-        mask,
-    )
-    return None, context[:, 0], weights[:, 0]
+    scores = _scores(state, annotations, w_query, w_keys, v)
+    context, weights = ref.attend(scores[:, None, :], annotations, mask)
+    return context[:, 0], weights[:, 0]
 
 
-@bahdanau_step.known_mistake("The cell's input is [word ; context], in this order.")
+@bahdanau_step.known_mistake("The input of gru is [word ; context], in this order.")
 def context_before_word(state, word, annotations, mask, w_query, w_keys, v, gru):
-    _, context, weights = _attended(state, annotations, mask, w_query, w_keys, v)
+    context, weights = _attended(state, annotations, mask, w_query, w_keys, v)
     return gru(np.concatenate([context, word], axis=-1), state), context, weights
 
 
@@ -440,7 +424,7 @@ def padding_attended(state, word, annotations, mask, w_query, w_keys, v, gru):
     )
 
 
-@bahdanau_step.known_mistake("The cell should continue from s_{i-1}, not from zeros.")
+@bahdanau_step.known_mistake("gru should continue from s_{i-1}, not from zeros.")
 def cell_from_zeros(state, word, annotations, mask, w_query, w_keys, v, gru):
     return bahdanau_step.reference_solution(
         state, word, annotations, mask, w_query, w_keys, v, lambda x, s: gru(x, 0 * s)
@@ -448,7 +432,7 @@ def cell_from_zeros(state, word, annotations, mask, w_query, w_keys, v, gru):
 
 
 @bahdanau_step.known_mistake(
-    "The axis of target_len is still there: take the one step out with [:, 0]."
+    "The axis of target_len is still there. Remove it with [:, 0]."
 )
 def axis_kept(state, word, annotations, mask, w_query, w_keys, v, gru):
     new_state, context, weights = bahdanau_step.reference_solution(
@@ -458,13 +442,11 @@ def axis_kept(state, word, annotations, mask, w_query, w_keys, v, gru):
 
 
 @bahdanau_step.known_mistake(
-    "Your weights sum to one over the batch. Each sentence has a softmax of its own,"
-    " over its words."
+    "Your weights sum to one over the batch. "
+    "Each sentence needs its own softmax, over its words."
 )
 def softmax_over_the_batch(state, word, annotations, mask, w_query, w_keys, v, gru):
-    scores = ref.additive_scores(state[:, None, :], annotations, w_query, w_keys, v)[
-        :, 0
-    ]
+    scores = _scores(state, annotations, w_query, w_keys, v)
     weights = _softmax(np.where(mask, scores, -1e9), axis=0)
     context = (weights[:, :, None] * annotations).sum(axis=1)
     return gru(np.concatenate([word, context], axis=-1), state), context, weights
@@ -475,11 +457,7 @@ def scores_for_weights(state, word, annotations, mask, w_query, w_keys, v, gru):
     new_state, context, _ = bahdanau_step.reference_solution(
         state, word, annotations, mask, w_query, w_keys, v, gru
     )
-    return (
-        new_state,
-        context,
-        ref.additive_scores(state[:, None, :], annotations, w_query, w_keys, v)[:, 0],
-    )
+    return new_state, context, _scores(state, annotations, w_query, w_keys, v)
 
 
 def _link_cases(rng):
@@ -492,7 +470,7 @@ def _link_cases(rng):
         ),
     )
     yield "a perfect alignment", ({(0, 1), (1, 0)}, {(0, 1), (1, 0)}, set())
-    yield "nothing right", ({(0, 1)}, {(1, 0)}, {(1, 1), (2, 2)})
+    yield "no link is correct", ({(0, 1)}, {(1, 0)}, {(1, 1), (2, 2)})
     for size in (12, 25, 40):
         links, sure, possible = (
             set(map(tuple, rng.integers(0, 7, (count, 2)).tolist()))
@@ -509,8 +487,8 @@ def _link_cases(rng):
     hints=[
         "Sets do the counting: `len(links & sure)` is |A and S|.",
         (
-            "A sure link is possible too, whether or not `possible` names it: `links &"
-            " (sure | possible)`."
+            "A sure link is also possible, whether or not `possible` contains it: "
+            "`links & (sure | possible)`."
         ),
     ],
 )
@@ -518,7 +496,7 @@ def alignment_error_rate(links, sure, possible):
     """AER = 1 - (|A and S| + |A and P|) / (|A| + |S|), with S among P.
 
     links (A), sure (S), possible (P): sets of (target_index, source_index). A sure link
-    counts as possible even where `possible` leaves it out.
+    counts as possible even where `possible` does not contain it.
     Returns a float, 0 for a perfect alignment.
     """
     possible = possible | sure
@@ -526,7 +504,7 @@ def alignment_error_rate(links, sure, possible):
 
 
 @alignment_error_rate.known_mistake(
-    "A sure link is possible too: take P as sure | possible."
+    "A sure link is also possible: take P as sure | possible."
 )
 def sure_not_possible(links, sure, possible):
     return 1 - (len(links & sure) + len(links & (possible - sure))) / (
@@ -535,14 +513,15 @@ def sure_not_possible(links, sure, possible):
 
 
 @alignment_error_rate.known_mistake(
-    "This is the share that is right. The error rate is 1 minus it."
+    "This is the fraction that is correct. The error rate is 1 minus that."
 )
 def accuracy(links, sure, possible):
     return 1 - alignment_error_rate.reference_solution(links, sure, possible)
 
 
 @alignment_error_rate.known_mistake(
-    "You divide by |A| + |P|. It is |A| + |S|: nobody has to find the possible links."
+    "You divide by |A| + |P|. "
+    "Divide by |A| + |S|, because the possible links need not be found."
 )
 def possible_in_the_denominator(links, sure, possible):
     possible = possible | sure
@@ -552,16 +531,16 @@ def possible_in_the_denominator(links, sure, possible):
 
 
 @alignment_error_rate.known_mistake(
-    "You never use the possible links: a link that is possible but not sure is no"
-    " error."
+    "You never use the possible links. "
+    "A link that is possible but not sure is not an error."
 )
 def possible_ignored(links, sure, possible):
     return 1 - 2 * len(links & sure) / (len(links) + len(sure))
 
 
 @alignment_error_rate.known_mistake(
-    "You treat possible links as sure ones, so missing one is an error. It should"
-    " not be."
+    "You treat possible links as sure ones, so missing one is an error. "
+    "It should not be."
 )
 def all_sure(links, sure, possible):
     possible = possible | sure
@@ -569,14 +548,15 @@ def all_sure(links, sure, possible):
 
 
 @alignment_error_rate.known_mistake(
-    "This is 1 - precision: a sure link that was not found must cost something."
+    "This is 1 - precision. "
+    "A sure link that was not found should also count as an error."
 )
 def precision_alone(links, sure, possible):
     return 1 - len(links & (possible | sure)) / len(links)
 
 
 @alignment_error_rate.known_mistake(
-    "This is 1 - recall: a wrong link must cost something."
+    "This is 1 - recall. A wrong link should also count as an error."
 )
 def recall_alone(links, sure, possible):
     return 1 - len(links & sure) / len(sure)
@@ -608,96 +588,98 @@ def _drawing_cases(rng):
     )
 
 
-def _look_at(returned, ax, weights, source, target):
-    """What a reader would see: the numbers of the picture from top left on, and the
-    words beside its cells.
+def _extract_drawing(returned, ax, weights, source, target):
+    """What one sees: the numbers of the heatmap from the top left on, and the labels of
+    its rows and columns.
     """
-    xy, numbers = _cells(ax)
+    centers, numbers = _heatmap(ax)
     ax.figure.draw_without_rendering()  # settles limits and ticks
-    places = ax.transData.transform(xy.reshape(-1, 2)).reshape(
-        xy.shape
-    )  # (rows, columns, 2), in dots
-    left_right, top_down = np.argsort(places[0, :, 0]), np.argsort(-places[:, 0, 1])
+    dots = ax.transData.transform(centers.reshape(-1, 2))
+    dots = dots.reshape(centers.shape)  # (rows, columns, 2)
+    left_to_right = np.argsort(dots[0, :, 0])
+    top_to_bottom = np.argsort(-dots[:, 0, 1])
+    x = dots[0, left_to_right, 0]
+    y = dots[top_to_bottom, 0, 1]
+    kind = compare.kind(sandbox.plain(returned))
     return {
-        "The picture": numbers[top_down][:, left_right],
-        "The words beside the rows, from the top": _words(
-            ax.yaxis, places[top_down, 0, 1], 1
-        ),
-        "The words of the columns, from the left": _words(
-            ax.xaxis, places[0, left_right, 0], 0
-        ),
-        "What is returned": (
-            "ax" if returned is ax else compare.kind(sandbox.plain(returned))
-        ),
+        "The heatmap": numbers[top_to_bottom][:, left_to_right],
+        "The row labels, from the top": _labels(ax.yaxis, y, 1),
+        "The column labels, from the left": _labels(ax.xaxis, x, 0),
+        "The returned value": "ax" if returned is ax else kind,
     }
 
 
-def _cells(ax):
-    """Centres (rows, columns, 2) in data coordinates, and values, of the one image or
-    mesh on `ax`.
+def _heatmap(ax):
+    """The centers of the cells, (rows, columns, 2) in data coordinates, and the numbers
+    of the one image or mesh on `ax`.
     """
     from matplotlib.collections import QuadMesh
 
     meshes = [mesh for mesh in ax.collections if isinstance(mesh, QuadMesh)]
-    if not ax.images and not meshes:
-        raise sandbox.CheckFailed(
-            "There is no heatmap on ax. Draw with ax.imshow(...), not with"
-            " plt.imshow(...)."
-        )
     if ax.images:
-        numbers = np.asarray(ax.images[0].get_array(), float)
-        left, right, bottom, top = ax.images[0].get_extent()
-        if ax.images[0].origin == "lower":
-            bottom, top = top, bottom
-        rows, columns = numbers.shape[:2]
-        x = left + (np.arange(columns) + 0.5) * (right - left) / columns
-        y = top + (np.arange(rows) + 0.5) * (bottom - top) / rows
-        return np.stack(np.meshgrid(x, y), axis=-1), numbers
-    corners = meshes[0].get_coordinates()  # (rows + 1, columns + 1, 2)
-    numbers = np.asarray(meshes[0].get_array(), float).reshape(
-        corners.shape[0] - 1, corners.shape[1] - 1
+        return _image_cells(ax.images[0])
+    if meshes:
+        return _mesh_cells(meshes[0])
+    raise sandbox.CheckFailed(
+        "There is no heatmap on ax. Draw with ax.imshow(...), not with plt.imshow(...)."
     )
-    return (
-        corners[:-1, :-1] + corners[1:, 1:] + corners[:-1, 1:] + corners[1:, :-1]
-    ) / 4, numbers
 
 
-def _words(axis, places, coordinate):
-    """For each place along the axis (in dots), the tick label that stands there, or ""
-    where there is none.
+def _image_cells(image):
+    numbers = np.asarray(image.get_array(), float)
+    left, right, bottom, top = image.get_extent()
+    if image.origin == "lower":
+        bottom, top = top, bottom
+    rows, columns = numbers.shape[:2]
+    x = left + (np.arange(columns) + 0.5) * (right - left) / columns
+    y = top + (np.arange(rows) + 0.5) * (bottom - top) / rows
+    return np.stack(np.meshgrid(x, y), axis=-1), numbers
+
+
+def _mesh_cells(mesh):
+    corners = mesh.get_coordinates()  # (rows + 1, columns + 1, 2)
+    rows, columns = corners.shape[0] - 1, corners.shape[1] - 1
+    numbers = np.asarray(mesh.get_array(), float).reshape(rows, columns)
+    left_half = corners[:-1, :-1] + corners[1:, :-1]
+    right_half = corners[:-1, 1:] + corners[1:, 1:]
+    return (left_half + right_half) / 4, numbers
+
+
+def _labels(axis, positions, coordinate):
+    """For each position along the axis (in dots), the tick label there, or "" where
+    there is none.
     """
-    words = [""] * len(places)
+    labels = [""] * len(positions)
     for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
-        spot = axis.axes.transData.transform((tick.get_loc(), tick.get_loc()))[
-            coordinate
-        ]
-        nearest = int(np.argmin(np.abs(places - spot)))
-        if abs(places[nearest] - spot) < abs(places[1] - places[0]) / 4:
-            words[nearest] += "".join(
+        both = axis.axes.transData.transform((tick.get_loc(), tick.get_loc()))
+        distances = np.abs(positions - both[coordinate])
+        nearest = int(np.argmin(distances))
+        if distances[nearest] < abs(positions[1] - positions[0]) / 4:
+            labels[nearest] += "".join(
                 label.get_text()
                 for label in (tick.label1, tick.label2)
                 if label.get_visible()
             )
-    return words
+    return labels
 
 
 @exercise(
     _drawing_cases,
     hints=[
-        "`ax.imshow(weights)` puts row 0 at the top, as wanted here.",
+        "`ax.imshow(weights)` puts row 0 at the top, as needed here.",
         (
-            "`ax.set_xticks(range(len(source)), source)` sets places and words"
-            " together. `ax.set_xticklabels` alone puts the words at whatever ticks"
-            " there are."
+            "`ax.set_xticks(range(len(source)), source)` sets "
+            "the positions and the labels of the ticks together. "
+            "`ax.set_xticklabels` alone puts the labels at whatever ticks there are."
         ),
     ],
-    extract=_look_at,
+    extract=_extract_drawing,
 )
 def draw_alignment(ax, weights, source, target):
-    """Draw weights as a heatmap: target words down the rows, source words along.
+    """Draw weights as a heatmap: target words are rows, source words are columns.
 
     ax: matplotlib Axes. weights: (target_len, source_len). source, target: lists of
-    words, every one a tick label; the first target word is at the top. Returns ax.
+    words, each of them a tick label; the first target word is at the top. Returns ax.
     """
     ax.imshow(weights, cmap="Blues", vmin=0)
     ax.set_xticks(range(len(source)), source, rotation=90)
@@ -708,22 +690,23 @@ def draw_alignment(ax, weights, source, target):
 
 
 @draw_alignment.known_mistake(
-    "The picture is transposed: target words are the rows, source words the columns."
+    "The heatmap is transposed. "
+    "Target words should be the rows and source words the columns."
 )
-def picture_transposed(ax, weights, source, target):
+def heatmap_transposed(ax, weights, source, target):
     return draw_alignment.reference_solution(ax, weights.T, target, source)
 
 
 @draw_alignment.known_mistake(
-    "The first target word is at the bottom. Leave imshow's origin alone, or turn the y"
-    " axis round."
+    "The first target word is at the bottom. "
+    "Leave imshow's origin as it is, or invert the y axis."
 )
 def upside_down(ax, weights, source, target):
     draw_alignment.reference_solution(ax, weights, source, target).invert_yaxis()
     return ax
 
 
-@draw_alignment.known_mistake("The ticks carry numbers, not words.")
+@draw_alignment.known_mistake("The ticks are labeled with numbers instead of words.")
 def no_words(ax, weights, source, target):
     ax.imshow(weights)
     ax.set_xticks(range(len(source)))
@@ -732,7 +715,8 @@ def no_words(ax, weights, source, target):
 
 
 @draw_alignment.known_mistake(
-    "The words stand on the wrong axes: source along the columns, target down the rows."
+    "The words are on the wrong axes: "
+    "source words belong to the columns, target words to the rows."
 )
 def words_swapped(ax, weights, source, target):
     ax.imshow(weights)
@@ -744,7 +728,7 @@ def words_swapped(ax, weights, source, target):
 
 
 @draw_alignment.known_mistake(
-    "The words are shifted by one: tick 0 is the first column's centre."
+    "The words are shifted by one: tick 0 is at the center of the first column."
 )
 def words_shifted(ax, weights, source, target):
     ax.imshow(weights)
@@ -756,14 +740,14 @@ def words_shifted(ax, weights, source, target):
 
 
 @draw_alignment.known_mistake(
-    "You return nothing: return ax, so that a caller can go on drawing."
+    "You return nothing. Return ax, so that the caller can continue drawing."
 )
 def ax_not_returned(ax, weights, source, target):
     draw_alignment.reference_solution(ax, weights, source, target)
 
 
 @draw_alignment.known_mistake(
-    "You drew on another picture. Draw on the ax that is given."
+    "You drew on another figure. Draw on the ax that you are given."
 )
 def drawn_elsewhere(ax, weights, source, target):
     from matplotlib.figure import Figure

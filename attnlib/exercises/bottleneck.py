@@ -1,4 +1,4 @@
-"""Exercises of chapter 02, "The bottleneck"."""
+"""Exercises of chapter 02, "The encoder–decoder bottleneck"."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ def _loss_cases(rng):
     logits = rng.normal(size=(3, 5, 4)) * 3
     mask = np.arange(5) < np.array([[5], [1], [3]])
     yield (
-        "three sentences of 5, 1 and 3 real tokens",
+        "three sentences of 5, 1, and 3 real tokens",
         (logits, rng.integers(0, 4, (3, 5)), mask),
     )
     yield "a padded first position", (logits, rng.integers(0, 4, (3, 5)), mask[:, ::-1])
@@ -29,14 +29,14 @@ def _loss_cases(rng):
     _loss_cases,
     hints=[
         (
-            "The loss of one token is `log(sum(exp(logits))) - logits[target]`. Compute"
-            " it for every position first, and choose the real ones last."
+            "The loss of one token is `log(sum(exp(logits))) - logits[target]`. "
+            "Compute it for every position first, and select the real tokens last."
         ),
         (
-            "For the logarithm of the sum, subtract each position's largest logit first"
-            " and add it again. `np.take_along_axis(logits, targets[..., None],"
-            " axis=-1)` picks each target's logit, and `losses[mask]` is a flat array"
-            " of the real positions."
+            "For the logarithm of the sum, "
+            "subtract each position's largest logit first and add it back afterward. "
+            "`np.take_along_axis(logits, targets[..., None], axis=-1)` picks each "
+            "target's logit, and `losses[mask]` is a flat array of the real tokens."
         ),
     ],
 )
@@ -59,23 +59,23 @@ def _token_losses(logits, targets, axis=-1):
 
 
 @sequence_loss.known_mistake(
-    "Padding counts in your loss: average over the positions where mask is True alone."
+    "Padding counts in your loss. Average only over the positions where mask is True."
 )
 def padding_counts(logits, targets, mask):
     return _token_losses(logits, targets).mean()
 
 
 @sequence_loss.known_mistake(
-    "You set the padding's losses to zero but divide by all positions. Divide by the"
-    " real ones."
+    "You set the losses at padding to zero but divide by the number of all positions. "
+    "Divide by the number of real tokens."
 )
 def divides_by_all_positions(logits, targets, mask):
     return (_token_losses(logits, targets) * mask).mean()
 
 
 @sequence_loss.known_mistake(
-    "You average each sentence first, so a token of a short one counts more. Average"
-    " over all tokens."
+    "You average within each sentence first, "
+    "so a token of a short sentence counts more. Average over all tokens."
 )
 def sentence_by_sentence(logits, targets, mask):
     losses = _token_losses(logits, targets) * mask
@@ -83,7 +83,7 @@ def sentence_by_sentence(logits, targets, mask):
 
 
 @sequence_loss.known_mistake(
-    "You divide by the number of sentences. The loss is wanted a token."
+    "You divide by the number of sentences. Return the loss per token."
 )
 def per_sentence(logits, targets, mask):
     return (_token_losses(logits, targets) * mask).sum() / len(mask)
@@ -114,8 +114,8 @@ def softmax_over_positions(logits, targets, mask):
 
 
 @sequence_loss.known_mistake(
-    "exp overflows at a logit of 1000. Subtract each position's largest logit before"
-    " you take exp."
+    "exp overflows at a logit of 1000. "
+    "Subtract each position's largest logit before you take exp."
 )
 def overflows(logits, targets, mask):
     weights = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
@@ -125,8 +125,8 @@ def overflows(logits, targets, mask):
 
 
 @sequence_loss.known_mistake(
-    "You subtract the largest of all logits, and a far smaller position underflows."
-    " Take each its own."
+    "You subtract the largest of all logits, so a position with much smaller logits "
+    "underflows. Subtract each position's own maximum."
 )
 def one_maximum_for_all(logits, targets, mask):
     shifted = logits - logits.max()
@@ -137,8 +137,8 @@ def one_maximum_for_all(logits, targets, mask):
 
 
 @sequence_loss.known_mistake(
-    "A probability that rounds to zero has an infinite logarithm. Work with log"
-    " probabilities."
+    "A probability that rounds to zero has an infinite logarithm. "
+    "Work with log probabilities."
 )
 def logarithm_of_zero(logits, targets, mask):
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
@@ -149,7 +149,7 @@ def logarithm_of_zero(logits, targets, mask):
 
 
 def _decoder(rng, vocabulary=6):
-    """A random recurrent step whose next word depends on both the state and the token."""
+    """A random recurrent step whose next word depends on the state and the token."""
     embedding, recurrent = rng.normal(size=(vocabulary, 8)), rng.normal(size=(8, 8))
     readout = rng.normal(size=(8, vocabulary)) * 3
 
@@ -161,19 +161,19 @@ def _decoder(rng, vocabulary=6):
 
 
 def _counting_step(token, state):
-    """Says 5, 4, 3 ... down from the state, and 0 (the end) at zero."""
+    """Returns 5, 4, 3, ... down from the state, and 0 (the end) at zero."""
     return np.eye(10)[state], max(state - 1, 0)
 
 
 def _next_token_step(token, state):
-    """Says the token after the last one, whatever the state."""
+    """Returns the token after the last one, whatever the state is."""
     return np.eye(10)[min(token + 1, 9)], state
 
 
 def _decode_cases(rng):
     yield "the step counts its state down, 0 is the end", (_counting_step, 3, 9, 0, 8)
     yield "the step adds one to the last token", (_next_token_step, 0, 1, 6, 8)
-    yield "the step never says the end", (_next_token_step, 0, 1, -1, 4)
+    yield "the step never returns the end", (_next_token_step, 0, 1, -1, 4)
     yield "the sentence and its end fit exactly", (_counting_step, 3, 9, 0, 4)
     yield "the sentence fits exactly, its end does not", (_counting_step, 3, 9, 0, 3)
     yield "the end comes first", (_counting_step, 0, 9, 0, 8)
@@ -185,21 +185,21 @@ def _decode_cases(rng):
     _decode_cases,
     hints=[
         (
-            "Keep two things from turn to turn: the last token, which is `start` at"
-            " first, and the state."
+            "Keep two things from step to step: "
+            "the last token, which is `start` at first, and the state."
         ),
         (
-            "At most `max_length` turns. Each calls `step`, takes `np.argmax` of the"
-            " logits, leaves the loop if that is `end`, and else appends it."
+            "Loop at most `max_length` times. Each time, call `step`, take `np.argmax` "
+            "of the logits, leave the loop if that is `end`, and append it otherwise."
         ),
     ],
 )
 def greedy_decode(step, state, start, end, max_length):
-    """Take the likeliest token at every step, until `end` or `max_length` tokens.
+    """Take the most probable token at every step, until `end` or `max_length` tokens.
 
     step: function (token, state) -> (logits, new_state), with logits (vocabulary,).
-    state: what step takes first. start, end: the tokens before the first word and after
-    the last. Returns a list of ints without start and end.
+    state: the initial state. start, end: the tokens before the first word and after the
+    last. Returns a list of ints without start and end.
     """
     tokens, token = [], start
     for _ in range(max_length):
@@ -229,7 +229,7 @@ def keeps_the_start(step, state, start, end, max_length):
 
 
 @greedy_decode.known_mistake(
-    "Every step gets the first state. Pass on the new state that step returns."
+    "Every step gets the initial state. Pass on the new state that step returns."
 )
 def forgets_the_state(step, state, start, end, max_length):
     return greedy_decode.reference_solution(
@@ -246,7 +246,7 @@ def forgets_the_token(step, state, start, end, max_length):
     )
 
 
-@greedy_decode.known_mistake("You go on after the end token. Leave the loop there.")
+@greedy_decode.known_mistake("You continue after the end token. Leave the loop there.")
 def skips_the_end(step, state, start, end, max_length):
     return [
         token
@@ -257,20 +257,22 @@ def skips_the_end(step, state, start, end, max_length):
     ]
 
 
-@greedy_decode.known_mistake("You return one token more than max_length.")
+@greedy_decode.known_mistake("You return one more token than max_length.")
 def one_too_many(step, state, start, end, max_length):
     return greedy_decode.reference_solution(step, state, start, end, max_length + 1)
 
 
 @greedy_decode.known_mistake(
-    "You stop one token early: max_length counts the tokens returned, and the end is"
-    " not among them."
+    "You stop one token early: "
+    "max_length counts the tokens returned, and the end token is not among them."
 )
 def one_too_few(step, state, start, end, max_length):
     return greedy_decode.reference_solution(step, state, start, end, max_length - 1)
 
 
-@greedy_decode.known_mistake("You take the least likely token: the largest logit wins.")
+@greedy_decode.known_mistake(
+    "You take the least probable token. Take the one with the largest logit."
+)
 def least_likely(step, state, start, end, max_length):
     return greedy_decode.reference_solution(
         lambda *last: (-step(*last)[0], step(*last)[1]), state, start, end, max_length
@@ -301,21 +303,21 @@ def _length_cases(rng):
     _length_cases,
     hints=[
         (
-            "A bin holds the sentences with `edges[i] <= len(source) < edges[i + 1]`,"
-            " and `zip(edges[:-1], edges[1:])` gives the bins' edges."
+            "A bin holds the sentences with `edges[i] <= len(source) < edges[i + 1]`, "
+            "and `zip(edges[:-1], edges[1:])` gives the bins' edges."
         ),
         (
-            "`prediction == target` compares two lists whole. Divide by the number of"
-            " sentences in the bin, if any."
+            "`prediction == target` compares two whole lists. "
+            "Divide by the number of sentences in the bin, if there are any."
         ),
     ],
 )
 def exact_match_by_length(sources, predictions, targets, edges):
-    """The fraction of sentences right in every token, by the source's length in tokens.
+    """The fraction of exact matches, by the length of the source in tokens.
 
     sources, predictions, targets: lists of lists of tokens.
     edges: bin i holds the sentences with edges[i] <= length < edges[i + 1].
-    Returns a list of len(edges) - 1 floats, float("nan") for a bin without a sentence.
+    Returns a list of len(edges) - 1 floats, float("nan") for an empty bin.
     """
     fractions = []
     for low, high in zip(edges[:-1], edges[1:], strict=True):
@@ -349,7 +351,7 @@ def _by_length(
 
 
 @exact_match_by_length.known_mistake(
-    "You bin by the target's length. The question is what a long source does."
+    "You bin by the length of the target. Bin by the length of the source."
 )
 def by_target_length(sources, predictions, targets, edges):
     return _by_length(
@@ -358,7 +360,7 @@ def by_target_length(sources, predictions, targets, edges):
 
 
 @exact_match_by_length.known_mistake(
-    "You bin by the prediction's length. The question is what a long source does."
+    "You bin by the length of the prediction. Bin by the length of the source."
 )
 def by_prediction_length(sources, predictions, targets, edges):
     return _by_length(
@@ -367,8 +369,8 @@ def by_prediction_length(sources, predictions, targets, edges):
 
 
 @exact_match_by_length.known_mistake(
-    "Your bins hold their upper edge: a length equal to edges[i + 1] belongs to the"
-    " next bin."
+    "Your bins include their upper edge. "
+    "A length equal to edges[i + 1] belongs to the next bin."
 )
 def upper_edge_inside(sources, predictions, targets, edges):
     return _by_length(
@@ -377,8 +379,8 @@ def upper_edge_inside(sources, predictions, targets, edges):
 
 
 @exact_match_by_length.known_mistake(
-    "Your bins hold their upper edge and not their lower one: it is the other way"
-    " round."
+    "Your bins include their upper edge and exclude their lower one. "
+    "It should be the other way around."
 )
 def edges_swapped(sources, predictions, targets, edges):
     return _by_length(
@@ -387,8 +389,8 @@ def edges_swapped(sources, predictions, targets, edges):
 
 
 @exact_match_by_length.known_mistake(
-    "Your bins have no lower edge: each also holds the sentences of all the bins"
-    " before it."
+    "Your bins have no lower edge, "
+    "so each also holds the sentences of all the bins before it."
 )
 def cumulative(sources, predictions, targets, edges):
     return _by_length(
@@ -411,7 +413,7 @@ def empty_is_zero(sources, predictions, targets, edges):
 
 
 @exact_match_by_length.known_mistake(
-    "You count right tokens. A sentence counts only when it is right as a whole."
+    "You count correct tokens. A sentence counts only if all of it is correct."
 )
 def token_accuracy(sources, predictions, targets, edges):
     def score(prediction, target):
@@ -430,8 +432,8 @@ def token_accuracy(sources, predictions, targets, edges):
 
 
 @exact_match_by_length.known_mistake(
-    "zip stops at the shorter list: a prediction that ends early or late passes for"
-    " right."
+    "zip stops at the shorter list, "
+    "so a prediction that is too short or too long can count as correct."
 )
 def length_ignored(sources, predictions, targets, edges):
     def score(prediction, target):
@@ -448,16 +450,16 @@ def length_ignored(sources, predictions, targets, edges):
 
 
 @exact_match_by_length.known_mistake(
-    "You divide by all the sentences. Divide by those in the bin."
+    "You divide by the number of all sentences. Divide by the number in the bin."
 )
-def share_of_all(sources, predictions, targets, edges):
-    shares = []
+def fraction_of_all(sources, predictions, targets, edges):
+    fractions = []
     for low, high in zip(edges[:-1], edges[1:], strict=True):
         triples = zip(sources, predictions, targets, strict=True)
-        shares.append(
+        fractions.append(
             sum(p == t for s, p, t in triples if low <= len(s) < high) / len(sources)
         )
-    return shares
+    return fractions
 
 
 def _parameter_cases(rng):
@@ -473,36 +475,41 @@ def _parameter_cases(rng):
     _parameter_cases,
     hints=[
         (
-            "One gate or candidate is a matrix for the input, one for the state, and a"
-            " bias: `units * input_dim + units * units + units`. How many of them has"
-            " each kind?"
+            "Each gate or candidate has a matrix for the input, a matrix for "
+            "the state, and a bias: `units * input_dim + units * units + units`. "
+            "How many gates and candidates does each kind have?"
         ),
         (
-            "A GRU has two gates and one candidate, an LSTM three gates and one"
-            " candidate. With `reset_after` the input and the state each have a bias of"
-            " their own."
+            "A GRU has two gates and one candidate; "
+            "an LSTM has three gates and one candidate. "
+            "With `reset_after`, the input and the state each have their own bias."
         ),
     ],
 )
 def recurrent_parameters(kind, input_dim, units):
-    """How many numbers a recurrent layer learns, as Keras counts them.
+    """The number of parameters of a recurrent layer, as Keras counts them.
 
     kind: "simple", "gru" (the paper's; Keras' reset_after=False), "gru_reset_after"
         (Keras' default) or "lstm".
-    input_dim: width of one input. units: width of the state. Returns an int.
+    input_dim: size of one input. units: size of the state. Returns an int.
     """
     blocks = {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}[kind]
     biases = 2 if kind == "gru_reset_after" else 1
     return blocks * units * (input_dim + units + biases)
 
 
+def _parameters(kind, input_dim, units, blocks=None, biases=None):
+    """As the solution, with other numbers of blocks, or of biases per block."""
+    right_blocks = {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}[kind]
+    right_biases = 2 if kind == "gru_reset_after" else 1
+    blocks = right_blocks if blocks is None else blocks
+    biases = right_biases if biases is None else biases
+    return blocks * units * (input_dim + units + biases)
+
+
 @recurrent_parameters.known_mistake("You left the biases out.")
 def without_biases(kind, input_dim, units):
-    return (
-        {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}[kind]
-        * units
-        * (input_dim + units)
-    )
+    return _parameters(kind, input_dim, units, biases=0)
 
 
 @recurrent_parameters.known_mistake(
@@ -517,46 +524,37 @@ def without_state_matrices(kind, input_dim, units):
     "You counted the gates and forgot the candidate, which has matrices and a bias too."
 )
 def without_candidate(kind, input_dim, units):
-    blocks = {"simple": 1, "gru": 2, "gru_reset_after": 2, "lstm": 3}[kind]
-    return (
-        blocks * units * (input_dim + units + (2 if kind == "gru_reset_after" else 1))
-    )
+    gates = {"simple": 1, "gru": 2, "gru_reset_after": 2, "lstm": 3}[kind]
+    return _parameters(kind, input_dim, units, blocks=gates)
 
 
 @recurrent_parameters.known_mistake(
-    "Keras' GRU with reset_after=True has two biases a block, for the input and for the"
-    " state."
+    "Keras' GRU with reset_after=True has two biases per block, "
+    "one for the input and one for the state."
 )
 def one_bias_for_reset_after(kind, input_dim, units):
-    return (
-        {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}[kind]
-        * units
-        * (input_dim + units + 1)
-    )
+    return _parameters(kind, input_dim, units, biases=1)
 
 
 @recurrent_parameters.known_mistake(
-    "The paper's GRU has one bias a block. Two is what Keras' default,"
-    " reset_after=True, has."
+    "The paper's GRU has one bias per block. Keras' default, reset_after=True, has two."
 )
 def two_biases_for_every_gru(kind, input_dim, units):
-    blocks = {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}[kind]
-    return blocks * units * (input_dim + units + (2 if kind.startswith("gru") else 1))
+    biases = 2 if kind.startswith("gru") else 1
+    return _parameters(kind, input_dim, units, biases=biases)
 
 
 @recurrent_parameters.known_mistake(
     "An LSTM has four blocks: three gates and one candidate. You counted three."
 )
 def lstm_of_three(kind, input_dim, units):
-    blocks = {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 3}[kind]
-    return (
-        blocks * units * (input_dim + units + (2 if kind == "gru_reset_after" else 1))
-    )
+    blocks = 3 if kind == "lstm" else None
+    return _parameters(kind, input_dim, units, blocks=blocks)
 
 
 @recurrent_parameters.known_mistake(
-    "You counted one block for every kind. A gate or a candidate needs matrices of its"
-    " own."
+    "You counted one block for every kind. "
+    "Each gate and each candidate needs its own matrices."
 )
 def one_block(kind, input_dim, units):
-    return units * (input_dim + units + 1)
+    return _parameters(kind, input_dim, units, blocks=1, biases=1)

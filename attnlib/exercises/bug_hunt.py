@@ -4,9 +4,9 @@ import numpy as np
 
 from attnlib import reference as ref
 from attnlib.checking.exercise import exercise
+from attnlib.exercises._shared import gaussian_of_distance, window_and_gaussian
 
-# ---------------------------------------------------------------- 1: a softmax over one
-# number
+# 1: a softmax over one number
 
 
 def _pool_cases(rng):
@@ -31,15 +31,15 @@ def _pool_cases(rng):
     _pool_cases,
     hints=[
         (
-            "A softmax shares one unit of weight among the numbers along an axis. How"
-            " many numbers stand along this one?"
+            "A softmax distributes a total weight of 1 over the numbers along an axis. "
+            "How many numbers are there along this axis?"
         ),
-        "The scores are (batch, source_len, 1). The words lie along axis 1.",
+        "The scores have shape (batch, source_len, 1). The words are along axis 1.",
     ],
     returns=("context", "weights"),
 )
 def pool(values, w, v):
-    """One vector a sentence: sum_s weights_s h_s, with scores v . tanh(h_s w).
+    """One vector per sentence: sum_s weights_s h_s, with scores v . tanh(h_s w).
 
     values: (batch, source_len, dim). w: (dim, units). v: (units, 1).
     Returns context (batch, dim) and weights (batch, source_len).
@@ -52,8 +52,8 @@ def pool(values, w, v):
 
 
 @pool.starter_code(
-    "Every weight is 1, whatever the scores are, so the context is the sum of all"
-    " words."
+    "Every weight is 1, whatever the scores are, "
+    "so the context is the sum of all words."
 )
 def pool(values, w, v):
     """One vector a sentence, and the weights of its words."""
@@ -65,8 +65,8 @@ def pool(values, w, v):
 
 
 @pool.known_mistake(
-    "Now every word weighs the same. The weights sum to one, but the scores have no"
-    " say."
+    "Now every word has the same weight. "
+    "The weights sum to one, but the scores have no effect."
 )
 def pool_mean(values, w, v):
     weights = np.full(values.shape[:2], 1 / values.shape[1])
@@ -83,8 +83,8 @@ def pool_over_the_batch(values, w, v):
 
 
 @pool.known_mistake(
-    "Your weights sum to one over all sentences together. Each sentence has one unit of"
-    " its own."
+    "Your weights sum to one over all sentences together. "
+    "Those of each sentence should sum to one."
 )
 def pool_over_everything(values, w, v):
     scores = np.tanh(values @ w) @ v
@@ -93,31 +93,28 @@ def pool_over_everything(values, w, v):
 
 
 @pool.known_mistake(
-    "The weights are right, but the context is still the sum of all words: it was not"
-    " made with them."
+    "The weights are correct, but the context is still the sum of all words: "
+    "it does not use the weights."
 )
-def pool_context_of_the_old(values, w, v):
+def pool_context_is_the_sum(values, w, v):
     return values.sum(axis=1), pool.reference_solution(values, w, v)[1]
 
 
 @pool.known_mistake(
-    "The context is a mean over the words: the weights were divided by their number"
-    " once more."
+    "The context is a mean over the weighted words: "
+    "it was divided by their number once more."
 )
 def pool_divided_twice(values, w, v):
     context, weights = pool.reference_solution(values, w, v)
     return context / values.shape[1], weights
 
 
-# ---------------------------------------------------------------- 2: a softmax over the
-# decoder's steps
+# 2: a softmax over the decoder's steps
 
 
 def _attend_cases(rng):
-    query, keys = (
-        np.array([[[1.0, 0.0], [0.0, 2.0]]]),
-        np.array([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]]),
-    )
+    query = np.array([[[1.0, 0.0], [0.0, 2.0]]])
+    keys = np.array([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])
     yield "two queries, three words", (query, keys, np.eye(3)[None])
     yield (
         "two sentences",
@@ -149,12 +146,12 @@ def _attend_cases(rng):
     _attend_cases,
     hints=[
         (
-            "Which sums are one? Add the weights up along each axis of `weights`, and"
-            " say for each what it runs over."
+            "Which sums are one? Add up the weights along each axis of `weights`, "
+            "and say what each axis runs over."
         ),
         (
-            "Axis 1 runs over the queries. Each query shares its unit of weight among"
-            " the words, which lie along axis 2, the last."
+            "Axis 1 runs over the queries. The weights of each query should sum to one "
+            "over the words, which are along axis 2, the last."
         ),
     ],
     returns=("context", "weights"),
@@ -174,8 +171,8 @@ def dot_attend(query, keys, values):
 
 
 @dot_attend.starter_code(
-    "The weights of a query do not sum to one over the words, and they change with the"
-    " other queries."
+    "The weights of a query do not sum to one over the words, "
+    "and they depend on the other queries."
 )
 def dot_attend(query, keys, values):
     """The context of each query, and its weights."""
@@ -186,7 +183,8 @@ def dot_attend(query, keys, values):
 
 
 @dot_attend.known_mistake(
-    "All queries of a sentence share one unit of weight now. Each has one of its own."
+    "Now the weights of all queries of a sentence sum to one together. "
+    "Those of each query should sum to one."
 )
 def dot_attend_over_both(query, keys, values):
     scores = ref.dot_scores(query, keys)
@@ -195,8 +193,8 @@ def dot_attend_over_both(query, keys, values):
 
 
 @dot_attend.known_mistake(
-    "The rows sum to one, but only since you divided once more: the queries still share"
-    " the words first."
+    "The rows sum to one, but only because you divided once more: "
+    "the softmax itself still runs over the queries."
 )
 def dot_attend_rows_rescaled(query, keys, values):
     weights = ref.softmax(ref.dot_scores(query, keys).transpose(0, 2, 1)).transpose(
@@ -207,10 +205,10 @@ def dot_attend_rows_rescaled(query, keys, values):
 
 
 @dot_attend.known_mistake(
-    "The sum runs over the words now, the maximum still over the queries: both belong"
-    " to one softmax."
+    "The sum runs over the words now, but the maximum still runs over the queries. "
+    "Both belong to one softmax."
 )
-def dot_attend_half_mended(query, keys, values):
+def dot_attend_half_fixed(query, keys, values):
     scores = ref.dot_scores(query, keys)
     exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
     weights = exponentials / exponentials.sum(axis=2, keepdims=True)
@@ -218,8 +216,8 @@ def dot_attend_half_mended(query, keys, values):
 
 
 @dot_attend.known_mistake(
-    "The maximum runs over the words now, the sum still over the queries: both belong"
-    " to one softmax."
+    "The maximum runs over the words now, but the sum still runs over the queries. "
+    "Both belong to one softmax."
 )
 def dot_attend_other_half(query, keys, values):
     scores = ref.dot_scores(query, keys)
@@ -238,17 +236,16 @@ def dot_attend_over_the_batch(query, keys, values):
     return weights @ values, weights
 
 
-# ---------------------------------------------------------------- 3: a mask multiplied
-# into the scores
+# 3: a mask multiplied into the scores
 
 
 def _masked_cases(rng):
     yield (
-        "two words and two padded",
+        "two words and two padded positions",
         (np.array([[[-1.0, 1.0, 3.0, 0.5]]]), np.array([[True, True, False, False]])),
     )
     mask = np.arange(6) < np.array([[6], [2], [4]])
-    yield "sentences of 6, 2 and 4 words", (rng.normal(size=(3, 2, 6)), mask)
+    yield "sentences of 6, 2, and 4 words", (rng.normal(size=(3, 2, 6)), mask)
     yield (
         "scores of 1000 at padding",
         (rng.normal(size=(3, 2, 6)) + 1000.0 * ~mask[:, None, :], mask),
@@ -265,20 +262,20 @@ def _masked_cases(rng):
     _masked_cases,
     hints=[
         (
-            "What is exp(0)? And what would a score have to be for its exponential to"
-            " be 0?"
+            "What is exp(0)? "
+            "And what would a score have to be for its exponential to be 0?"
         ),
         (
-            "`np.where(mask, scores, -np.inf)` leaves padding out of the maximum and of"
-            " the sum."
+            "`np.where(mask, scores, -np.inf)` removes padding from the maximum and "
+            "from the sum."
         ),
     ],
 )
 def masked_weights(scores, mask):
-    """A softmax over the words that are there.
+    """A softmax over the real words.
 
     scores: (batch, target_len, source_len). mask: (batch, source_len), True = a word;
-    every sentence has one at least. Returns weights like scores, 0 at padding.
+    every sentence has at least one. Returns weights like scores, 0 at padding.
     """
     scores = np.where(mask[:, None, :], scores, -np.inf)
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
@@ -286,7 +283,8 @@ def masked_weights(scores, mask):
 
 
 @masked_weights.starter_code(
-    "Padding gets weight, and the more of it there is, the less is left for the words."
+    "Padding gets weight, and the more padding there is, "
+    "the less weight is left for the words."
 )
 def masked_weights(scores, mask):
     """A softmax over the words that are there: mask is True at words."""
@@ -296,24 +294,24 @@ def masked_weights(scores, mask):
 
 
 @masked_weights.known_mistake(
-    "Padding weighs 0 now, and what it had is lost: the words' weights sum to less than"
-    " one."
+    "Padding has weight 0 now, but the weight it had is lost: "
+    "the weights of the words sum to less than one."
 )
 def masked_after(scores, mask):
     return ref.softmax(scores) * mask[:, None, :]
 
 
 @masked_weights.known_mistake(
-    "Padding weighs 0 now, and what it had is lost: it still takes part in the sum,"
-    " with exp(0) = 1."
+    "Padding has weight 0 now, but the weight it had is lost: "
+    "it still takes part in the sum, with exp(0) = 1."
 )
 def masked_before_and_after(scores, mask):
     return ref.softmax(scores * mask[:, None, :]) * mask[:, None, :]
 
 
 @masked_weights.known_mistake(
-    "With a large score at padding the words' weights are gone: the row's maximum is"
-    " still taken over padding."
+    "With a large score at padding, the weights of the words vanish: "
+    "the row's maximum still includes padding."
 )
 def masked_maximum_of_all(scores, mask):
     exponentials = (
@@ -323,39 +321,38 @@ def masked_maximum_of_all(scores, mask):
 
 
 @masked_weights.known_mistake(
-    "Subtracting 1e-9 changes nothing. A large number was meant, 1e9."
+    "Subtracting 1e-9 changes nothing. You probably meant a large number, 1e9."
 )
 def masked_by_a_tiny_number(scores, mask):
     return ref.softmax(scores - 1e-9 * ~mask[:, None, :])
 
 
 @masked_weights.known_mistake(
-    "A padded position weighs little now, but not 0: with enough of them it shows"
-    " again."
+    "A padded position has little weight now, but not 0. "
+    "With enough of them, the bug shows again."
 )
 def masked_by_a_small_number(scores, mask):
     return ref.softmax(np.where(mask[:, None, :], scores, -5.0))
 
 
 @masked_weights.known_mistake(
-    "It is turned round: the padding gets all the weight. True means a word."
+    "Your mask is inverted: padding gets all the weight. True means a word."
 )
 def masked_inverted(scores, mask):
     return ref.softmax(scores, ~mask[:, None, :])
 
 
-# ---------------------------------------------------------------- 4: an accuracy over
-# padding
+# 4: an accuracy over padding
 
 
 def _accuracy_cases(rng):
     targets = np.array([[1, 2, 2], [2, 0, 0]])
     yield (
-        "three of four words right, two padded",
+        "three of four words correct, two padded positions",
         (np.eye(3)[[[1, 2, 1], [2, 0, 0]]], targets, targets > 0),
     )
     for title, lengths in (
-        ("sentences of 6, 1 and 3 words", [6, 1, 3]),
+        ("sentences of 6, 1, and 3 words", [6, 1, 3]),
         ("no padding", [5, 5, 5]),
     ):
         mask = np.arange(max(lengths)) < np.array(lengths)[:, None]
@@ -372,17 +369,17 @@ def _accuracy_cases(rng):
     _accuracy_cases,
     hints=[
         (
-            "An accuracy is a fraction. Padding is kept out above the bar; what stands"
-            " below it?"
+            "An accuracy is a fraction. "
+            "Padding is excluded from the numerator; what is in the denominator?"
         ),
         (
-            "`.mean()` divides by every position. Divide the sum by the number of"
-            " words, `mask.sum()`."
+            "`.mean()` divides by the number of all positions. "
+            "Divide the sum by the number of words, `mask.sum()`."
         ),
     ],
 )
 def token_accuracy(logits, targets, mask):
-    """The share of words that are predicted rightly.
+    """The fraction of words that are predicted correctly.
 
     logits: (batch, target_len, vocabulary). targets: (batch, target_len), 0 at padding.
     mask: (batch, target_len), True at words. Returns a float.
@@ -392,7 +389,7 @@ def token_accuracy(logits, targets, mask):
     return float(correct.sum() / mask.sum())
 
 
-@token_accuracy.starter_code("The result depends on how far the batch is padded.")
+@token_accuracy.starter_code("The result depends on how much padding the batch has.")
 def token_accuracy(logits, targets, mask):
     """The share of words that are predicted rightly; padding does not count."""
     found = logits.argmax(axis=-1)  # (batch, target_len)
@@ -401,23 +398,23 @@ def token_accuracy(logits, targets, mask):
 
 
 @token_accuracy.known_mistake(
-    "Padding counts as right wherever 0 is predicted there: the result still depends"
-    " on it."
+    "Padding counts as correct wherever 0 is predicted there, "
+    "so the result still depends on it."
 )
 def accuracy_ignores_mask(logits, targets, mask):
     return float((logits.argmax(axis=-1) == targets).mean())
 
 
 @token_accuracy.known_mistake(
-    "Every padded position counts as right now, so padding raises the result instead."
+    "Every padded position counts as correct now, so padding raises the result instead."
 )
 def accuracy_padding_is_right(logits, targets, mask):
     return float(((logits.argmax(axis=-1) == targets) | ~mask).mean())
 
 
 @token_accuracy.known_mistake(
-    "You take the mean of the sentences' accuracies: a word of a short sentence counts"
-    " more than one of a long one."
+    "You average the accuracies of the sentences, "
+    "so a word of a short sentence counts more than a word of a long one."
 )
 def accuracy_of_sentences(logits, targets, mask):
     correct = (logits.argmax(axis=-1) == targets) & mask
@@ -425,16 +422,17 @@ def accuracy_of_sentences(logits, targets, mask):
 
 
 @token_accuracy.known_mistake(
-    "You divide by the words that the model wrote, not by those that there are."
+    "You divide by the number of words that the model predicted, "
+    "not by the number of words in the targets."
 )
-def accuracy_by_what_was_found(logits, targets, mask):
+def accuracy_by_predicted_words(logits, targets, mask):
     found = logits.argmax(axis=-1)
     return float(((found == targets) & mask).sum() / (found > 0).sum())
 
 
 @token_accuracy.known_mistake(
-    "You leave out every position where padding was predicted: an error there no longer"
-    " counts."
+    "You ignore every position where padding was predicted, "
+    "so an error there no longer counts."
 )
 def accuracy_without_missed(logits, targets, mask):
     found = logits.argmax(axis=-1)
@@ -445,25 +443,24 @@ def accuracy_without_missed(logits, targets, mask):
 
 
 @token_accuracy.known_mistake(
-    "You divide by the number of sentences, so that the result can be above one."
+    "You divide by the number of sentences, so the result can be above one."
 )
 def accuracy_by_sentence(logits, targets, mask):
     return float(((logits.argmax(axis=-1) == targets) & mask).sum() / len(targets))
 
 
-# ---------------------------------------------------------------- 5: a final state
-# taken at padding
+# 5: a final state taken at padding
 
 
 def _final_cases(rng):
     one = np.array([[[1.0], [0.5], [9.0]]])
     yield (
-        "two words and one padded",
+        "two words and one padded position",
         (one, np.array([[True, True, False]]), np.array([[1.0]]), np.array([[0.5]])),
     )
     mask = np.arange(5) < np.array([[5], [2], [3]])
     yield (
-        "sentences of 5, 2 and 3 words",
+        "sentences of 5, 2, and 3 words",
         (rng.normal(size=(3, 5, 4)), mask, *_matrices(rng, 4, 3)),
     )
     yield (
@@ -486,12 +483,12 @@ def _matrices(rng, dim, units):
     _final_cases,
     hints=[
         (
-            "With x = 0 the step still computes tanh(h u). Does that leave the state as"
-            " it was?"
+            "With x = 0, the step still computes tanh(h u). "
+            "Does that leave the state as it was?"
         ),
         (
-            "At padding the state has to be carried over: `np.where(mask[:, t, None],"
-            " new, state)`."
+            "At padding, the state has to be carried over: "
+            "`np.where(mask[:, t, None], new, state)`."
         ),
     ],
 )
@@ -499,7 +496,7 @@ def final_state(embedded, mask, w, u):
     """h_t = tanh(x_t w + h_{t-1} u), from h = 0: the state after the last word.
 
     embedded: (batch, source_len, dim). mask: (batch, source_len), True at words, which
-    stand first. w: (dim, units). u: (units, units). Returns (batch, units).
+    come first. w: (dim, units). u: (units, units). Returns (batch, units).
     """
     state = np.zeros((len(embedded), len(u)))
     for t in range(embedded.shape[1]):
@@ -509,7 +506,7 @@ def final_state(embedded, mask, w, u):
 
 
 @final_state.starter_code(
-    "The final state of a short sentence changes with every padded position behind it."
+    "The final state of a short sentence changes with every padded position after it."
 )
 def final_state(embedded, mask, w, u):
     """The state of a simple recurrent network after a sentence's last word."""
@@ -521,8 +518,8 @@ def final_state(embedded, mask, w, u):
 
 
 @final_state.known_mistake(
-    "A padded sentence has a final state of zeros now: padding should leave the state"
-    " as it is."
+    "Now a padded sentence has a final state of zeros. "
+    "Padding should leave the state as it is."
 )
 def final_zeroed(embedded, mask, w, u):
     state = np.zeros((len(embedded), len(u)))
@@ -532,15 +529,15 @@ def final_zeroed(embedded, mask, w, u):
 
 
 @final_state.known_mistake(
-    "What stands at padding is read now: before, it was at least set to zero."
+    "Now the inputs at padding have an effect. Before, they were at least set to zero."
 )
-def final_reads_padding(embedded, mask, w, u):
+def final_with_inputs_at_padding(embedded, mask, w, u):
     return final_state.starter(embedded, np.ones_like(mask), w, u)
 
 
 @final_state.known_mistake(
-    "You stop where the first sentence ends. The longer ones have not been read to"
-    " their ends."
+    "You stop where the shortest sentence ends. "
+    "The longer ones have not been encoded to their ends."
 )
 def final_at_the_shortest(embedded, mask, w, u):
     shortest = mask.sum(axis=1).min()
@@ -550,7 +547,7 @@ def final_at_the_shortest(embedded, mask, w, u):
 
 
 @final_state.known_mistake(
-    "You take the state one step too late: the last word of n stands at n - 1."
+    "You take the state one step too late: the last of n words is at index n - 1."
 )
 def final_one_too_late(embedded, mask, w, u):
     states, state = [], np.zeros((len(embedded), len(u)))
@@ -562,8 +559,8 @@ def final_one_too_late(embedded, mask, w, u):
 
 
 @final_state.known_mistake(
-    "You take the mean of the states over the words. Asked for is the one after the"
-    " last word."
+    "You take the mean of the states over the words. "
+    "Return the state after the last word."
 )
 def final_mean(embedded, mask, w, u):
     total = sum(
@@ -574,25 +571,24 @@ def final_mean(embedded, mask, w, u):
     return total / mask.sum(axis=1, keepdims=True)
 
 
-# ---------------------------------------------------------------- 6: a mask made from
-# pairs
+# 6: a mask made from pairs
 
 
 def _pair_cases(rng):
     yield (
-        "two words and one padded",
+        "two words and one padded position",
         (np.array([[[1.0, 0.0], [0.0, 1.0], [2.0, 1.0]]]), np.arange(3)[None] < 2),
     )
     yield (
-        "sentences of 5, 1 and 3 words",
+        "sentences of 5, 1, and 3 words",
         (rng.normal(size=(3, 5, 4)), np.arange(5) < [[5], [1], [3]]),
     )
     yield "no padding", (rng.normal(size=(2, 3, 2)), np.ones((2, 3), bool))
 
 
 def _rows_of_words(result, states, mask):
-    """The rows that somebody reads: those of words. What a padded query does is left
-    open.
+    """The rows that are used: those of words. The rows of padded queries may hold
+    anything.
     """
     if isinstance(result, np.ndarray) and result.shape == (*mask.shape, mask.shape[1]):
         return np.where(mask[:, :, None], result, 0)
@@ -604,20 +600,20 @@ def _rows_of_words(result, states, mask):
     extract=_rows_of_words,
     hints=[
         (
-            "Write `pairs` down for two words and one padded position: nine numbers."
-            " Which of them is 1, and which should be?"
+            "Write down `pairs` for two words and one padded position: nine numbers. "
+            "Which of them are 1, and which should be?"
         ),
         (
-            "Only one of the two axes matters: that of the words that are looked at,"
-            " the last. `padding[:, None, :]`."
+            "Only one of the two axes matters: that of the keys, the last. "
+            "Use `padding[:, None, :]`."
         ),
     ],
 )
 def self_attention_weights(states, mask):
-    """Softmax of dot scores between the words of a sentence, padding left out.
+    """Softmax of dot scores between the words of a sentence, with padding masked.
 
     states: (batch, length, dim), queries and keys. mask: (batch, length), True at
-    words. Returns weights (batch, length, length); rows of padded queries are not read.
+    words. Returns weights (batch, length, length); rows of padded queries are not used.
     """
     padding = 1.0 - mask
     scores = states @ states.transpose(0, 2, 1)  # (batch, length, length)
@@ -641,28 +637,28 @@ def _pairs_out(states, out):
 
 
 @self_attention_weights.known_mistake(
-    "Words look at padding alone now: pairs of words were cut out."
+    "Words attend only to padding now: you masked the pairs of words."
 )
 def pairs_of_words_out(states, mask):
     return _pairs_out(states, mask[:, :, None] & mask[:, None, :])
 
 
 @self_attention_weights.known_mistake(
-    "Padding weighs 0 now, but the words' rows sum to less than one."
+    "Padding has weight 0 now, but the rows of the words sum to less than one."
 )
 def pairs_cut_after(states, mask):
     return ref.softmax(states @ states.transpose(0, 2, 1)) * mask[:, None, :]
 
 
 @self_attention_weights.known_mistake(
-    "A score of 0 is a score: exp(0) = 1. Words still give weight to padding."
+    "A score of 0 is still a score: exp(0) = 1. Words still give weight to padding."
 )
 def pairs_multiplied(states, mask):
     return ref.softmax(states @ states.transpose(0, 2, 1) * mask[:, None, :])
 
 
 @self_attention_weights.known_mistake(
-    "A word no longer looks at itself. Only padding was to be left out."
+    "A word no longer attends to itself. Mask only the padding."
 )
 def pairs_without_self(states, mask):
     out = ~mask[:, None, :] | np.eye(mask.shape[1], dtype=bool)
@@ -670,15 +666,15 @@ def pairs_without_self(states, mask):
 
 
 @self_attention_weights.known_mistake(
-    "Words look at the words before them alone: this is a causal mask as well."
+    "Words attend only to themselves and to the words before them: "
+    "your mask is causal as well."
 )
 def pairs_causal(states, mask):
     out = ~mask[:, None, :] | ~np.tril(np.ones((mask.shape[1],) * 2, bool))
     return _pairs_out(states, out)
 
 
-# ---------------------------------------------------------------- 7: a mirrored
-# Gaussian
+# 7: a mirrored Gaussian
 
 
 def _gaussian_cases(rng):
@@ -692,12 +688,12 @@ def _gaussian_cases(rng):
     _gaussian_cases,
     hints=[
         (
-            "Which slot should be largest for a center of 4.75: the one of word 4, in"
-            " the middle, or that of word 5?"
+            "Which window position should have the largest value for a center of 4.75: "
+            "that of word 4, in the middle, or that of word 5?"
         ),
         (
-            "A slot's word is s = floor(p) + offset, and its distance is s - p. What is"
-            " that, written with the fraction?"
+            "The word at a window position is s = floor(p) + offset, "
+            "and its distance is s - p. What is that, written with the fraction?"
         ),
     ],
 )
@@ -705,7 +701,7 @@ def window_gaussian(centers, half_width):
     """exp(-(s - p)^2 / (2 sigma^2)) for the words s of each window, sigma = D / 2.
 
     centers: p, (batch, target_len), reals. half_width: D. The window is floor(p) - D
-    ... floor(p) + D. Returns (batch, target_len, 2 D + 1), one number a slot.
+    ... floor(p) + D. Returns (batch, target_len, 2 D + 1).
     """
     offsets = np.arange(-half_width, half_width + 1)  # from the middle slot
     fraction = centers - np.floor(centers)
@@ -726,60 +722,62 @@ def window_gaussian(centers, half_width):
     return np.exp(-(distance**2) / (2 * sigma**2))
 
 
-def _bell(distance, half_width):
-    return np.exp(-(distance**2) / (2 * (half_width / 2) ** 2))
-
-
 @window_gaussian.known_mistake(
-    "The Gaussian stands still in the middle slot now: the center's fraction has no"
-    " say."
+    "The Gaussian stays in the middle of the window now: "
+    "the fraction of the center has no effect."
 )
 def gaussian_without_fraction(centers, half_width):
     return window_gaussian.reference_solution(np.floor(centers), half_width)
 
 
 @window_gaussian.known_mistake(
-    "Past the half the Gaussian jumps a slot back: the window hangs on floor(p), not on"
-    " p rounded."
+    "When the fraction passes one half, the Gaussian jumps back by one position: "
+    "the window is placed at floor(p), not at p rounded."
 )
 def gaussian_from_round(centers, half_width):
     offsets = np.arange(-half_width, half_width + 1)
-    return _bell(offsets - (centers - np.round(centers))[:, :, None], half_width)
+    return gaussian_of_distance(
+        offsets - (centers - np.round(centers))[:, :, None], half_width
+    )
 
 
 @window_gaussian.known_mistake(
-    "It moves the right way, but starts a slot too far left: the fraction is taken from"
-    " above."
+    "The Gaussian moves the right way but is one position too far left: "
+    "you take the fraction from ceil(p), not from floor(p)."
 )
 def gaussian_from_ceil(centers, half_width):
     offsets = np.arange(-half_width, half_width + 1)
-    return _bell(offsets - (centers - np.ceil(centers))[:, :, None], half_width)
+    return gaussian_of_distance(
+        offsets - (centers - np.ceil(centers))[:, :, None], half_width
+    )
 
 
 @window_gaussian.known_mistake(
-    "Both sides move towards the middle: take the distance from the center first, then"
-    " square it."
+    "Both sides move toward the middle: "
+    "take the distance from the center first, then square it."
 )
 def gaussian_of_both_sides(centers, half_width):
     offsets = np.arange(-half_width, half_width + 1)
-    return _bell(abs(offsets) - (centers - np.floor(centers))[:, :, None], half_width)
+    return gaussian_of_distance(
+        abs(offsets) - (centers - np.floor(centers))[:, :, None], half_width
+    )
 
 
 @window_gaussian.known_mistake(
-    "The distance is not the offset from the whole center: slots are counted from"
-    " floor(p)."
+    "You subtract the whole center. "
+    "The offsets are counted from floor(p), so subtract only the fraction."
 )
 def gaussian_of_the_whole_center(centers, half_width):
-    return _bell(
+    return gaussian_of_distance(
         np.arange(-half_width, half_width + 1) - centers[:, :, None], half_width
     )
 
 
 @window_gaussian.known_mistake(
-    "It leans the right way, but the brackets are gone: -d**2 / 2 * sigma**2 multiplies"
-    " by sigma^2."
+    "The Gaussian moves the right way, but parentheses are missing: "
+    "-d**2 / 2 * sigma**2 multiplies by sigma^2."
 )
-def gaussian_brackets(centers, half_width):
+def gaussian_without_parentheses(centers, half_width):
     distance = (
         np.arange(-half_width, half_width + 1)
         - (centers - np.floor(centers))[:, :, None]
@@ -787,15 +785,12 @@ def gaussian_brackets(centers, half_width):
     return np.exp(-(distance**2) / 2 * (half_width / 2) ** 2)
 
 
-# ---------------------------------------------------------------- 8: a Gaussian after
-# the context
+# 8: a Gaussian after the context
 
 
 def _context_cases(rng):
-    scores, values = (
-        np.array([[[0.0, 1.0, 2.0, 1.0]]]),
-        np.array([[[1.0], [2.0], [4.0], [8.0]]]),
-    )
+    scores = np.array([[[0.0, 1.0, 2.0, 1.0]]])
+    values = np.array([[[1.0], [2.0], [4.0], [8.0]]])
     yield "one query in the middle, D = 1", (scores, values, np.array([[1.5]]), 1)
     yield "at the left edge", (scores, values, np.array([[0.25]]), 2)
     yield (
@@ -813,22 +808,19 @@ def _context_cases(rng):
     _context_cases,
     hints=[
         (
-            "Multiply the weights that come back with the values yourself. Is it the"
-            " context that comes back?"
+            "Multiply the returned weights by the values yourself. "
+            "Do you get the returned context?"
         ),
-        (
-            "The context has to be made from the final weights: `weights @ values`"
-            " comes last."
-        ),
+        "The context should use the final weights: `weights @ values` comes last.",
     ],
     returns=("context", "weights"),
 )
 def local_context(scores, values, centers, half_width):
-    """Softmax over the window, times the Gaussian; the product makes the context.
+    """Softmax over the window, times the Gaussian; the product gives the context.
 
     scores: (batch, target_len, source_len). values: (batch, source_len, value_dim).
     centers: (batch, target_len), reals. half_width: D. Returns context
-    (batch, target_len, value_dim) and weights, as scores are shaped.
+    (batch, target_len, value_dim) and weights, shaped like scores.
     """
     places = np.arange(scores.shape[-1])
     window = abs(places - np.floor(centers)[:, :, None]) <= half_width
@@ -839,8 +831,8 @@ def local_context(scores, values, centers, half_width):
 
 
 @local_context.starter_code(
-    "The context does not feel where the center is: it is not made with the weights you"
-    " return."
+    "The context does not depend on the exact center: "
+    "it is not computed with the weights you return."
 )
 def local_context(scores, values, centers, half_width):
     """Local attention: the context of each query, and its weights."""
@@ -853,61 +845,56 @@ def local_context(scores, values, centers, half_width):
     return context, weights
 
 
-def _parts(scores, centers, half_width):
-    places = np.arange(scores.shape[-1])
-    window = abs(places - np.floor(centers)[:, :, None]) <= half_width
-    return window, _bell(places - centers[:, :, None], half_width)
-
-
 @local_context.known_mistake(
-    "Context and weights agree now, but neither feels the center: the Gaussian is gone."
+    "Context and weights agree now, but neither depends on the exact center: "
+    "the Gaussian is gone."
 )
 def context_without_gaussian(scores, values, centers, half_width):
-    window, _ = _parts(scores, centers, half_width)
+    window, _ = window_and_gaussian(scores, centers, half_width)
     weights = ref.softmax(scores, window)
     return weights @ values, weights
 
 
 @local_context.known_mistake(
-    "The Gaussian is multiplied into the scores now. It comes after the softmax."
+    "Now the Gaussian multiplies the scores. "
+    "It should multiply the weights, after the softmax."
 )
 def context_gaussian_before(scores, values, centers, half_width):
-    window, gaussian = _parts(scores, centers, half_width)
+    window, gaussian = window_and_gaussian(scores, centers, half_width)
     weights = ref.softmax(scores * gaussian, window)
     return weights @ values, weights
 
 
 @local_context.known_mistake(
-    "The Gaussian is taken twice: once for the context, once more for the weights."
+    "The Gaussian is applied twice: once for the context, once more for the weights."
 )
 def context_gaussian_twice(scores, values, centers, half_width):
-    window, gaussian = _parts(scores, centers, half_width)
+    window, gaussian = window_and_gaussian(scores, centers, half_width)
     weights = ref.softmax(scores, window) * gaussian
     return weights @ values, weights * gaussian
 
 
 @local_context.known_mistake(
-    "You normalise again. A sure softmax then cancels the Gaussian, and the center"
-    " learns nothing."
+    "You renormalize. When the softmax is saturated, that cancels the Gaussian, "
+    "and the center gets no gradient."
 )
-def context_normalised(scores, values, centers, half_width):
-    window, gaussian = _parts(scores, centers, half_width)
+def context_renormalized(scores, values, centers, half_width):
+    window, gaussian = window_and_gaussian(scores, centers, half_width)
     weights = ref.softmax(scores, window) * gaussian
     weights = weights / weights.sum(axis=-1, keepdims=True)
     return weights @ values, weights
 
 
 @local_context.known_mistake(
-    "The context is right, but the weights you return are those before the Gaussian."
+    "The context is correct, but the weights you return are those before the Gaussian."
 )
-def context_other_weights(scores, values, centers, half_width):
-    window, gaussian = _parts(scores, centers, half_width)
+def context_weights_before_gaussian(scores, values, centers, half_width):
+    window, gaussian = window_and_gaussian(scores, centers, half_width)
     weights = ref.softmax(scores, window)
     return (weights * gaussian) @ values, weights
 
 
-# ---------------------------------------------------------------- 9: a map shifted by
-# one
+# 9: an alignment shifted by one
 
 
 def _links_cases(rng):
@@ -927,20 +914,20 @@ def _links_cases(rng):
     _links_cases,
     hints=[
         (
-            "Row 0 belongs to the first step. That step reads `<start>`. What does it"
-            " write?"
+            "Row 0 belongs to the first step. The input of that step is `<start>`. "
+            "What is its output?"
         ),
         (
-            "Throughout this book row t belongs to the step that writes character t."
-            " The last row writes `<end>`."
+            "Throughout this book, row t belongs to the step that generates character "
+            "t. The last step generates `<end>`."
         ),
     ],
 )
 def links(weights, target):
-    """{(t, s)}: when character t was written, position s had the largest weight.
+    """{(t, s)}: at the step of character t, position s had the largest weight.
 
-    weights: (len(target) + 1, source_len), a row a step: the steps write the characters
-    of target and then <end>. Hyphens get no link.
+    weights: (len(target) + 1, source_len), one row per step: the steps generate the
+    characters of target and then <end>. Hyphens get no link.
     """
     found = set()
     for step, token in enumerate([*target, "<end>"]):
@@ -950,8 +937,8 @@ def links(weights, target):
 
 
 @links.starter_code(
-    "Each character is linked to what the next one looks at: the map is shifted by one"
-    " row."
+    "Each character is linked to the source position of the next one: "
+    "the alignment is shifted by one row."
 )
 def links(weights, target):
     """{(t, s)}: character t of the target belongs to character s of the source."""
@@ -971,22 +958,22 @@ def _links(weights, target, row, name):
 
 
 @links.known_mistake(
-    "The weights are read in the right rows now, but the characters are counted from 1."
+    "The rows of the weights are right now, but you count the characters from 1."
 )
 def links_from_one(weights, target):
     return _links(weights, target, lambda t: t, lambda t: t + 1)
 
 
 @links.known_mistake(
-    "You shifted the source too: the positions of the weights were right."
+    "You shifted the source too. The source positions were already right."
 )
 def links_source_shifted(weights, target):
     return {(t, s - 1) for t, s in links.reference_solution(weights, target)}
 
 
 @links.known_mistake(
-    "You shifted it the other way: each character is linked to what the one before it"
-    " looks at."
+    "You shifted the rows the other way: "
+    "each character is linked to the source position of the one before it."
 )
 def links_other_way(weights, target):
     return _links(weights, target, lambda t: t - 1, lambda t: t)
@@ -997,37 +984,35 @@ def links_with_hyphens(weights, target):
     return {(t, int(weights[t].argmax())) for t in range(len(target))}
 
 
-@links.known_mistake("The end token has a link too. It stands for no character.")
+@links.known_mistake("The end token has a link too, but it is not a character.")
 def links_with_end(weights, target):
     return links.reference_solution(weights, target) | {
         (len(target), int(weights[len(target)].argmax()))
     }
 
 
-@links.known_mistake("A link is (target, source); yours are turned round.")
-def links_turned(weights, target):
+@links.known_mistake("Your links are swapped: a link is (target, source).")
+def links_swapped(weights, target):
     return {(s, t) for t, s in links.reference_solution(weights, target)}
 
 
 @links.known_mistake(
-    "A hyphen hides its neighbour now: the token that was read decides what is left"
-    " out."
+    "A hyphen hides its neighbor now: "
+    "you test the input of the step instead of its output."
 )
 def links_hyphen_before(weights, target):
     read = ["<start>", *target]
     return {(t, int(weights[t].argmax())) for t in range(len(target)) if read[t] != "-"}
 
 
-# ---------------------------------------------------------------- 10: a root forgotten
+# 10: scores that are not scaled
 
 
 def _heads_cases(rng):
-    query, keys = (
-        np.array([[[1.0, 1.0, 0.0, 2.0]]]),
-        np.array([[[2.0, 0.0, 1.0, 0.0], [0.0, 2.0, 0.0, 1.0]]]),
-    )
+    query = np.array([[[1.0, 1.0, 0.0, 2.0]]])
+    keys = np.array([[[2.0, 0.0, 1.0, 0.0], [0.0, 2.0, 0.0, 1.0]]])
     yield (
-        "one query, two words, two heads two wide",
+        "one query, two words, two heads of dimension 2",
         (query, keys, np.arange(8.0).reshape(1, 2, 4), 2),
     )
     yield (
@@ -1035,19 +1020,19 @@ def _heads_cases(rng):
         (*(rng.normal(size=(2, n, 12)) for n in (4, 5, 5)), 3),
     )
     yield "one head", (*(rng.normal(size=(2, n, 6)) for n in (2, 3, 3)), 1)
-    yield "heads one wide", (*(rng.normal(size=(1, n, 3)) for n in (2, 4, 4)), 3)
+    yield "heads of dimension 1", (*(rng.normal(size=(1, n, 3)) for n in (2, 4, 4)), 3)
 
 
 @exercise(
     _heads_cases,
     hints=[
         (
-            "The scores are sums of as many products as a head is wide. How does their"
-            " spread grow with the width?"
+            "Each score is a sum of as many products as a head has dimensions. "
+            "How does its standard deviation grow with that number?"
         ),
         (
-            "Divide the scores by the root of the width of one head's keys,"
-            " `np.sqrt(k.shape[-1])`, before the softmax."
+            "Divide the scores by the square root of the dimension of one head's keys, "
+            "`np.sqrt(k.shape[-1])`, before the softmax."
         ),
     ],
     returns=("context", "weights"),
@@ -1070,8 +1055,8 @@ def heads_attend(query, keys, values, heads):
 
 
 @heads_attend.starter_code(
-    "The wider a head is, the nearer its largest weight comes to 1, whatever the words"
-    " are."
+    "The more dimensions a head has, the closer its largest weight is to 1, "
+    "whatever the words are."
 )
 def heads_attend(query, keys, values, heads):
     """Dot-product attention in heads, side by side: context and weights."""
@@ -1085,45 +1070,46 @@ def heads_attend(query, keys, values, heads):
     return context.reshape(query.shape), weights
 
 
-def _in_heads(query, keys, values, heads, share=1.0):
-    """As the broken code, with `share` of each score."""
-    return heads_attend.starter(query * share, keys, values, heads)
+def _with_scaled_scores(query, keys, values, heads, scale):
+    """The starter code, with each score multiplied by `scale`."""
+    return heads_attend.starter(query * scale, keys, values, heads)
 
 
 @heads_attend.known_mistake(
-    "You divide by the root of all heads' width together. A score sums over one head"
-    " alone."
+    "You divide by the square root of the dimension of all heads together. "
+    "A score sums over one head alone."
 )
 def heads_by_whole_width(query, keys, values, heads):
-    return _in_heads(query, keys, values, heads, 1 / np.sqrt(keys.shape[-1]))
+    return _with_scaled_scores(query, keys, values, heads, 1 / np.sqrt(keys.shape[-1]))
 
 
 @heads_attend.known_mistake(
-    "You divide by the width, not by its root (once for queries and once for keys?):"
-    " wide heads now see all alike."
+    "You divide by the dimension, not by its square root (once for the queries and "
+    "once for the keys?), so the weights of large heads are too uniform now."
 )
 def heads_by_width(query, keys, values, heads):
-    return _in_heads(query, keys, values, heads, heads / keys.shape[-1])
+    return _with_scaled_scores(query, keys, values, heads, heads / keys.shape[-1])
 
 
 @heads_attend.known_mistake(
-    "You divide by the root of the number of heads. It is the width of one that"
-    " matters."
+    "You divide by the square root of the number of heads. "
+    "Use the dimension of one head instead."
 )
 def heads_by_number(query, keys, values, heads):
-    return _in_heads(query, keys, values, heads, 1 / np.sqrt(heads))
+    return _with_scaled_scores(query, keys, values, heads, 1 / np.sqrt(heads))
 
 
 @heads_attend.known_mistake(
-    "You divide by the root of the source's length. It is the width that matters."
+    "You divide by the square root of the source length. "
+    "Use the dimension of the keys instead."
 )
 def heads_by_length(query, keys, values, heads):
-    return _in_heads(query, keys, values, heads, 1 / np.sqrt(keys.shape[1]))
+    return _with_scaled_scores(query, keys, values, heads, 1 / np.sqrt(keys.shape[1]))
 
 
 @heads_attend.known_mistake(
-    "You divide after the softmax: the weights are as sharp as before, and no longer"
-    " sum to one."
+    "You divide after the softmax: "
+    "the weights are as peaked as before and no longer sum to one."
 )
 def heads_divided_after(query, keys, values, heads):
     context, weights = heads_attend.starter(query, keys, values, heads)
@@ -1131,6 +1117,10 @@ def heads_divided_after(query, keys, values, heads):
     return context / root, weights / root
 
 
-@heads_attend.known_mistake("You multiply by the root, which makes it worse. Divide.")
+@heads_attend.known_mistake(
+    "You multiply by the square root, which makes it worse. Divide instead."
+)
 def heads_multiplied(query, keys, values, heads):
-    return _in_heads(query, keys, values, heads, np.sqrt(keys.shape[-1] / heads))
+    return _with_scaled_scores(
+        query, keys, values, heads, np.sqrt(keys.shape[-1] / heads)
+    )

@@ -4,11 +4,12 @@ import numpy as np
 
 from attnlib import reference as ref
 from attnlib.checking.exercise import exercise
+from attnlib.exercises._shared import recurrent_cell
 
 
 def _dot_cases(rng):
     yield (
-        "one query, three keys, two wide",
+        "one query and three keys of dimension 2",
         (np.array([[[1.0, 2.0]]]), np.array([[[1.0, 0.0], [0.0, 1.0], [3.0, -1.0]]])),
     )
     yield "two sentences", (rng.normal(size=(2, 4, 3)), rng.normal(size=(2, 5, 3)))
@@ -22,12 +23,12 @@ def _dot_cases(rng):
     _dot_cases,
     hints=[
         (
-            "One sentence first: query (target_len, dim) and keys (source_len, dim)."
-            " Which matrix product gives (target_len, source_len)?"
+            "Start with one sentence: query (target_len, dim) and keys (source_len, "
+            "dim). Which matrix product gives (target_len, source_len)?"
         ),
         (
-            "`keys.transpose(0, 2, 1)` turns (batch, source_len, dim) into (batch, dim,"
-            " source_len). `@` leaves the batch axis alone."
+            "`keys.transpose(0, 2, 1)` turns (batch, source_len, dim) into (batch, "
+            "dim, source_len). `@` leaves the batch axis as it is."
         ),
     ],
 )
@@ -41,31 +42,29 @@ def dot_scores(query, keys):
 
 
 @dot_scores.known_mistake(
-    "You divide by the root of the width. Luong's dot score is not scaled; that came in"
-    " 2017."
+    "You divide by the square root of the dimension. "
+    "Luong's dot score is not scaled; that came in 2017."
 )
 def dot_scaled(query, keys):
     return query @ keys.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
 
 
-@dot_scores.known_mistake(
-    "These are weights already. Return the scores, before the softmax."
-)
+@dot_scores.known_mistake("These are weights. Return the scores, before the softmax.")
 def dot_weights(query, keys):
     return ref.softmax(query @ keys.transpose(0, 2, 1))
 
 
 @dot_scores.known_mistake(
-    "Your scores are (batch, source_len, target_len): queries are the rows, keys the"
-    " columns."
+    "Your scores have shape (batch, source_len, target_len). "
+    "Queries should be the rows and keys the columns."
 )
 def dot_transposed(query, keys):
     return keys @ query.transpose(0, 2, 1)
 
 
 @dot_scores.known_mistake(
-    "You divide by the lengths of the vectors. That is the cosine: the dot score lets"
-    " long vectors count."
+    "You divide by the norms of the vectors. "
+    "That is the cosine similarity; in the dot score, long vectors count more."
 )
 def dot_cosine(query, keys):
     lengths = [np.linalg.norm(x, axis=-1, keepdims=True) for x in (query, keys)]
@@ -73,27 +72,25 @@ def dot_cosine(query, keys):
 
 
 @dot_scores.known_mistake(
-    "You multiply number by number and keep the width. Sum over it: a score is one"
-    " number."
+    "You multiply element-wise and keep the last axis. "
+    "Sum over it: a score is one number."
 )
 def dot_not_summed(query, keys):
     return query[:, :, None, :] * keys[:, None, :, :]
 
 
 @dot_scores.known_mistake(
-    "You mix sentences: every query meets the keys of its own sentence alone."
+    "You mix sentences. Compare every query only with the keys of its own sentence."
 )
 def dot_over_batches(query, keys):
     return np.einsum("btd,csd->bts", query, keys)
 
 
 def _general_cases(rng):
-    query, keys = (
-        np.array([[[1.0, 2.0]]]),
-        np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]]),
-    )
+    query = np.array([[[1.0, 2.0]]])
+    keys = np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]])
     yield (
-        "one query two wide, two keys three wide",
+        "one query of dimension 2, two keys of dimension 3",
         (query, keys, np.array([[1.0, 0.0, 2.0], [0.0, 3.0, -1.0]])),
     )
     yield (
@@ -105,7 +102,7 @@ def _general_cases(rng):
         ),
     )
     yield (
-        "as wide as each other",
+        "query and keys of the same dimension",
         (
             rng.normal(size=(2, 3, 4)),
             rng.normal(size=(2, 5, 4)),
@@ -118,10 +115,10 @@ def _general_cases(rng):
     _general_cases,
     hints=[
         (
-            "It is the dot score of two vectors: which of them does `w`, (query_dim,"
-            " key_dim), bring to the width of the other?"
+            "It is the dot score of two vectors. Which of them does `w`, (query_dim, "
+            "key_dim), project to the dimension of the other?"
         ),
-        "`query @ w` is (batch, target_len, key_dim). From there it is `dot_scores`.",
+        "`query @ w` has shape (batch, target_len, key_dim). The rest is `dot_scores`.",
     ],
 )
 def general_scores(query, keys, w):
@@ -134,7 +131,7 @@ def general_scores(query, keys, w):
 
 
 @general_scores.known_mistake(
-    "W_a is the wrong way round: here it acts on the query from the right, query @ w."
+    "W_a is transposed. Here it multiplies the query from the right: query @ w."
 )
 def general_transposed_w(query, keys, w):
     return (query @ w.T) @ keys.transpose(0, 2, 1)
@@ -146,22 +143,23 @@ def general_without_w(query, keys, w):
 
 
 @general_scores.known_mistake(
-    "These are weights already. Return the scores, before the softmax."
+    "These are weights. Return the scores, before the softmax."
 )
 def general_weights(query, keys, w):
     return ref.softmax((query @ w) @ keys.transpose(0, 2, 1))
 
 
 @general_scores.known_mistake(
-    "There is no tanh in this score: general is a product of three, and nothing else."
+    "There is no tanh in this score: "
+    "general is a product of three factors and nothing else."
 )
 def general_tanh(query, keys, w):
     return np.tanh(query @ w) @ keys.transpose(0, 2, 1)
 
 
 @general_scores.known_mistake(
-    "Your scores are (batch, source_len, target_len): queries are the rows, keys the"
-    " columns."
+    "Your scores have shape (batch, source_len, target_len). "
+    "Queries should be the rows and keys the columns."
 )
 def general_swapped(query, keys, w):
     return general_scores.reference_solution(query, keys, w).transpose(0, 2, 1)
@@ -170,15 +168,13 @@ def general_swapped(query, keys, w):
 def _concat_cases(rng):
     query, keys = np.array([[[0.5]]]), np.array([[[1.0], [-1.0]]])
     yield (
-        "one query, two keys, all one wide",
+        "one query and two keys of dimension 1",
         (query, keys, np.array([[1.0], [2.0]]), np.array([2.0])),
     )
     for sizes in ((3, 6, 7), (4, 4, 4)):
         query_dim, key_dim, units = sizes
-        query, keys = (
-            rng.normal(size=(2, 4, query_dim)),
-            rng.normal(size=(2, 5, key_dim)),
-        )
+        query = rng.normal(size=(2, 4, query_dim))
+        keys = rng.normal(size=(2, 5, key_dim))
         yield (
             "two sentences",
             (
@@ -194,14 +190,14 @@ def _concat_cases(rng):
     _concat_cases,
     hints=[
         (
-            "You can join each pair, as the formula says. `np.broadcast_to` makes a"
-            " query for every key, and a key for every query; `np.concatenate(...,"
-            " axis=-1)` joins them."
+            "You can concatenate each pair, as the formula says. "
+            "`np.broadcast_to` repeats each query for every key and each key for every "
+            "query; `np.concatenate(..., axis=-1)` joins them."
         ),
         (
-            "Cheaper, and the same: the first `query.shape[-1]` rows of `w` meet the"
-            " query alone, the others the key alone. Two products, added with axes of"
-            " length 1 between them."
+            "It is cheaper to split `w`, with the same result: "
+            "its first `query.shape[-1]` rows multiply the query alone, the others the "
+            "key alone. Add the two products, with axes of length 1 between them."
         ),
     ],
 )
@@ -227,29 +223,31 @@ def _joined(query, keys):
 
 
 @concat_scores.known_mistake(
-    "tanh is missing: without it the query adds the same number to every key's score."
+    "tanh is missing. "
+    "Without it, the query adds the same number to the score of every key."
 )
 def concat_without_tanh(query, keys, w, v):
     return np.concatenate(_joined(query, keys), axis=-1) @ w @ v
 
 
 @concat_scores.known_mistake(
-    "You join [key ; query]. The query's rows of w come first."
+    "You concatenate [key ; query]. The query's rows of w come first."
 )
 def concat_key_first(query, keys, w, v):
     return np.tanh(np.concatenate(_joined(query, keys)[::-1], axis=-1) @ w) @ v
 
 
 @concat_scores.known_mistake(
-    "v is missing: you add the hidden units up, and each should count v times."
+    "v is missing. You add up the hidden units, "
+    "but each should first be multiplied by its element of v."
 )
 def concat_without_v(query, keys, w, v):
     return np.tanh(np.concatenate(_joined(query, keys), axis=-1) @ w).sum(-1)
 
 
 @concat_scores.known_mistake(
-    "The key's half is left as it is. That is footnote 15's experiment, not the"
-    " formula."
+    "Your keys are not multiplied by their half of w. "
+    "That is the experiment of footnote 15, not the formula."
 )
 def concat_identity(query, keys, w, v):
     query_dim = query.shape[-1]
@@ -257,15 +255,15 @@ def concat_identity(query, keys, w, v):
 
 
 @concat_scores.known_mistake(
-    "You take tanh after the product with v. It belongs before: v weighs the hidden"
-    " units."
+    "You take tanh after the product with v. "
+    "It belongs before: v multiplies the hidden units."
 )
 def concat_tanh_last(query, keys, w, v):
     return np.tanh(np.concatenate(_joined(query, keys), axis=-1) @ w @ v)
 
 
 @concat_scores.known_mistake(
-    "These are weights already. Return the scores, before the softmax."
+    "These are weights. Return the scores, before the softmax."
 )
 def concat_weights(query, keys, w, v):
     return ref.softmax(concat_scores.reference_solution(query, keys, w, v))
@@ -274,28 +272,28 @@ def concat_weights(query, keys, w, v):
 def _location_cases(rng):
     query, w = np.array([[[1.0], [-2.0]]]), np.array([[3.0, 0.0, 1.0]])
     yield (
-        "two queries, a source of two words, room for three",
+        "two queries, a source of two words, three at most",
         (query, w, np.array([[True, True]])),
     )
     query, w = rng.normal(size=(3, 4, 2)), rng.normal(size=(2, 7))
     yield (
-        "three sentences of 5, 1 and 3 words",
+        "three sentences of 5, 1, and 3 words",
         (query, w, np.arange(5) < np.array([[5], [1], [3]])),
     )
-    yield "as long as there is room for", (query, w, np.ones((3, 7), bool))
+    yield "sources of the maximum length", (query, w, np.ones((3, 7), bool))
 
 
 @exercise(
     _location_cases,
     hints=[
         (
-            "No source word is looked at: `query @ w` has a column for every position"
-            " that there is room for. Short sources use the first `mask.shape[1]` of"
-            " them."
+            "The source words play no role: "
+            "`query @ w` has a column for each of the max_source_len positions. "
+            "Short sources use the first `mask.shape[1]` of them."
         ),
         (
-            "Cut before the softmax, and leave padding out of it: `ref.softmax(scores,"
-            " mask[:, None, :])`."
+            "Cut before the softmax, and mask the padding: "
+            "`ref.softmax(scores, mask[:, None, :])`."
         ),
     ],
 )
@@ -311,8 +309,8 @@ def location_weights(query, w, mask):
 
 
 @location_weights.known_mistake(
-    "You cut the weights after the softmax: what was given to places that are not there"
-    " is lost."
+    "You cut the weights after the softmax, "
+    "so the weight of positions beyond the source is lost."
 )
 def location_cut_after(query, w, mask):
     weights = ref.softmax(query @ w)[:, :, : mask.shape[1]]
@@ -320,8 +318,8 @@ def location_cut_after(query, w, mask):
 
 
 @location_weights.known_mistake(
-    "Your weights have a column for every position there is room for. Keep the source's"
-    " own."
+    "Your weights have a column for each of the max_source_len positions. "
+    "Keep only those of the source."
 )
 def location_not_cut(query, w, mask):
     return ref.softmax(query @ w)
@@ -333,58 +331,36 @@ def location_mask_ignored(query, w, mask):
 
 
 @location_weights.known_mistake(
-    "These are scores. Here the softmax belongs to the task."
+    "These are scores. This function should also take the softmax."
 )
 def location_without_softmax(query, w, mask):
     return (query @ w)[:, :, : mask.shape[1]] * mask[:, None, :]
 
 
 @location_weights.known_mistake(
-    "You keep the last positions of the room. A short source uses the first."
+    "You keep the last columns. A short source uses the first ones."
 )
 def location_last_kept(query, w, mask):
     return ref.softmax((query @ w)[:, :, -mask.shape[1] :], mask[:, None, :])
 
 
-def _cell(rng, input_dim, units):
-    w_input, w_state = (
-        rng.normal(size=(input_dim, units)),
-        rng.normal(size=(units, units)),
-    )
-
-    def gru(inputs, state):
-        widths = np.shape(inputs)[-1], np.shape(state)[-1]
-        if widths != (input_dim, units):
-            raise ValueError(
-                f"gru(inputs, state) takes inputs [word ; fed] of width {input_dim} and"
-                f" a state of width {units}, got {widths[0]} and {widths[1]}"
-            )
-        return 0.5 * state + 0.5 * np.tanh(inputs @ w_input + state @ w_state)
-
-    return gru
-
-
 def _step_arguments(rng, batch, source_len, units, word_dim, lengths):
-    state, fed = (
-        rng.normal(size=(batch, units)),
-        np.tanh(rng.normal(size=(batch, units))),
-    )
-    word, annotations = (
-        rng.normal(size=(batch, word_dim)),
-        rng.normal(size=(batch, source_len, units)),
-    )
+    state = rng.normal(size=(batch, units))
+    fed = np.tanh(rng.normal(size=(batch, units)))
+    word = rng.normal(size=(batch, word_dim))
+    annotations = rng.normal(size=(batch, source_len, units))
     mask = np.arange(source_len) < np.array(lengths)[:, None]
-    gru = _cell(rng, word_dim + units, units)
+    gru = recurrent_cell(rng, word_dim + units, units, joined="fed")
     return state, fed, word, annotations, mask, rng.normal(size=(2 * units, units)), gru
 
 
 def _step_cases(rng):
     yield (
-        "one sentence of two words and one padded",
+        "one sentence of two words and one padded position",
         _step_arguments(rng, 1, 3, 1, 2, [2]),
     )
     yield (
-        "three sentences of 5, 2 and 4 words",
+        "three sentences of 5, 2, and 4 words",
         _step_arguments(rng, 3, 5, 4, 2, [5, 2, 4]),
     )
     yield "three sentences without padding", _step_arguments(rng, 3, 4, 4, 3, [4, 4, 4])
@@ -394,13 +370,13 @@ def _step_cases(rng):
     _step_cases,
     hints=[
         (
-            "The recurrence comes first: `gru(np.concatenate([word, fed], axis=-1),"
-            " state)`. The *new* state is the query."
+            "The recurrence comes first: `gru(np.concatenate([word, fed], axis=-1), "
+            "state)`. The *new* state is the query."
         ),
         (
-            "`ref.dot_scores` and `ref.attend` want a query of shape (batch, 1, units)."
-            " What is left is `np.tanh(np.concatenate([context, new_state], axis=-1) @"
-            " w_c)`."
+            "`ref.dot_scores` and `ref.attend` expect a query of shape (batch, "
+            "1, units). What remains is "
+            "`np.tanh(np.concatenate([context, new_state], axis=-1) @ w_c)`."
         ),
     ],
     returns=("new_state", "attentional", "weights"),
@@ -423,38 +399,39 @@ def input_feeding_step(state, fed, word, annotations, mask, w_c, gru):
     return new_state, attentional, weights
 
 
-def _looked(query, annotations, mask):
-    context, weights = ref.attend(
-        ref.dot_scores(query[:, None, :], annotations), annotations, mask
-    )
+def _attended(state, annotations, mask):
+    scores = ref.dot_scores(state[:, None, :], annotations)  # (batch, 1, source_len)
+    context, weights = ref.attend(scores, annotations, mask)
     return context[:, 0], weights[:, 0]
 
 
+def _joined_product(one, other, w_c):
+    return np.concatenate([one, other], axis=-1) @ w_c
+
+
 @input_feeding_step.known_mistake(
-    "Your query is the state before. Luong's recurrence runs first: the new state asks."
+    "Your query is the previous state. "
+    "Luong's recurrence runs first: the new state is the query."
 )
 def query_is_the_old_state(state, fed, word, annotations, mask, w_c, gru):
     new_state = gru(np.concatenate([word, fed], axis=-1), state)
-    context, weights = _looked(state, annotations, mask)
-    return (
-        new_state,
-        np.tanh(np.concatenate([context, new_state], axis=-1) @ w_c),
-        weights,
-    )
+    context, weights = _attended(state, annotations, mask)
+    return new_state, np.tanh(_joined_product(context, new_state, w_c)), weights
 
 
 @input_feeding_step.known_mistake(
-    "You feed the context. Input feeding hands on the attentional state h~, which is"
-    " given as fed."
+    "You feed the context. "
+    "Input feeding passes on the attentional state h~, which you are given as fed."
 )
 def context_fed(state, fed, word, annotations, mask, w_c, gru):
+    context, _ = _attended(state, annotations, mask)
     return input_feeding_step.reference_solution(
-        state, _looked(state, annotations, mask)[0], word, annotations, mask, w_c, gru
+        state, context, word, annotations, mask, w_c, gru
     )
 
 
 @input_feeding_step.known_mistake(
-    "The cell never sees h~_{t-1}: its input is [word ; fed]."
+    "gru never receives h~_{t-1}: its input is [word ; fed]."
 )
 def nothing_fed(state, fed, word, annotations, mask, w_c, gru):
     return input_feeding_step.reference_solution(
@@ -462,33 +439,27 @@ def nothing_fed(state, fed, word, annotations, mask, w_c, gru):
     )
 
 
-@input_feeding_step.known_mistake("The cell's input is [word ; fed], in this order.")
+@input_feeding_step.known_mistake("The input of gru is [word ; fed], in this order.")
 def fed_before_word(state, fed, word, annotations, mask, w_c, gru):
     new_state = gru(np.concatenate([fed, word], axis=-1), state)
-    context, weights = _looked(new_state, annotations, mask)
-    return (
-        new_state,
-        np.tanh(np.concatenate([context, new_state], axis=-1) @ w_c),
-        weights,
-    )
+    context, weights = _attended(new_state, annotations, mask)
+    return new_state, np.tanh(_joined_product(context, new_state, w_c)), weights
 
 
-@input_feeding_step.known_mistake("You join [h_t ; c_t]. Equation 5 has [c_t ; h_t].")
+@input_feeding_step.known_mistake(
+    "You concatenate [h_t ; c_t]. Equation 5 has [c_t ; h_t]."
+)
 def state_before_context(state, fed, word, annotations, mask, w_c, gru):
     new_state = gru(np.concatenate([word, fed], axis=-1), state)
-    context, weights = _looked(new_state, annotations, mask)
-    return (
-        new_state,
-        np.tanh(np.concatenate([new_state, context], axis=-1) @ w_c),
-        weights,
-    )
+    context, weights = _attended(new_state, annotations, mask)
+    return new_state, np.tanh(_joined_product(new_state, context, w_c)), weights
 
 
 @input_feeding_step.known_mistake("tanh is missing from h~ (equation 5).")
 def attentional_without_tanh(state, fed, word, annotations, mask, w_c, gru):
     new_state = gru(np.concatenate([word, fed], axis=-1), state)
-    context, weights = _looked(new_state, annotations, mask)
-    return new_state, np.concatenate([context, new_state], axis=-1) @ w_c, weights
+    context, weights = _attended(new_state, annotations, mask)
+    return new_state, _joined_product(context, new_state, w_c), weights
 
 
 @input_feeding_step.known_mistake("Your step ignores the mask: padding gets weight.")
@@ -499,7 +470,8 @@ def padding_attended(state, fed, word, annotations, mask, w_c, gru):
 
 
 @input_feeding_step.known_mistake(
-    "The state handed on is h_t, not h~_t: the recurrence keeps its own state."
+    "You return h~_t as the new state. "
+    "It should be h_t: the recurrence keeps its own state."
 )
 def attentional_as_state(state, fed, word, annotations, mask, w_c, gru):
     _, attentional, weights = input_feeding_step.reference_solution(

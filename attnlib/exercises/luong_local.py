@@ -4,6 +4,7 @@ import numpy as np
 
 from attnlib import reference as ref
 from attnlib.checking.exercise import exercise
+from attnlib.exercises._shared import window_and_gaussian
 
 
 def _window_cases(rng):
@@ -19,12 +20,12 @@ def _window_cases(rng):
     _window_cases,
     hints=[
         (
-            "The centre is the number of the step, but a sentence of 10 words has no"
-            " word 14: hold it at the last one with `min(t, source_len - 1)`."
+            "The center is the index of the step, but a sentence of 10 words has no "
+            "word 14: clamp the center to the last word with `min(t, source_len - 1)`."
         ),
         (
-            "`np.arange(first, last + 1)` counts up to and with `last`. The window ends"
-            " where the sentence ends."
+            "`np.arange(first, last + 1)` counts up to and including `last`. "
+            "The window ends where the sentence ends."
         ),
     ],
 )
@@ -32,8 +33,8 @@ def monotonic_window(t, source_len, half_width):
     """The source positions that local-m looks at in step t, as an array, in order.
 
     t: the step, from 0. source_len: words of the sentence. half_width: D.
-    The window is p - D ... p + D, cut off at the sentence's ends; p = t, held at the
-    last word.
+    The window is p - D ... p + D, cut off at the sentence's ends; p = t, clamped
+    to the last word.
     """
     center = min(t, source_len - 1)
     first, last = max(0, center - half_width), min(source_len - 1, center + half_width)
@@ -41,29 +42,29 @@ def monotonic_window(t, source_len, half_width):
 
 
 @monotonic_window.known_mistake(
-    "Past the last word your window is empty, or shorter than it need be. Hold the"
-    " centre there."
+    "Past the last word, your window is empty or too short. "
+    "Clamp the center to the last word."
 )
-def window_not_held(t, source_len, half_width):
+def window_not_clamped(t, source_len, half_width):
     return np.arange(max(0, t - half_width), min(source_len - 1, t + half_width) + 1)
 
 
 @monotonic_window.known_mistake(
-    "The last position of the window is missing: it holds 2D + 1 positions, not 2D."
+    "The last position of the window is missing: a window has 2D + 1 positions, not 2D."
 )
 def window_one_short(t, source_len, half_width):
     return monotonic_window.reference_solution(t, source_len, half_width)[:-1]
 
 
-@monotonic_window.known_mistake("Your window reaches past the end of the sentence.")
+@monotonic_window.known_mistake("Your window extends past the end of the sentence.")
 def window_past_the_end(t, source_len, half_width):
     center = min(t, source_len - 1)
     return np.arange(max(0, center - half_width), center + half_width + 1)
 
 
 @monotonic_window.known_mistake(
-    "Your window starts before the first word. A negative index counts from the end in"
-    " Python."
+    "Your window starts before the first word. "
+    "A negative index counts from the end in Python."
 )
 def window_before_the_start(t, source_len, half_width):
     center = min(t, source_len - 1)
@@ -71,17 +72,17 @@ def window_before_the_start(t, source_len, half_width):
 
 
 @monotonic_window.known_mistake(
-    "You slide the window back inside, so that it is always as wide. It should be cut"
-    " off instead."
+    "You shift the window back inside, so its width stays the same. "
+    "It should be cut off instead."
 )
-def window_slid_inside(t, source_len, half_width):
+def window_shifted_inside(t, source_len, half_width):
     width = min(2 * half_width + 1, source_len)
     first = min(max(0, min(t, source_len - 1) - half_width), source_len - width)
     return np.arange(first, first + width)
 
 
 @monotonic_window.known_mistake(
-    "Your window looks ahead alone. It reaches D positions to either side."
+    "Your window only looks ahead. It should extend D positions to either side."
 )
 def window_ahead_alone(t, source_len, half_width):
     center = min(t, source_len - 1)
@@ -91,39 +92,38 @@ def window_ahead_alone(t, source_len, half_width):
 def _center_cases(rng):
     query = np.array([[[1.0, -1.0]]])
     yield (
-        "v_p is zero: half way",
+        "v_p is zero: halfway",
         (query, np.eye(2), np.zeros(2), np.ones((1, 8), bool)),
     )
     yield (
-        "one sentence of four words and two padded",
+        "one sentence of four words and two padded positions",
         (query, np.eye(2), np.array([2.0, 1.0]), np.arange(6)[None] < 4),
     )
-    query, w_p, v_p = (
-        rng.normal(size=(3, 4, 5)),
-        rng.normal(size=(5, 6)),
-        rng.normal(size=6),
-    )
+    query = rng.normal(size=(3, 4, 5))
+    w_p = rng.normal(size=(5, 6))
+    v_p = rng.normal(size=6)
     yield (
-        "three sentences of 7, 2 and 5 words",
+        "three sentences of 7, 2, and 5 words",
         (query, w_p, v_p, np.arange(7) < np.array([[7], [2], [5]])),
     )
     gaps = np.array(
         [[True, False, True, True, False, False], [False, True, True, True, True, True]]
     )
-    yield "words left out inside a sentence", (query[:2], w_p, v_p, gaps)
+    yield "masked words inside a sentence", (query[:2], w_p, v_p, gaps)
 
 
 @exercise(
     _center_cases,
     hints=[
         (
-            "Two products and a tanh give one number a query: `np.tanh(query @ w_p) @"
-            " v_p`. The sigmoid, 1 / (1 + exp(-x)), turns it into a share of the"
-            " sentence."
+            "Two products and a tanh give one number per query: "
+            "`np.tanh(query @ w_p) @ v_p`. "
+            "The sigmoid, 1 / (1 + exp(-x)), turns it into a fraction of the sentence."
         ),
         (
-            "S is one past the last True of the mask: `(mask * np.arange(1, source_len"
-            " + 1)).max(axis=1)`. It needs an axis more to meet (batch, target_len)."
+            "S is one past the last True of the mask: "
+            "`(mask * np.arange(1, source_len + 1)).max(axis=1)`. "
+            "It needs one more axis to broadcast with (batch, target_len)."
         ),
     ],
 )
@@ -136,59 +136,59 @@ def predicted_center(query, w_p, v_p, mask):
     """
     lengths = (mask * np.arange(1, mask.shape[1] + 1)).max(axis=1)  # S: (batch,)
     hidden = np.tanh(query @ w_p)  # (batch, target_len, units)
-    share = 1 / (1 + np.exp(-hidden @ v_p))  # (batch, target_len)
-    return lengths[:, None] * share
+    fraction = 1 / (1 + np.exp(-hidden @ v_p))  # (batch, target_len)
+    return lengths[:, None] * fraction
 
 
-def _share(query, w_p, v_p):
+def _fraction(query, w_p, v_p):
     return 1 / (1 + np.exp(-np.tanh(query @ w_p) @ v_p))
 
 
 @predicted_center.known_mistake(
-    "You take the padded length for S. The same sentence would be looked at elsewhere"
-    " in each batch."
+    "You use the padded length as S. "
+    "The center of the same sentence would then depend on the batch."
 )
 def center_of_padded_length(query, w_p, v_p, mask):
-    return mask.shape[1] * _share(query, w_p, v_p)
+    return mask.shape[1] * _fraction(query, w_p, v_p)
 
 
 @predicted_center.known_mistake(
-    "You count the words of the mask. S is one past the last True: words left out still"
-    " have a place."
+    "You count the words of the mask. "
+    "S is one past the last True: masked words still have a position."
 )
 def center_by_count(query, w_p, v_p, mask):
-    return mask.sum(1)[:, None] * _share(query, w_p, v_p)
+    return mask.sum(1)[:, None] * _fraction(query, w_p, v_p)
 
 
 @predicted_center.known_mistake(
-    "You multiply by S - 1. Counted from 0, the authors' center is S times the sigmoid,"
-    " nothing less."
+    "You multiply by S - 1. "
+    "The authors' center, counted from 0, is S times the sigmoid."
 )
 def center_one_less(query, w_p, v_p, mask):
-    return predicted_center.reference_solution(query, w_p, v_p, mask) - _share(
-        query, w_p, v_p
-    )
+    center = predicted_center.reference_solution(query, w_p, v_p, mask)
+    return center - _fraction(query, w_p, v_p)
 
 
 @predicted_center.known_mistake(
-    "You round the center. It is a real number: rounded, no gradient could move it."
+    "You round the center. "
+    "It is a real number; if it were rounded, no gradient could move it."
 )
 def center_rounded(query, w_p, v_p, mask):
     return np.floor(predicted_center.reference_solution(query, w_p, v_p, mask))
 
 
-@predicted_center.known_mistake("tanh is missing inside.")
+@predicted_center.known_mistake("tanh is missing inside the sigmoid.")
 def center_without_tanh(query, w_p, v_p, mask):
     lengths = (mask * np.arange(1, mask.shape[1] + 1)).max(axis=1)
     return lengths[:, None] / (1 + np.exp(-query @ w_p @ v_p))
 
 
 @predicted_center.known_mistake(
-    "This is the share of the sentence, between 0 and 1. Multiply it by the sentence's"
-    " length."
+    "This is the fraction of the sentence, between 0 and 1. "
+    "Multiply it by the length of the sentence."
 )
-def center_as_share(query, w_p, v_p, mask):
-    return _share(query, w_p, v_p)
+def center_as_fraction(query, w_p, v_p, mask):
+    return _fraction(query, w_p, v_p)
 
 
 def _gaussian_cases(rng):
@@ -202,17 +202,17 @@ def _gaussian_cases(rng):
     _gaussian_cases,
     hints=[
         (
-            "Distances first: every position `np.arange(source_len)` against every"
-            " center. `centers[:, :, None]` makes the shapes meet."
+            "Start with the distances from every position, `np.arange(source_len)`, "
+            "to every center. `centers[:, :, None]` makes the shapes broadcast."
         ),
         (
-            "sigma is D / 2, and 2 sigma^2 stands whole below the fraction bar: in"
-            " Python that needs brackets."
+            "sigma is D / 2, and all of 2 sigma^2 is in the denominator: "
+            "in Python, that needs parentheses."
         ),
     ],
 )
 def gaussian_weights(weights, centers, half_width):
-    """weights_s exp(-(s - p_t)^2 / (2 sigma^2)), sigma = D / 2, not normalised again.
+    """weights_s exp(-(s - p_t)^2 / (2 sigma^2)), sigma = D / 2, not renormalized.
 
     weights: (batch, target_len, source_len), after the softmax.
     centers: p_t, (batch, target_len), reals. half_width: D.
@@ -229,19 +229,19 @@ def _times(weights, centers, exponent):
 
 
 @gaussian_weights.known_mistake(
-    "You normalise again. The paper does not: far from the center a query may look at"
-    " little at all."
+    "You renormalize. The paper does not: "
+    "far from the center, the weights of a query may be small in total."
 )
-def gaussian_normalised(weights, centers, half_width):
-    found = gaussian_weights.reference_solution(weights, centers, half_width)
-    return found / found.sum(-1, keepdims=True)
+def gaussian_renormalized(weights, centers, half_width):
+    product = gaussian_weights.reference_solution(weights, centers, half_width)
+    return product / product.sum(-1, keepdims=True)
 
 
 @gaussian_weights.known_mistake(
-    "-d**2 / 2 * sigma**2 multiplies by sigma^2. Divide by both: -d**2 / (2 *"
-    " sigma**2)."
+    "-d**2 / 2 * sigma**2 multiplies by sigma^2. "
+    "Divide by both: -d**2 / (2 * sigma**2)."
 )
-def gaussian_brackets(weights, centers, half_width):
+def gaussian_without_parentheses(weights, centers, half_width):
     sigma = half_width / 2
     return _times(weights, centers, lambda d: -(d**2) / 2 * sigma**2)
 
@@ -252,22 +252,22 @@ def gaussian_too_wide(weights, centers, half_width):
 
 
 @gaussian_weights.known_mistake(
-    "2 is missing below the fraction bar: -d**2 / (2 * sigma**2)."
+    "2 is missing in the denominator: -d**2 / (2 * sigma**2)."
 )
 def gaussian_too_narrow(weights, centers, half_width):
     return _times(weights, centers, lambda d: -(d**2) / (half_width / 2) ** 2)
 
 
 @gaussian_weights.known_mistake(
-    "You round the center first. Then nothing tells v_p and W_p which way to move it."
+    "You round the center first. Then v_p and W_p get no gradient."
 )
 def gaussian_of_rounded(weights, centers, half_width):
     return gaussian_weights.reference_solution(weights, np.floor(centers), half_width)
 
 
 @gaussian_weights.known_mistake(
-    "Your Gaussian is mirrored about the center's whole part: the distance is s - p,"
-    " fraction and all."
+    "Your Gaussian is mirrored about the integer part of the center. "
+    "The distance is s - p, including the fraction."
 )
 def gaussian_mirrored(weights, centers, half_width):
     return gaussian_weights.reference_solution(
@@ -276,7 +276,7 @@ def gaussian_mirrored(weights, centers, half_width):
 
 
 @gaussian_weights.known_mistake(
-    "The distance must be squared: one side grows without bound."
+    "The distance should be squared; without that, one side grows without bound."
 )
 def gaussian_not_squared(weights, centers, half_width):
     sigma = half_width / 2
@@ -284,7 +284,7 @@ def gaussian_not_squared(weights, centers, half_width):
 
 
 @gaussian_weights.known_mistake(
-    "You return the Gaussian alone. It multiplies the weights."
+    "You return the Gaussian alone. Multiply the weights by it."
 )
 def gaussian_alone(weights, centers, half_width):
     return gaussian_weights.reference_solution(
@@ -293,10 +293,8 @@ def gaussian_alone(weights, centers, half_width):
 
 
 def _local_cases(rng):
-    scores, values = (
-        np.array([[[0.0, 1.0, 2.0, 1.0]]]),
-        np.array([[[1.0], [2.0], [4.0], [8.0]]]),
-    )
+    scores = np.array([[[0.0, 1.0, 2.0, 1.0]]])
+    values = np.array([[[1.0], [2.0], [4.0], [8.0]]])
     yield (
         "one query in the middle, D = 1",
         (scores, values, np.array([[1.5]]), 1, np.ones((1, 4), bool)),
@@ -326,14 +324,14 @@ def _local_cases(rng):
     _local_cases,
     hints=[
         (
-            "Which positions may be looked at? Those within D of the *whole part* of"
-            " the center, and real: a mask of shape (batch, target_len, source_len)."
-            " `ref.softmax` takes it."
+            "Which positions may be attended? Those that are real "
+            "words and within D of the *integer part* of the center: "
+            "a mask of shape (batch, target_len, source_len). `ref.softmax` takes it."
         ),
         (
-            "The Gaussian multiplies after that softmax, from the center itself, with"
-            " sigma = D / 2. The context is taken with the final weights: `weights @"
-            " values` comes last."
+            "The Gaussian multiplies the weights after that softmax. "
+            "It is centered on the exact center, with sigma = D / 2. "
+            "The context uses the final weights: `weights @ values` comes last."
         ),
     ],
     returns=("context", "weights"),
@@ -355,55 +353,47 @@ def local_attend(scores, values, centers, half_width, mask):
     return weights @ values, weights
 
 
-def _parts(scores, centers, half_width, mask):
-    places = np.arange(scores.shape[-1])
-    window = (abs(places - np.floor(centers)[:, :, None]) <= half_width) & mask[
-        :, None, :
-    ]
-    return window, np.exp(
-        -((places - centers[:, :, None]) ** 2) / (2 * (half_width / 2) ** 2)
-    )
+def _masked_window_and_gaussian(scores, centers, half_width, mask):
+    window, gaussian = window_and_gaussian(scores, centers, half_width)
+    return window & mask[:, None, :], gaussian
 
 
 @local_attend.known_mistake(
-    "The Gaussian comes after the softmax. Multiplied into the scores it is something"
-    " else."
+    "You multiply the scores by the Gaussian. "
+    "It should multiply the weights, after the softmax."
 )
 def local_gaussian_before(scores, values, centers, half_width, mask):
-    window, gaussian = _parts(scores, centers, half_width, mask)
+    window, gaussian = _masked_window_and_gaussian(scores, centers, half_width, mask)
     weights = ref.softmax(scores * gaussian, window)
     return weights @ values, weights
 
 
 @local_attend.known_mistake(
-    "You take the softmax over the whole source and cut the window out of it. Mask"
-    " first."
+    "You take the softmax over the whole source and cut the window out of it. "
+    "Mask first."
 )
 def local_cut_after(scores, values, centers, half_width, mask):
-    window, gaussian = _parts(scores, centers, half_width, mask)
-    weights = (
-        ref.softmax(scores, np.broadcast_to(mask[:, None, :], scores.shape))
-        * gaussian
-        * window
-    )
+    window, gaussian = _masked_window_and_gaussian(scores, centers, half_width, mask)
+    weights = ref.softmax(scores, mask[:, None, :]) * gaussian * window
     return weights @ values, weights
 
 
 @local_attend.known_mistake(
-    "You took the context before the Gaussian: its weights are not those you return."
+    "You computed the context before the Gaussian, "
+    "so it does not use the weights you return."
 )
 def local_context_too_early(scores, values, centers, half_width, mask):
-    window, gaussian = _parts(scores, centers, half_width, mask)
+    window, gaussian = _masked_window_and_gaussian(scores, centers, half_width, mask)
     weights = ref.softmax(scores, window)
     return weights @ values, weights * gaussian
 
 
 @local_attend.known_mistake(
-    "You normalise again after the Gaussian. The paper does not: the weights sum to one"
-    " or less."
+    "You renormalize after the Gaussian. "
+    "The paper does not: the weights sum to one or less."
 )
-def local_normalised(scores, values, centers, half_width, mask):
-    window, gaussian = _parts(scores, centers, half_width, mask)
+def local_renormalized(scores, values, centers, half_width, mask):
+    window, gaussian = _masked_window_and_gaussian(scores, centers, half_width, mask)
     weights = ref.softmax(scores, window) * gaussian
     total = weights.sum(-1, keepdims=True)
     weights = weights / np.where(total == 0, 1, total)
@@ -414,36 +404,37 @@ def local_normalised(scores, values, centers, half_width, mask):
     "Your function ignores the mask: padding inside the window gets weight."
 )
 def local_mask_ignored(scores, values, centers, half_width, mask):
-    window, gaussian = _parts(scores, centers, half_width, np.ones_like(mask))
+    window, gaussian = _masked_window_and_gaussian(
+        scores, centers, half_width, np.ones_like(mask)
+    )
     weights = ref.softmax(scores, window) * gaussian
     return weights @ values, weights
 
 
 @local_attend.known_mistake(
-    "Your window hangs on the real center, so it has 2D slots for most. It hangs on its"
-    " whole part."
+    "Your window is placed at the exact center, so most windows have 2D positions. "
+    "Place it at the integer part of the center."
 )
 def local_window_of_real_center(scores, values, centers, half_width, mask):
-    _, gaussian = _parts(scores, centers, half_width, mask)
-    window = (
-        abs(np.arange(scores.shape[-1]) - centers[:, :, None]) <= half_width
-    ) & mask[:, None, :]
+    _, gaussian = _masked_window_and_gaussian(scores, centers, half_width, mask)
+    distance = np.arange(scores.shape[-1]) - centers[:, :, None]
+    window = (abs(distance) <= half_width) & mask[:, None, :]
     weights = ref.softmax(scores, window) * gaussian
     return weights @ values, weights
 
 
 @local_attend.known_mistake(
-    "Slots outside the window enter your softmax with a score of 0, and exp(0) = 1."
+    "Positions outside the window enter your softmax with a score of 0, and exp(0) = 1."
 )
 def local_zero_scores(scores, values, centers, half_width, mask):
-    window, gaussian = _parts(scores, centers, half_width, mask)
+    window, gaussian = _masked_window_and_gaussian(scores, centers, half_width, mask)
     weights = ref.softmax(scores * window) * window * gaussian
     return weights @ values, weights
 
 
 @local_attend.known_mistake("The Gaussian is missing.")
 def local_without_gaussian(scores, values, centers, half_width, mask):
-    window, _ = _parts(scores, centers, half_width, mask)
+    window, _ = _masked_window_and_gaussian(scores, centers, half_width, mask)
     weights = ref.softmax(scores, window)
     return weights @ values, weights
 
@@ -459,7 +450,7 @@ def _choice_cases(rng):
         (np.array([2.9, 5.5, 7.1, 4.9, 0.0]), np.array([0, 9, 2, 6, 0]), 0.8),
     )
     yield (
-        "all on the spot: D is at least 1",
+        "all distances 0: D is at least 1",
         (np.array([1.0, 2.0]), np.array([1, 2]), 0.9),
     )
     yield (
@@ -476,20 +467,20 @@ def _choice_cases(rng):
     _choice_cases,
     hints=[
         (
-            "How far is each gold position from the middle of its window,"
-            " `np.floor(centers)`? That is the D it needs."
+            "How far is each gold position from the middle of its window, "
+            "`np.floor(centers)`? That is the D it needs."
         ),
         (
-            "Try D = 1, 2, 3, ... and stop at the first for which `np.mean(needed <= D)"
-            " >= share`."
+            "Try D = 1, 2, 3, ... "
+            "and stop at the first for which `np.mean(needed <= D) >= share`."
         ),
     ],
 )
 def choose_half_width(centers, positions, share):
     """The smallest D >= 1 whose windows hold at least `share` of the gold positions.
 
-    centers: (links,), where each window stands; reals. positions: (links,), the gold
-    source position of each. share: between 0 and 1. Returns an int.
+    centers: (links,), the real-valued center of each window. positions: (links,), the
+    gold source position of each. share: between 0 and 1. Returns an int.
     """
     needed = abs(positions - np.floor(centers))  # (links,)
     half_width = 1
@@ -499,8 +490,8 @@ def choose_half_width(centers, positions, share):
 
 
 @choose_half_width.known_mistake(
-    "You take the largest distance, so that one stray link decides. `share` of them is"
-    " enough."
+    "You take the largest distance, so one stray link decides. "
+    "It is enough that the windows hold `share` of the links."
 )
 def choice_of_the_largest(centers, positions, share):
     return max(1, int(abs(positions - np.floor(centers)).max()))
@@ -520,7 +511,7 @@ def choice_of_zero(centers, positions, share):
 
 
 @choose_half_width.known_mistake(
-    "The window hangs on the center's whole part. Measure from there."
+    "The window is placed at the integer part of the center. Measure from there."
 )
 def choice_from_the_real_center(centers, positions, share):
     needed = abs(positions - centers)
@@ -528,14 +519,16 @@ def choice_from_the_real_center(centers, positions, share):
 
 
 @choose_half_width.known_mistake(
-    "You count the width of the whole window. D is half of it, without the middle."
+    "You return the width of the whole window. "
+    "D is half of it, without the middle position."
 )
 def choice_of_the_whole_width(centers, positions, share):
     return 2 * choose_half_width.reference_solution(centers, positions, share) + 1
 
 
 @choose_half_width.known_mistake(
-    "Positions left of the center count too: take the distance without its sign."
+    "Positions to the left of the center count too: "
+    "take the absolute value of the distance."
 )
 def choice_to_the_right(centers, positions, share):
     needed = positions - np.floor(centers)

@@ -1,4 +1,4 @@
-"""Exercises of chapter 07, "What came of it"."""
+"""Exercises of chapter 07, "Self-attention and multi-head attention"."""
 
 import numpy as np
 
@@ -7,13 +7,11 @@ from attnlib.checking.exercise import exercise
 
 
 def _scaled_cases(rng):
-    query, keys = (
-        np.array([[[1.0, 1.0, 0.0, 0.0]]]),
-        np.array([[[2.0, 0, 0, 0], [0, 0, 2.0, 0], [0, 1.0, 0, 1.0]]]),
-    )
+    query = np.array([[[1.0, 1.0, 0.0, 0.0]]])
+    keys = np.array([[[2.0, 0, 0, 0], [0, 0, 2.0, 0], [0, 1.0, 0, 1.0]]])
     mask = np.array([[[True, True, False]]])
     yield (
-        "one query four wide, three keys, the last not to be seen",
+        "one query of dimension 4, three keys, the last one masked",
         (query, keys, np.eye(3)[None], mask),
     )
     mask = rng.random((2, 4, 5)) < 0.7
@@ -25,7 +23,7 @@ def _scaled_cases(rng):
     mask = np.tril(np.ones((3, 4, 4), bool))
     mask[0, 1] = False  # a row with nothing to attend to
     yield (
-        "as many queries as keys, a row sees nothing",
+        "as many queries as keys, one row with nothing to attend to",
         (*[rng.normal(size=(3, 4, 4)) for _ in range(3)], mask),
     )
 
@@ -34,22 +32,22 @@ def _scaled_cases(rng):
     _scaled_cases,
     hints=[
         (
-            "It is the dot score of chapter 05, divided by one number, then"
-            " `ref.softmax(scores, mask)`, then a product."
+            "It is the dot score of chapter 05, divided by one number, "
+            "then `ref.softmax(scores, mask)`, then a product."
         ),
         (
-            "The number is the square root of the width of a key:"
-            " `np.sqrt(keys.shape[-1])`."
+            "The number is the square root of the dimension of the "
+            "keys: `np.sqrt(keys.shape[-1])`."
         ),
     ],
     returns=("context", "weights"),
 )
 def scaled_dot_product_attention(query, keys, values, mask):
-    """softmax(Q K^T / sqrt(d)) V, where d is the width of query and keys.
+    """softmax(Q K^T / sqrt(d)) V, where d is the dimension of query and keys.
 
     query: (batch, target_len, dim). keys: (batch, source_len, dim).
     values: (batch, source_len, value_dim). mask: (batch, target_len, source_len).
-    Returns context (batch, target_len, value_dim) and weights, as mask is shaped.
+    Returns context (batch, target_len, value_dim) and weights, shaped like mask.
     """
     scores = query @ keys.transpose(0, 2, 1) / np.sqrt(keys.shape[-1])
     weights = ref.softmax(scores, mask)  # (batch, target_len, source_len)
@@ -69,14 +67,15 @@ def scaled_forgotten(query, keys, values, mask):
 
 
 @scaled_dot_product_attention.known_mistake(
-    "You divide by d. The scores' standard deviation grows with its root."
+    "You divide by d. The standard deviation of the scores grows with its square root."
 )
 def scaled_by_width(query, keys, values, mask):
     return _attend(query @ keys.transpose(0, 2, 1) / keys.shape[-1], values, mask)
 
 
 @scaled_dot_product_attention.known_mistake(
-    "You divide by the root of the source's length. It is the width that matters."
+    "You divide by the square root of the source length. "
+    "Use the dimension of the keys instead."
 )
 def scaled_by_length(query, keys, values, mask):
     return _attend(
@@ -85,7 +84,8 @@ def scaled_by_length(query, keys, values, mask):
 
 
 @scaled_dot_product_attention.known_mistake(
-    "You divide by the root of the values' width. d is that of query and keys."
+    "You divide by the square root of the values' dimension. "
+    "d is the dimension of query and keys."
 )
 def scaled_by_value_width(query, keys, values, mask):
     return _attend(
@@ -94,7 +94,7 @@ def scaled_by_value_width(query, keys, values, mask):
 
 
 @scaled_dot_product_attention.known_mistake(
-    "You multiply by sqrt(d). Divide: large scores make the softmax too sure."
+    "You multiply by sqrt(d). Divide instead: large scores saturate the softmax."
 )
 def scaled_upwards(query, keys, values, mask):
     return _attend(
@@ -133,24 +133,24 @@ def scaled_over_queries(query, keys, values, mask):
 def _causal_cases(rng):
     yield "one sentence of three words", (np.array([[True, True, True]]),)
     yield "sentences of 4 and 2 words", (np.arange(4) < np.array([[4], [2]]),)
-    yield "sentences of 1, 5 and 3 words", (np.arange(5) < np.array([[1], [5], [3]]),)
+    yield "sentences of 1, 5, and 3 words", (np.arange(5) < np.array([[1], [5], [3]]),)
 
 
 @exercise(
     _causal_cases,
     hints=[
         (
-            "`np.tril(np.ones((3, 3), bool))` is True on the diagonal and below it."
-            " Which axis is the query's?"
+            "`np.tril(np.ones((3, 3), bool))` is True on the diagonal and below it. "
+            "Which axis is the query's?"
         ),
         "Both must hold: `earlier & mask[:, None, :]` is (batch, length, length).",
     ],
 )
 def causal_mask(mask):
-    """What each word of a sentence may see: itself and those before it, and no padding.
+    """What each word may attend to: itself and the words before it, but no padding.
 
     mask: (batch, length), True at real words.
-    Returns booleans (batch, length, length): [b, t, s] is True where t may see s.
+    Returns booleans (batch, length, length): [b, t, s] is True where t may attend to s.
     """
     length = mask.shape[1]
     earlier = np.tril(np.ones((length, length), bool))  # (length, length), s <= t
@@ -158,66 +158,64 @@ def causal_mask(mask):
 
 
 @causal_mask.known_mistake(
-    "Your words see those after them: rows are the queries, and s <= t lies below the"
-    " diagonal."
+    "Your words attend to later words. "
+    "Rows are the queries, and s <= t is below the diagonal."
 )
 def causal_upper(mask):
     return np.triu(np.ones((mask.shape[1],) * 2, bool)) & mask[:, None, :]
 
 
 @causal_mask.known_mistake(
-    "A word does not see itself. Then the first one sees nothing at all."
+    "Your words do not attend to themselves. "
+    "Then the first word has nothing to attend to."
 )
 def causal_without_diagonal(mask):
     return np.tril(np.ones((mask.shape[1],) * 2, bool), -1) & mask[:, None, :]
 
 
 @causal_mask.known_mistake(
-    "Your words see one word ahead: the answer that they are to predict."
+    "Your words see one word ahead: the word that they should predict."
 )
 def causal_one_ahead(mask):
     return np.tril(np.ones((mask.shape[1],) * 2, bool), 1) & mask[:, None, :]
 
 
 @causal_mask.known_mistake(
-    "Padding can be seen: combine with mask, of shape (batch, 1, length)."
+    "Padding may be attended: combine with mask, of shape (batch, 1, length)."
 )
 def causal_padding_seen(mask):
     return np.tril(np.ones((mask.shape[1],) * 2, bool)) & np.ones_like(mask)[:, None, :]
 
 
 @causal_mask.known_mistake(
-    "You take the mask for the queries' alone: it belongs to what is seen, the last"
-    " axis."
+    "You apply the mask to the queries. It belongs to the keys, the last axis."
 )
 def causal_query_masked(mask):
     return np.tril(np.ones((mask.shape[1],) * 2, bool)) & mask[:, :, None]
 
 
 @causal_mask.known_mistake(
-    "There is no order in your mask: every word sees every real word, as in BERT."
+    "Your mask is not causal: every word may attend to every real word, as in BERT."
 )
 def causal_not_causal(mask):
     return np.ones((mask.shape[1],) * 2, bool) & mask[:, None, :]
 
 
-@causal_mask.known_mistake("True means: may be seen. Yours is turned round.")
+@causal_mask.known_mistake("Your mask is inverted: True means that t may attend to s.")
 def causal_inverted(mask):
     return ~causal_mask.reference_solution(mask)
 
 
 @causal_mask.known_mistake(
-    "A mask is boolean here, not 0 and -inf to be added to the scores."
+    "Return a boolean mask, not 0 and -inf to be added to the scores."
 )
 def causal_added(mask):
     return np.where(causal_mask.reference_solution(mask), 0.0, -np.inf)
 
 
 def _head_arguments(rng, batch, target_len, source_len, dim, heads, key_dim, lengths):
-    query, values = (
-        rng.normal(size=(batch, target_len, dim)),
-        rng.normal(size=(batch, source_len, dim)),
-    )
+    query = rng.normal(size=(batch, target_len, dim))
+    values = rng.normal(size=(batch, source_len, dim))
     w_query, w_keys = (
         rng.normal(size=(dim, heads, key_dim)) / np.sqrt(dim) for _ in range(2)
     )
@@ -236,7 +234,7 @@ def _head_arguments(rng, batch, target_len, source_len, dim, heads, key_dim, len
 
 def _head_cases(rng):
     yield (
-        "one query, two words, two heads one wide",
+        "one query, two words, two heads of dimension 1",
         _head_arguments(rng, 1, 1, 2, 2, 2, 1, [2]),
     )
     yield (
@@ -244,7 +242,7 @@ def _head_cases(rng):
         _head_arguments(rng, 2, 4, 5, 6, 3, 2, [5, 3]),
     )
     yield (
-        "as many heads as a head is wide",
+        "as many heads as a head has dimensions",
         _head_arguments(rng, 2, 3, 3, 4, 3, 3, [3, 2]),
     )
 
@@ -253,14 +251,14 @@ def _head_cases(rng):
     _head_cases,
     hints=[
         (
-            "One head first: `query @ w_query[:, h]` is (batch, target_len, key_dim). A"
-            " head is what you wrote before, and `head @ w_output[h]` is its share of"
-            " the output. Loop over the heads and add."
+            "Start with one head: `query @ w_query[:, h]` is (batch, target_len, "
+            "key_dim). A head is what you wrote before, and `head @ w_output[h]` is "
+            "its contribution to the output. Loop over the heads and add."
         ),
         (
-            "Without a loop: `np.einsum('btd,dhk->bhtk', query, w_query)` makes all"
-            " queries at once, and `@` leaves the first two axes alone. The mask"
-            " becomes (batch, 1, 1, source_len)."
+            "Without a loop: `np.einsum('btd,dhk->bhtk', query, w_query)` computes "
+            "all queries at once, and `@` leaves the first two axes as they are. "
+            "The mask becomes (batch, 1, 1, source_len)."
         ),
     ],
 )
@@ -293,7 +291,8 @@ def _heads(query, values, w_query, w_keys, w_values, mask, width):
 
 
 @multi_head_attention.known_mistake(
-    "You divide by the root of the whole width. Each head's keys are only key_dim wide."
+    "You divide by the square root of dim. "
+    "Each head's keys only have dimension key_dim."
 )
 def heads_scaled_by_dim(query, values, w_query, w_keys, w_values, w_output, mask):
     heads = _heads(query, values, w_query, w_keys, w_values, mask, query.shape[-1])
@@ -319,8 +318,8 @@ def heads_mask_ignored(query, values, w_query, w_keys, w_values, w_output, mask)
 
 
 @multi_head_attention.known_mistake(
-    "You average the heads. Each has a matrix of its own in w_output: add what these"
-    " give."
+    "You average the heads. "
+    "Each head has its own matrix in w_output: add up the products."
 )
 def heads_averaged(query, values, w_query, w_keys, w_values, w_output, mask):
     return (
@@ -332,7 +331,7 @@ def heads_averaged(query, values, w_query, w_keys, w_values, w_output, mask):
 
 
 @multi_head_attention.known_mistake(
-    "All heads are added up into one score: a single softmax, so a single head."
+    "You add up the scores of all heads. A single softmax means a single head."
 )
 def heads_share_one_softmax(query, values, w_query, w_keys, w_values, w_output, mask):
     q, k, v = (
@@ -346,7 +345,8 @@ def heads_share_one_softmax(query, values, w_query, w_keys, w_values, w_output, 
 
 
 @multi_head_attention.known_mistake(
-    "The heads were reshaped without moving their axis first: they mix words and heads."
+    "You reshaped the heads without moving their axis first, "
+    "which mixes words and heads."
 )
 def heads_reshaped(query, values, w_query, w_keys, w_values, w_output, mask):
     heads = _heads(query, values, w_query, w_keys, w_values, mask, w_keys.shape[-1])
@@ -364,22 +364,23 @@ def heads_values_are_keys(query, values, w_query, w_keys, w_values, w_output, ma
 
 
 def _position_cases(rng):
-    yield "three positions, two wide", (3, 2)
-    yield "five positions, six wide", (5, 6)
+    yield "three positions, two dimensions", (3, 2)
+    yield "five positions, six dimensions", (5, 6)
     yield "one position", (1, 4)
-    yield "forty positions, eight wide", (40, 8)
+    yield "forty positions, eight dimensions", (40, 8)
 
 
 @exercise(
     _position_cases,
     hints=[
         (
-            "`np.arange(0, dim, 2)` holds the exponents' 2i: one speed for each pair of"
-            " columns. Position times speed is an angle, (length, dim / 2)."
+            "`np.arange(0, dim, 2)` holds the 2i of the exponents: "
+            "one frequency for each pair of columns. "
+            "Position times frequency is an angle, (length, dim / 2)."
         ),
         (
-            "`positions[:, 0::2] = np.sin(angles)` fills every other column; the"
-            " columns between them take the cosine."
+            "`positions[:, 0::2] = np.sin(angles)` fills every other column; "
+            "the columns between them take the cosine."
         ),
     ],
 )
@@ -388,62 +389,65 @@ def sinusoidal_positions(length, dim):
 
     Returns an array (length, dim); the first position is 0.
     """
-    speeds = 1 / 10000 ** (np.arange(0, dim, 2) / dim)  # (dim / 2,)
-    angles = np.arange(length)[:, None] * speeds  # (length, dim / 2)
+    frequencies = 1 / 10000 ** (np.arange(0, dim, 2) / dim)  # (dim / 2,)
+    angles = np.arange(length)[:, None] * frequencies  # (length, dim / 2)
     positions = np.empty((length, dim))
-    positions[:, 0::2], positions[:, 1::2] = np.sin(angles), np.cos(angles)
+    positions[:, 0::2] = np.sin(angles)
+    positions[:, 1::2] = np.cos(angles)
     return positions
 
 
-def _waves(length, dim, exponents, first=0):
+def _sinusoids(length, dim, exponents, first=0):
     angles = np.arange(first, first + length)[:, None] / 10000**exponents
     return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, dim)
 
 
 @sinusoidal_positions.known_mistake(
-    "You put all sines before all cosines. In the formula they take turns, column by"
-    " column."
+    "You put all sines before all cosines. "
+    "In the formula they alternate, column by column."
 )
 def positions_halves(length, dim):
-    both = _waves(length, dim, np.arange(0, dim, 2) / dim)
+    both = _sinusoids(length, dim, np.arange(0, dim, 2) / dim)
     return np.concatenate([both[:, 0::2], both[:, 1::2]], axis=-1)
 
 
 @sinusoidal_positions.known_mistake(
-    "Your first position is 1. It is 0, whose sines are all 0 and cosines all 1."
+    "Your first position is 1. It should be 0, where all sines are 0 and all cosines 1."
 )
 def positions_from_one(length, dim):
-    return _waves(length, dim, np.arange(0, dim, 2) / dim, first=1)
+    return _sinusoids(length, dim, np.arange(0, dim, 2) / dim, first=1)
 
 
 @sinusoidal_positions.known_mistake(
-    "The exponent is 2i/dim, and you have i/dim: the waves slow down half as fast."
+    "Your exponent is i/dim instead of 2i/dim, so the frequencies fall half as fast."
 )
 def positions_half_exponent(length, dim):
-    return _waves(length, dim, np.arange(dim // 2) / dim)
+    return _sinusoids(length, dim, np.arange(dim // 2) / dim)
 
 
 @sinusoidal_positions.known_mistake(
-    "Sine and cosine have changed places: the even columns are sines."
+    "Sine and cosine are swapped: the even columns should be sines."
 )
 def positions_cosine_first(length, dim):
     return (
-        _waves(length, dim, np.arange(0, dim, 2) / dim)
+        _sinusoids(length, dim, np.arange(0, dim, 2) / dim)
         .reshape(length, -1, 2)[:, :, ::-1]
         .reshape(length, dim)
     )
 
 
 @sinusoidal_positions.known_mistake(
-    "You multiply by 10000^(2i/dim). Divide: later columns should turn more slowly."
+    "You multiply by 10000^(2i/dim). "
+    "Divide instead: later columns should have lower frequencies."
 )
 def positions_multiplied(length, dim):
-    return _waves(length, dim, -np.arange(0, dim, 2) / dim)
+    return _sinusoids(length, dim, -np.arange(0, dim, 2) / dim)
 
 
 @sinusoidal_positions.known_mistake(
-    "Every column has a speed of its own in yours. A sine and its cosine share one."
+    "Each of your columns has its own frequency. "
+    "A sine and its cosine should share one."
 )
-def positions_each_its_speed(length, dim):
+def positions_each_its_frequency(length, dim):
     angles = np.arange(length)[:, None] / 10000 ** (np.arange(dim) / dim)
     return np.where(np.arange(dim) % 2 == 0, np.sin(angles), np.cos(angles))

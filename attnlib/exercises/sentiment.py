@@ -1,5 +1,5 @@
-"""Exercises of chapter 04, "A sentence's feeling". `AttentionLayer`, a Keras layer, is
-loaded when it is asked for.
+"""Exercises of chapter 04, "Attention pooling for sentiment". `AttentionLayer`, a Keras
+layer, is loaded on first use.
 """
 
 import numpy as np
@@ -26,14 +26,14 @@ def __dir__():
 
 def _pooling_cases(rng):
     yield (
-        "one sentence of two words, all one wide",
+        "one sentence of two words, all dimensions 1",
         (np.array([[[0.0], [1.0]]]), np.eye(1), np.zeros(1), np.array([2.0])),
     )
     values = rng.normal(size=(3, 5, 4))
     weights = rng.normal(size=(4, 6)), rng.normal(size=6), 3 * rng.normal(size=6)
     yield "three sentences without padding", (values, *weights)
     yield (
-        "three sentences of 5, 1 and 3 words",
+        "three sentences of 5, 1, and 3 words",
         (values, *weights, np.arange(5) < np.array([[5], [1], [3]])),
     )
 
@@ -42,18 +42,18 @@ def _pooling_cases(rng):
     _pooling_cases,
     hints=[
         (
-            "One score a word: `np.tanh(values @ w + b) @ v`, (batch, source_len)."
-            " There is no query argument: v stands in its place."
+            "There is one score per word: `np.tanh(values @ w + b) @ v`, (batch, "
+            "source_len). There is no query argument; v takes its role."
         ),
         (
-            "`ref.softmax(scores, mask)` leaves padding out. A context is a sum over"
-            " words: `np.einsum('bs,bsd->bd', weights, values)`."
+            "`ref.softmax(scores, mask)` gives padding no weight. The context is a "
+            "weighted sum over words: `np.einsum('bs,bsd->bd', weights, values)`."
         ),
     ],
     returns=("context", "weights"),
 )
 def attention_pooling(values, w, b, v, mask=None):
-    """One vector a sentence: sum_s alpha_s h_s, alpha = softmax(v . tanh(h_s w + b)).
+    """One vector per sentence: sum_s alpha_s h_s, alpha = softmax(v . tanh(h_s w + b)).
 
     values: (batch, source_len, dim). w: (dim, units). b, v: (units,).
     mask: (batch, source_len), True = a real word; None means all are.
@@ -82,7 +82,8 @@ def pooling_masked_after(values, w, b, v, mask=None):
 
 
 @attention_pooling.known_mistake(
-    "tanh is missing: without it b moves every score alike, and does nothing."
+    "tanh is missing. "
+    "Without it, b adds the same number to every score and has no effect."
 )
 def pooling_without_tanh(values, w, b, v, mask=None):
     return _pooled(ref.softmax((values @ w + b) @ v, mask), values)
@@ -94,8 +95,8 @@ def pooling_without_bias(values, w, b, v, mask=None):
 
 
 @attention_pooling.known_mistake(
-    "You take the mean of the weighted words. Their weights sum to one already: add"
-    " them up."
+    "You take the mean of the weighted words. "
+    "The weights already sum to one, so add them up."
 )
 def pooling_mean(values, w, b, v, mask=None):
     context, weights = attention_pooling.reference_solution(values, w, b, v, mask)
@@ -103,7 +104,7 @@ def pooling_mean(values, w, b, v, mask=None):
 
 
 @attention_pooling.known_mistake(
-    "You return the two in the wrong order: the context first, then the weights."
+    "You return the two in the wrong order. Return the context first, then the weights."
 )
 def pooling_swapped(values, w, b, v, mask=None):
     return attention_pooling.reference_solution(values, w, b, v, mask)[::-1]
@@ -111,7 +112,7 @@ def pooling_swapped(values, w, b, v, mask=None):
 
 def _bug_cases(rng):
     yield (
-        "words 1 and 3, and two padded places",
+        "words 1 and 3, and two padded positions",
         (np.array([[[1.0], [3.0], [9.0], [9.0]]]), np.arange(4)[None] < 2),
     )
     yield (
@@ -128,12 +129,12 @@ def _bug_cases(rng):
     _bug_cases,
     hints=[
         (
-            "Two sums are wrong in `values.mean(axis=1)`: the one above the fraction"
-            " bar holds padding, and the one below counts it."
+            "Two sums are wrong in `values.mean(axis=1)`: "
+            "the numerator includes padding, and the denominator counts it."
         ),
         (
-            "`(values * mask[:, :, None]).sum(axis=1)` holds real words alone. Divide"
-            " by how many there are, and by 1 where there are none."
+            "`(values * mask[:, :, None]).sum(axis=1)` adds up the real words only. "
+            "Divide by their number, and by 1 where there are none."
         ),
     ],
 )
@@ -148,21 +149,22 @@ def padding_bug(values, mask):
 
 
 @padding_bug.known_mistake(
-    "The bug is still there: padding is in the sum, and in the count."
+    "The bug is still there: padding is in the sum and in the count."
 )
 def bug_left(values, mask):
     return values.mean(axis=1)
 
 
 @padding_bug.known_mistake(
-    "Padding is out of the sum, but still counted: short sentences come out too small."
+    "Padding is out of the sum but still counted, "
+    "so the means of short sentences are too small."
 )
-def bug_half_mended(values, mask):
+def bug_half_fixed(values, mask):
     return (values * mask[:, :, None]).mean(axis=1)
 
 
-@padding_bug.known_mistake("Padding is out of the count, but still in the sum.")
-def bug_other_half_mended(values, mask):
+@padding_bug.known_mistake("Padding is out of the count but still in the sum.")
+def bug_other_half_fixed(values, mask):
     return values.sum(axis=1) / np.maximum(mask.sum(axis=1), 1)[:, None]
 
 
@@ -175,26 +177,26 @@ def bug_nan(values, mask):
 
 
 @padding_bug.known_mistake(
-    "You divide by the number of words of the whole batch: each sentence has a count of"
-    " its own."
+    "You divide by the number of words in the whole batch. "
+    "Each sentence needs its own count."
 )
 def bug_count_of_batch(values, mask):
     return (values * mask[:, :, None]).sum(axis=1) / mask.sum()
 
 
-def _scorer(feelings):
+def _sum_of_word_logits(word_logits):
     def logit(words):
         if not isinstance(words, list):
             raise TypeError(f"logit takes a list of words, got {words!r}")
         return float(
-            sum(feelings.get(word, 0.0) for word in words) + 0.1 * len(words) ** 2
+            sum(word_logits.get(word, 0.0) for word in words) + 0.1 * len(words) ** 2
         )
 
     return logit
 
 
 def _deletion_cases(rng):
-    logit = _scorer({"good": 2.0, "bad": -3.0, "very": 0.5})
+    logit = _sum_of_word_logits({"good": 2.0, "bad": -3.0, "very": 0.5})
     yield (
         "the largest weight is last",
         (logit, ["a", "very", "good"], np.array([0.1, 0.2, 0.7])),
@@ -204,7 +206,7 @@ def _deletion_cases(rng):
         (logit, ["so", "bad", "it", "is"], np.array([0.2, 0.5, 0.2, 0.1])),
     )
     yield (
-        "a word that stands twice",
+        "a word that occurs twice",
         (logit, ["good", "bad", "good"], np.array([0.2, 0.3, 0.5])),
     )
     words = ["not", "a", "good", "film", "at", "all"]
@@ -217,53 +219,53 @@ def _deletion_cases(rng):
 @exercise(
     _deletion_cases,
     hints=[
-        "Which word has the largest weight? `np.argmax(weights)` is its place.",
+        "Which word has the largest weight? `np.argmax(weights)` is its position.",
         (
-            "`words[:place] + words[place + 1:]` is a new list without it; the list you"
-            " were given stays as it is."
+            "`words[:position] + words[position + 1:]` is a new list without it; "
+            "the list you were given stays as it is."
         ),
     ],
 )
 def deletion_test(logit, words, weights):
-    """How far the logit falls when the word with the largest weight is left out.
+    """How far the logit falls when the word with the largest weight is deleted.
 
     logit: function of a list of words -> float. words: list of str.
     weights: (len(words),). Returns logit(all words) - logit(without that word).
     """
-    place = int(np.argmax(weights))
-    return logit(words) - logit(words[:place] + words[place + 1 :])
+    position = int(np.argmax(weights))
+    return logit(words) - logit(words[:position] + words[position + 1 :])
 
 
 @deletion_test.known_mistake(
-    "Your sign is turned round: the logit before, minus the logit after."
+    "Your sign is inverted. Return the logit before minus the logit after."
 )
-def deletion_turned_round(logit, words, weights):
+def deletion_sign_inverted(logit, words, weights):
     return -deletion_test.reference_solution(logit, words, weights)
 
 
-@deletion_test.known_mistake("You leave out the word with the smallest weight.")
+@deletion_test.known_mistake(
+    "You delete the word with the smallest weight. Delete the one with the largest."
+)
 def deletion_of_the_least(logit, words, weights):
     return deletion_test.reference_solution(logit, words, -np.asarray(weights))
 
 
 @deletion_test.known_mistake(
-    "A word that stands twice goes out twice, or in the wrong place: leave out a place,"
-    " not a word."
+    "A word that occurs twice is deleted twice, or at the wrong position. "
+    "Delete a position, not a word."
 )
 def deletion_of_the_word(logit, words, weights):
     word = words[int(np.argmax(weights))]
     return logit(words) - logit([other for other in words if other != word])
 
 
-@deletion_test.known_mistake(
-    "You keep that word alone. Leave it out, and keep the others."
-)
+@deletion_test.known_mistake("You keep only that word. Delete it and keep the others.")
 def deletion_of_all_others(logit, words, weights):
     return logit(words) - logit([words[int(np.argmax(weights))]])
 
 
 @deletion_test.known_mistake(
-    "This is the logit without the word. The test asks by how much it falls."
+    "This is the logit without the word. Return by how much the logit falls."
 )
 def deletion_without_difference(logit, words, weights):
     return logit(words) - deletion_test.reference_solution(logit, words, weights)

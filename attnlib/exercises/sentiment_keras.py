@@ -1,5 +1,5 @@
-"""The exercise of chapter 04 that is a Keras layer; apart from the others, so that they
-do without TensorFlow.
+"""The exercise of chapter 04 that is a Keras layer, in a module of its own so that the
+others do not need TensorFlow.
 """
 
 import numpy as np
@@ -11,80 +11,79 @@ from attnlib.checking.exercise import exercise
 ops = keras.ops
 
 
-def _sizes(rng):
+def _layer_cases(rng):
     yield "units = 4", (4,)
     yield "units = 1", (1,)
 
 
-def _use(layer, units):
-    """What the layer gives for a padded batch, with and without its mask, once its
-    weights are known ones.
+def _extract_results(layer, units):
+    """The layer's results for a padded batch, with and without its mask, after its
+    weights are set to known ones.
     """
     rng = np.random.default_rng(units)
-    values, mask = (
-        rng.normal(size=(2, 5, 3)).astype("float32"),
-        np.arange(5) < np.array([[5], [2]]),
-    )
+    values = rng.normal(size=(2, 5, 3)).astype("float32")
+    mask = np.arange(5) < np.array([[5], [2]])
     if not isinstance(layer, keras.layers.Layer):
         raise sandbox.CheckFailed(
-            "Your class should be a Keras layer: class"
-            " AttentionLayer(keras.layers.Layer)."
+            "Your class should be a Keras layer: "
+            "class AttentionLayer(keras.layers.Layer)."
         )
     layer(values, mask=mask)  # builds the weights
-    for name, shape in {"w": (3, units), "b": (units,), "v": (units,)}.items():
-        weight = getattr(layer, name, None)
-        if weight is None or tuple(weight.shape) != shape:
-            found = (
-                "there is none" if weight is None else f"it has {tuple(weight.shape)}"
-            )
-            raise sandbox.CheckFailed(
-                f"self.{name} should be a weight of shape {shape}, {found}."
-            )
-        weight.assign(rng.normal(size=shape))
-    if len(layer.trainable_variables) != 3:
-        raise sandbox.CheckFailed(
-            "Make w, b and v with self.add_weight, and no other: else Keras does not"
-            " train them."
-        )
+    _set_weights(layer, units, rng)
     results = [layer(values, mask=mask), layer(values)]
-    if not all(
-        isinstance(result, (tuple, list)) and len(result) == 2 for result in results
-    ):
-        raise sandbox.CheckFailed("call should return two things, context and weights.")
+    if not all(map(_is_pair, results)):
+        raise sandbox.CheckFailed("call should return two values, context and weights.")
     masks = layer.compute_mask(values, mask)
-    if not isinstance(masks, (tuple, list)) or [each is None for each in masks] != [
-        True,
-        True,
-    ]:
+    if not _is_pair(masks) or any(each is not None for each in masks):
         raise sandbox.CheckFailed(
-            "compute_mask should return None, None: the context has no words left to"
-            " mask."
+            "compute_mask should return None, None: "
+            "the context has no words left to mask."
         )
     return tuple(np.asarray(part) for result in results for part in result)
 
 
+def _set_weights(layer, units, rng):
+    for name, shape in {"w": (3, units), "b": (units,), "v": (units,)}.items():
+        weight = getattr(layer, name, None)
+        if weight is None or tuple(weight.shape) != shape:
+            got = "none" if weight is None else tuple(weight.shape)
+            raise sandbox.CheckFailed(
+                f"self.{name} should be a weight of shape {shape}, got {got}."
+            )
+        weight.assign(rng.normal(size=shape))
+    if len(layer.trainable_variables) != 3:
+        raise sandbox.CheckFailed(
+            "Create w, b, and v with self.add_weight, and no others. "
+            "Otherwise Keras does not train them."
+        )
+
+
+def _is_pair(value):
+    return isinstance(value, (tuple, list)) and len(value) == 2
+
+
 @exercise(
-    _sizes,
+    _layer_cases,
     hints=[
         (
-            "Three methods: `build(self, shape)` makes w, b and v with"
-            " `self.add_weight(shape=..., name=...)`, `call(self, values, mask=None)`"
-            " uses them, `compute_mask` returns None, None."
+            "Write three methods: `build(self, shape)` creates w, b, and v with "
+            "`self.add_weight(shape=..., name=...)`, `call(self, values, mask=None)` "
+            "uses them, and `compute_mask` returns None, None."
         ),
         (
-            "Scores are `ops.tensordot(ops.tanh(ops.matmul(values, self.w) + self.b),"
-            " self.v, axes=1)`. Where the mask is False, put -1e9 in their place with"
-            " `ops.where` before `ops.softmax`. `ops.einsum('bs,bsd->bd', weights,"
-            " values)` is the context."
+            "The scores are `ops.tensordot(ops.tanh(ops.matmul(values, "
+            "self.w) + self.b), self.v, axes=1)`. Where the mask is False, "
+            "replace them by -1e9 with `ops.where` before `ops.softmax`. "
+            "`ops.einsum('bs,bsd->bd', weights, values)` is the context."
         ),
     ],
     returns=("context", "weights", "context without a mask", "weights without a mask"),
-    extract=_use,
-    # a layer stopped in its call leaves Keras thinking that it is still inside
+    extract=_extract_results,
+    # after a layer is stopped in its call, Keras believes that it is still in it
     cleanup=keras.backend.clear_session,
 )
 class AttentionLayer(keras.layers.Layer):
-    """One vector a sentence: sum_s alpha_s h_s, alpha = softmax(v . tanh(h_s w + b)).
+    """One vector per sentence: sum_s alpha_s h_s, alpha = softmax(v . tanh(h_s w + b)).
 
     call(values, mask=None): values (batch, source_len, dim), mask (batch, source_len).
     Returns context (batch, dim) and weights (batch, source_len).
@@ -122,8 +121,8 @@ class MaskIgnored(_Solution):
 
 
 @AttentionLayer.known_mistake(
-    "You multiply the weights by the mask after the softmax, so they no longer sum to"
-    " one. Mask before."
+    "You multiply the weights by the mask after the softmax, "
+    "so they no longer sum to one. Mask before it."
 )
 class MaskAfterwards(_Solution):
     def call(self, values, mask=None):
@@ -133,8 +132,8 @@ class MaskAfterwards(_Solution):
 
 
 @AttentionLayer.known_mistake(
-    "Your weights sum to one over the batch, not over the words: softmax over the last"
-    " axis."
+    "Your weights sum to one over the batch. "
+    "They should sum to one over the words, so take the softmax over the last axis."
 )
 class SoftmaxOverBatch(_Solution):
     def call(self, values, mask=None):
@@ -146,7 +145,8 @@ class SoftmaxOverBatch(_Solution):
 
 
 @AttentionLayer.known_mistake(
-    "tanh is missing: without it b moves every score alike, and does nothing."
+    "tanh is missing. "
+    "Without it, b adds the same number to every score and has no effect."
 )
 class WithoutTanh(_Solution):
     def call(self, values, mask=None):
@@ -157,7 +157,7 @@ class WithoutTanh(_Solution):
 
 
 @AttentionLayer.known_mistake(
-    "You return the two in the wrong order: the context first, then the weights."
+    "You return the two in the wrong order. Return the context first, then the weights."
 )
 class OrderSwapped(_Solution):
     def call(self, values, mask=None):
@@ -165,7 +165,7 @@ class OrderSwapped(_Solution):
 
 
 @AttentionLayer.known_mistake(
-    "Your context is a plain mean: the weights should weigh it."
+    "Your context is a plain mean. It should be a mean weighted by the weights."
 )
 class PlainMean(_Solution):
     def call(self, values, mask=None):
@@ -180,6 +180,6 @@ class PlainMean(_Solution):
 @AttentionLayer.known_mistake(
     "compute_mask should return None, None: the context has no words left to mask."
 )
-class MaskHandedOn(_Solution):
+class MaskPassedOn(_Solution):
     def compute_mask(self, values, mask=None):
         return mask

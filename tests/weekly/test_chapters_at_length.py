@@ -1,5 +1,6 @@
-"""Every chapter with its cells run twice, and again in another order: no wrong result.
-(Not in `make test`.)
+"""Every chapter with its cells run twice, and again in another order.
+
+Not part of ``make test``.
 """
 
 import chapter_runs
@@ -14,5 +15,5 @@ def test_chapter_cells_run_twice_show_the_same(path):
 
 @every_chapter
 @pytest.mark.parametrize("seed", [0, 1])
-def test_chapter_cells_run_again_in_another_order_show_nothing_wrong(path, seed):
+def test_chapter_cells_run_in_another_order_show_the_same(path, seed):
     assert chapter_runs.again(code_cells(read(path)), ROOT / "book", seed) == []

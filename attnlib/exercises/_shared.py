@@ -1,0 +1,39 @@
+"""What the exercises of more than one chapter use."""
+
+import numpy as np
+
+
+def recurrent_cell(rng, input_dim, units, joined):
+    """A random ``gru(inputs, state)`` for exercises that call one; `joined` names what
+    is joined to the word in its inputs, for the message.
+    """
+    w_input = rng.normal(size=(input_dim, units))
+    w_state = rng.normal(size=(units, units))
+
+    def gru(inputs, state):
+        sizes = np.shape(inputs)[-1], np.shape(state)[-1]
+        if sizes != (input_dim, units):
+            raise ValueError(
+                f"gru(inputs, state): inputs should be [word ; {joined}] of dimension "
+                f"{input_dim} and state of dimension {units}, "
+                f"got {sizes[0]} and {sizes[1]}"
+            )
+        return 0.5 * state + 0.5 * np.tanh(inputs @ w_input + state @ w_state)
+
+    return gru
+
+
+def gaussian_of_distance(distance, half_width):
+    """exp(-distance^2 / (2 sigma^2)) with sigma = D / 2, where D is the half-width."""
+    sigma = half_width / 2
+    return np.exp(-(distance**2) / (2 * sigma**2))
+
+
+def window_and_gaussian(scores, centers, half_width):
+    """Local attention's window around floor(p) and its Gaussian around p, both
+    (batch, target_len, source_len).
+    """
+    positions = np.arange(scores.shape[-1])
+    from_floor = positions - np.floor(centers)[:, :, None]
+    window = abs(from_floor) <= half_width
+    return window, gaussian_of_distance(positions - centers[:, :, None], half_width)
