@@ -1,9 +1,8 @@
 """Figures of the book: each function draws on the `ax` it is given and returns it.
 
-Colours are those of the diagrams: blue for the source, orange for the target, green for
-attention. Nothing rests on
-colour alone: lines also differ by marker and dash, heat maps grow steadily darker or
-lighter, gold links are outlined.
+The colors are those of the diagrams: blue for the source, orange for the target, green
+for attention. Nothing depends on color alone: lines also differ by marker and dash,
+heat maps grow steadily darker or lighter, and gold links are outlined.
 """
 
 import numpy as np
@@ -25,74 +24,100 @@ LINES = cycler(
     marker=["s", "o", "^", "D"],
     linestyle=["--", "-", "-.", (0, (1, 1.2))],
 )
+STYLE = {
+    "figure.figsize": (7, 3.6),
+    "figure.dpi": 100,
+    "savefig.dpi": 100,
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": CARD,
+    "savefig.facecolor": CARD,
+    "axes.facecolor": CARD,
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.labelsize": 11,
+    "axes.titlelocation": "left",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.edgecolor": "#6b7280",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e3dfd3",
+    "axes.axisbelow": True,
+    "axes.prop_cycle": LINES,
+    "lines.linewidth": 2,
+    "lines.markersize": 6,
+    "legend.frameon": False,
+    "image.cmap": "cividis",
+}
 
 
 def use_style():
-    """Set matplotlib's rcParams to the book's look: a soft card that reads in light and
-    in dark pages. No backend.
-    """
-    rcParams.update(
-        {
-            "figure.figsize": (7, 3.6),
-            "figure.dpi": 100,
-            "savefig.dpi": 100,
-            "figure.constrained_layout.use": True,
-            "figure.facecolor": CARD,
-            "savefig.facecolor": CARD,
-            "axes.facecolor": CARD,
-            "font.size": 11,
-            "axes.titlesize": 12,
-            "axes.labelsize": 11,
-            "axes.titlelocation": "left",
-            "text.color": INK,
-            "axes.labelcolor": INK,
-            "xtick.color": INK,
-            "ytick.color": INK,
-            "axes.edgecolor": "#6b7280",
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.grid": True,
-            "grid.color": "#e3dfd3",
-            "axes.axisbelow": True,
-            "axes.prop_cycle": LINES,
-            "lines.linewidth": 2,
-            "lines.markersize": 6,
-            "legend.frameon": False,
-            "image.cmap": "cividis",
-        }
-    )
+    """Set Matplotlib's ``rcParams`` to the book's look.
 
-
-def _token_ticks(axis, tokens, points):
-    """Label an axis with tokens in a font that fits `points` a token; where none does,
-    with every second, third…
+    Notes
+    -----
+    A soft card that is readable on light and on dark pages. The backend stays as it is.
     """
-    every = max(1, int(np.ceil(5 / points)))
-    labels = [token if token.strip() else "␣" for token in tokens]
-    labels = [label if len(label) <= 16 else label[:15] + "…" for label in labels]
-    axis.set_ticks(
-        range(0, len(labels), every), labels[::every], parse_math=False
-    )  # a token may hold a dollar sign
-    axis.set_tick_params(
-        length=0, labelsize=float(np.clip(0.75 * points * every, 5, 11))
-    )
+    rcParams.update(STYLE)
 
 
 def alignment(ax, weights, source, target, gold=None):
-    """Attention weights as a map, as in Bahdanau et al. (2015), figure 3: a row an
-    output word, a column an input word.
+    r"""Draw an attention map: one row per target token, one column per source token.
 
-    weights: (target_len, source_len), between 0 and 1. source, target: lists of tokens.
-    gold: links (target_index, source_index), outlined.
-    ValueError where weights do not have one row a target token and one column a source
-    token.
+    The cell in row :math:`i` and column :math:`j` is as dark as the weight
+
+    .. math:: \alpha_{ij} \in [0, 1].
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Axes to draw on.
+    weights : array, shape (target_len, source_len)
+        Attention weights between 0 and 1.
+    source : list of str, length source_len
+        Source tokens.
+    target : list of str, length target_len
+        Target tokens.
+    gold : iterable of (int, int), optional
+        Gold links (target index, source index), which are outlined.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The same `ax`.
+
+    Raises
+    ------
+    ValueError
+        If the weights do not have one row per target token and one column per source
+        token.
+
+    Notes
+    -----
+    Bahdanau et al. (2015), figure 3.
     """
     weights = array_of_shape("weights", weights, len(target), len(source))
     image = ax.imshow(weights, cmap=WEIGHT_COLORS, vmin=0, vmax=1)
-    width, height = (
-        72 * ax.figure.get_size_inches() * ax.get_position().size
-    )  # the axes' size in points
-    cell = min(width / len(source), height / len(target))
+    _label_cells(ax, source, target)
+    ax.set(xlabel="source", ylabel="target")
+    ax.grid(False)
+    ax.spines[:].set_visible(True)
+    for row, column in gold or ():
+        _outline_cell(ax, row, column)
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.8, aspect=25, ticks=[0, 0.5, 1])
+    bar.set_label("weight")
+    return ax
+
+
+def _label_cells(ax, source, target):
+    """Label the columns above with `source`, turned if long, and the rows with
+    `target`.
+    """
+    axes_size = 72 * ax.figure.get_size_inches() * ax.get_position().size  # in points
+    cell = min(axes_size[0] / len(source), axes_size[1] / len(target))
     _token_ticks(ax.xaxis, source, cell)
     _token_ticks(ax.yaxis, target, cell)
     long = max(map(len, source)) > 2
@@ -103,87 +128,124 @@ def alignment(ax, weights, source, target, gold=None):
         labelbottom=False,
         labelrotation=90 if long else 0,
     )
-    ax.set(xlabel="source", ylabel="target")
-    ax.grid(False)
-    ax.spines[:].set_visible(True)
-    for row, column in gold or ():
-        for color, line in (
-            ("white", 3.5),
-            ("#e8871e", 1.8),
-        ):  # the white seam shows on dark cells and in grey
-            corner = column - 0.43, row - 0.43
-            ax.add_patch(
-                Rectangle(
-                    corner, 0.86, 0.86, fill=False, edgecolor=color, linewidth=line
-                )
+
+
+def _token_ticks(axis, tokens, points):
+    """Label an axis with tokens in a font that fits `points` per token; where none
+    does, with every second, third, … token.
+    """
+    step = max(1, int(np.ceil(5 / points)))
+    labels = [token if token.strip() else "␣" for token in tokens]
+    labels = [label if len(label) <= 16 else label[:15] + "…" for label in labels]
+    positions = range(0, len(labels), step)
+    # A token may contain a dollar sign.
+    axis.set_ticks(positions, labels[::step], parse_math=False)
+    size = float(np.clip(0.75 * points * step, 5, 11))
+    axis.set_tick_params(length=0, labelsize=size)
+
+
+def _outline_cell(ax, row, column):
+    """Outline a cell in orange, with a white seam that shows on dark cells and in
+    gray.
+    """
+    corner = column - 0.43, row - 0.43
+    for color, linewidth in (("white", 3.5), ("#e8871e", 1.8)):
+        ax.add_patch(
+            Rectangle(
+                corner, 0.86, 0.86, fill=False, edgecolor=color, linewidth=linewidth
             )
-    ax.figure.colorbar(
-        image, ax=ax, shrink=0.8, aspect=25, ticks=[0, 0.5, 1]
-    ).set_label("weight")
-    return ax
+        )
 
 
 def length_curve(ax, centers, curves, counts=None, ylabel="exact match"):
-    """A share, such as exact match, against source length: every seed a thin line,
-    their mean a thick one.
+    r"""Draw a proportion, such as exact match, against source length.
 
-    centers: (bins,), lengths in tokens. curves: {label: shares (seeds, bins) or
-    (bins,)}, NaN where a bin is empty.
-    counts: (bins,), sentences in each bin; where given, a single run gets Wilson's 95 %
-    interval. The label stands at its line's end. ValueError names a curve whose bins do
-    not match, or are all empty.
+    Every seed is a thin line, and their mean is a thick one. With counts, a single
+    run of :math:`n` sentences per bin gets Wilson's 95% interval,
+
+    .. math::
+
+       \frac{\hat p + z^2 / 2n \pm z \sqrt{\hat p (1 - \hat p) / n + z^2 / 4n^2}}
+            {1 + z^2 / n}, \qquad z = 1.96.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Axes to draw on.
+    centers : array, shape (bins,)
+        Source length of each bin, in tokens.
+    curves : dict of str to array, shape (seeds, bins) or (bins,)
+        Proportions between 0 and 1 by label; NaN where a bin is empty. The label stands
+        at the end of its line.
+    counts : array, shape (bins,), optional
+        Number of sentences per bin.
+    ylabel : str
+        Label of the y axis.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The same `ax`.
+
+    Raises
+    ------
+    ValueError
+        If the bins of a curve do not match `centers`, or all of them are empty; the
+        message names the curve.
     """
     centers = array_of_shape("centers", centers, "bins")
     ends = []
-    for (label, shares), look in zip(curves.items(), LINES(), strict=False):
-        shares = array_of_shape(
-            f"curves[{label!r}]", np.atleast_2d(shares), "seeds", len(centers)
-        )
-        filled = ~np.isnan(shares).all(axis=0)
+    for (label, values), look in zip(curves.items(), LINES(), strict=False):
+        name = f"curves[{label!r}]"
+        values = np.atleast_2d(values)  # (seeds, bins)
+        values = array_of_shape(name, values, "seeds", len(centers))
+        filled = ~np.isnan(values).all(axis=0)  # (bins,)
         if not filled.any():
             raise ValueError(
-                f"curves[{label!r}] should hold a number in at least one bin, got"
-                " only NaN"
+                f"{name} should hold a number in at least one bin, got only NaN"
             )
-        mean = np.nanmean(shares[:, filled], axis=0)
-        if len(shares) > 1:
-            ax.plot(
-                centers,
-                shares.T,
-                color=look["color"],
-                linewidth=0.8,
-                alpha=0.6,
-                marker="",
-                linestyle="-",
-            )
+        mean = np.nanmean(values[:, filled], axis=0)  # (filled bins,)
+        if len(values) > 1:
+            _plot_seeds(ax, centers, values, look["color"])
         elif counts is not None:
             count = np.asarray(counts)[filled]
-            low, high = wilson_interval(np.round(mean * count), count)
-            error = [np.maximum(mean - low, 0), np.maximum(high - mean, 0)]
-            ax.errorbar(
-                centers[filled],
-                mean,
-                error,
-                color=look["color"],
-                fmt="none",
-                capsize=3,
-                linewidth=1,
-            )
+            _plot_intervals(ax, centers[filled], mean, count, look["color"])
         ax.plot(centers[filled], mean, label=label, **look)
-        ends.append([mean[-1], centers[filled][-1], label, look["color"]])
-    ends.sort(key=lambda end: end[0])
+        ends.append((mean[-1], centers[filled][-1], label, look["color"]))
+    _label_line_ends(ax, ends)
+    ax.set(xlabel="source length (tokens)", ylabel=ylabel, ylim=(-0.03, 1.03))
+    return ax
+
+
+def _plot_seeds(ax, centers, values, color):
+    ax.plot(
+        centers,
+        values.T,  # (bins, seeds)
+        color=color,
+        linewidth=0.8,
+        alpha=0.6,
+        marker="",
+        linestyle="-",
+    )
+
+
+def _plot_intervals(ax, centers, mean, count, color):
+    low, high = wilson_interval(np.round(mean * count), count)
+    error = [np.maximum(mean - low, 0), np.maximum(high - mean, 0)]
+    ax.errorbar(centers, mean, error, color=color, fmt="none", capsize=3, linewidth=1)
+
+
+def _label_line_ends(ax, ends):
+    """Label lines at their ends (y, x, label, color), from the lowest up, each one line
+    of text above the one before.
+    """
     height = -1.0
-    for (
-        share,
-        center,
-        label,
-        color,
-    ) in ends:  # from the lowest up, each a line of text above the one before
-        height = max(share, height + 0.075)
+    for y, x, label, color in sorted(ends, key=lambda end: end[0]):
+        height = max(y, height + 0.075)
         line = {"arrowstyle": "-", "color": color, "linewidth": 0.6, "shrinkB": 6}
         ax.annotate(
             label,
-            (center, share),
+            (x, y),
             (1.02, height),
             textcoords=ax.get_yaxis_transform(),
             arrowprops=line,
@@ -191,28 +253,42 @@ def length_curve(ax, centers, curves, counts=None, ylabel="exact match"):
             va="center",
             parse_math=False,
         )
-    ax.set(xlabel="source length (tokens)", ylabel=ylabel, ylim=(-0.03, 1.03))
-    return ax
 
 
-def every_seed(ax, rows, label=None, marker="o", color=ATTENTION, offset=0.0):
-    """Results by model, every run a point: a row for each of `rows`, the first at the
-    top.
+def strip_plot(ax, rows, label=None, marker="o", color=ATTENTION, offset=0.0):
+    """Draw results by model, with one point per run.
 
-    rows: {name: value or values (seeds,)}; None leaves the row empty. offset: of the
-    points from their row, in rows. Called again for another series, `rows` should have
-    the same names.
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Axes to draw on.
+    rows : dict of str to float or array, shape (seeds,)
+        Results by name, one row each, the first at the top; None leaves a row empty.
+        A second call for another series should have the same names.
+    label : str, optional
+        Name of the series, for a legend.
+    marker : str
+        Matplotlib's marker of the points.
+    color : str
+        Color of the points.
+    offset : float
+        Vertical distance of the points from their row, in rows.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The same `ax`.
     """
-    for place, values in enumerate(rows.values()):
+    for row, values in enumerate(rows.values()):
         values = np.atleast_1d([] if values is None else values)
         ax.plot(
             values,
-            np.full(len(values), place + offset),
+            np.full(len(values), row + offset),
             marker,
             color=color,
             alpha=0.65,
             linestyle="none",
-            label=label if place == 0 else None,
+            label=label if row == 0 else None,
         )
     ax.set_yticks(range(len(rows)), rows)
     ax.set_ylim(len(rows) - 0.5, -0.5)
@@ -220,11 +296,29 @@ def every_seed(ax, rows, label=None, marker="o", color=ATTENTION, offset=0.0):
 
 
 def token_accuracy_map(ax, accuracy, lengths, label="token accuracy"):
-    """Accuracy by source length (rows, short at the bottom) and target position
-    (columns); NaN stays empty.
+    """Draw accuracy by source length and target position.
 
-    accuracy: (bins, positions), between 0 and 1. lengths: a name for each bin, such as
-    "5–9".
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Axes to draw on.
+    accuracy : array, shape (bins, positions)
+        Accuracy between 0 and 1. Bins of source length are rows, short ones at the
+        bottom; target positions are columns, from 1. NaN leaves a cell empty.
+    lengths : list of str, length bins
+        Name of each bin, such as "5–9".
+    label : str
+        Label of the color bar.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The same `ax`.
+
+    Raises
+    ------
+    ValueError
+        If the accuracy does not have one row per bin.
     """
     accuracy = array_of_shape("accuracy", accuracy, len(lengths), "positions")
     image = ax.imshow(
@@ -245,10 +339,28 @@ def token_accuracy_map(ax, accuracy, lengths, label="token accuracy"):
 
 
 def words(ax, tokens, weights, columns=60):
-    """A text whose words are shaded and underlined by weight, the largest of them
-    darkest; `columns` characters a line.
+    """Draw a text whose words are shaded and underlined by weight.
 
-    tokens: list of str. weights: (len(tokens),), at least 0.
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Axes to draw on.
+    tokens : list of str
+        Words of the text.
+    weights : array, shape (len(tokens),)
+        Weights of 0 or more; the largest gets the darkest shade and the thickest line.
+    columns : int
+        Width of a line, in characters.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The same `ax`.
+
+    Raises
+    ------
+    ValueError
+        If there is not one weight per token.
     """
     weights = array_of_shape("weights", weights, len(tokens))
     shares = weights / max(weights.max(initial=0), 1e-12)
@@ -256,33 +368,31 @@ def words(ax, tokens, weights, columns=60):
     for token, share in zip(tokens, shares, strict=True):
         if column and column + len(token) > columns:
             row, column = row + 1, 0
-        ax.add_patch(
-            Rectangle(
-                (column, row - 0.4),
-                len(token),
-                0.8,
-                color=WEIGHT_COLORS(0.55 * share),
-                linewidth=0,
-            )
-        )
-        ax.plot(
-            [column, column + len(token)],
-            [row + 0.43] * 2,
-            color=INK,
-            linewidth=4 * share,
-            linestyle="-",
-            marker="",
-            solid_capstyle="butt",
-        )
-        ax.text(column, row, token, family="monospace", va="center", parse_math=False)
+        _draw_word(ax, token, share, row, column)
         column += len(token) + 1
     ax.set(xlim=(0, columns), ylim=(row + 0.7, -0.7))
     ax.set_axis_off()
-    # lets the layout settle: the font's size depends on the axes' width
+    # Lets the layout settle: the size of the font depends on the width of the axes.
     ax.figure.draw_without_rendering()
     width = 72 * ax.figure.get_size_inches()[0] * ax.get_position().width  # in points
     for text in ax.texts:
-        text.set_size(
-            width / columns / 0.61
-        )  # a monospaced letter is 0.6 of its size wide
+        # The width of a monospaced letter is 0.6 of its size.
+        text.set_size(width / columns / 0.61)
     return ax
+
+
+def _draw_word(ax, token, share, row, column):
+    """A word, shaded and underlined by its share of the largest weight."""
+    color = WEIGHT_COLORS(0.55 * share)
+    corner = column, row - 0.4
+    ax.add_patch(Rectangle(corner, len(token), 0.8, color=color, linewidth=0))
+    ax.plot(
+        [column, column + len(token)],
+        [row + 0.43] * 2,
+        color=INK,
+        linewidth=4 * share,
+        linestyle="-",
+        marker="",
+        solid_capstyle="butt",
+    )
+    ax.text(column, row, token, family="monospace", va="center", parse_math=False)

@@ -5,42 +5,60 @@ import zlib
 from html import escape
 
 BOX = (
-    "border: 1px solid rgba(128, 128, 128, 0.5); border-radius: 6px; padding: 0.6em"
-    " 1em; margin: 0.4em 0"
+    "border: 1px solid rgba(128, 128, 128, 0.5); border-radius: 6px;"
+    " padding: 0.6em 1em; margin: 0.4em 0"
 )
 
 
 def quiz(question, choices):
-    """A question with one foldable answer for each choice, as HTML that needs no
-    script.
+    """A question with one foldable answer per choice.
 
-    question: text. choices: two or more tuples (text, is_correct, feedback), at least
-    one of them correct. All text is shown as it is, except that `backticks` mark code.
-    Opening a choice tells whether it is right, and why. The same HTML works in the
-    built page and in JupyterLab, before and after a run.
+    Parameters
+    ----------
+    question : str
+        The question. All text is shown as it is, except that `backticks` mark code.
+    choices : list of (str, bool, str)
+        Two or more tuples (text, is_correct, feedback), at least one of them correct.
+        Opening a choice shows whether it is correct, and the feedback.
 
-    Returns a Quiz, which a notebook displays. Raises TypeError or ValueError for
-    anything else.
+    Returns
+    -------
+    Quiz
+        What a notebook displays.
+
+    Raises
+    ------
+    TypeError
+        If a text is not a str, or ``is_correct`` is not a bool.
+    ValueError
+        If a text is empty, a choice has another form, there are fewer than two choices,
+        or none is correct.
+
+    Notes
+    -----
+    The HTML needs no script. It is the same on the built page and in JupyterLab, before
+    and after a run.
     """
-    _text("question", question)
+    _check_text("question", question)
     choices = list(choices)
     if len(choices) < 2:
-        raise ValueError(f"a question needs two choices or more, got {len(choices)}")
+        raise ValueError(f"choices should hold two or more, got {len(choices)}")
     for number, choice in enumerate(choices, start=1):
         if not isinstance(choice, tuple | list) or len(choice) != 3:
             raise ValueError(
                 f"choice {number} should be (text, is_correct, feedback), got"
                 f" {choice!r}"
             )
-        _text(f"the text of choice {number}", choice[0])
-        if not isinstance(choice[1], bool):
+        text, is_correct, feedback = choice
+        _check_text(f"the text of choice {number}", text)
+        if not isinstance(is_correct, bool):
             raise TypeError(
                 f"is_correct of choice {number} should be True or False, got"
-                f" {choice[1]!r}"
+                f" {is_correct!r}"
             )
-        _text(f"the feedback of choice {number}", choice[2])
+        _check_text(f"the feedback of choice {number}", feedback)
     if not any(is_correct for _, is_correct, _ in choices):
-        raise ValueError("no choice is marked as correct")
+        raise ValueError("choices should hold at least one correct choice, got none")
     return Quiz(question, [tuple(choice) for choice in choices])
 
 
@@ -57,31 +75,31 @@ class Quiz:
         )
 
     def _repr_html_(self):
-        # One name for all: where the browser knows it, opening a choice folds the
-        # others.
+        # The choices share a name: where the browser supports it, opening one choice
+        # folds the others.
         name = f"quiz-{zlib.crc32(self.question.encode()):08x}"
-        parts = [
-            '<div class="quiz"'
-            f' style="{BOX}"><p><strong>{_inline(self.question)}</strong></p>'
-        ]
+        question = f"<p><strong>{_to_html(self.question)}</strong></p>"
+        parts = [f'<div class="quiz" style="{BOX}">{question}']
         for text, is_correct, feedback in self.choices:
-            kind, verdict = ("right", "✓ Right.") if is_correct else ("wrong", "✗ No.")
+            kind, verdict = (
+                ("right", "✓ Correct.") if is_correct else ("wrong", "✗ Incorrect.")
+            )
             parts += [
                 f'<details name="{name}" style="margin: 0.4em 0">',
-                f'<summary style="cursor: pointer">{_inline(text)}</summary>',
+                f'<summary style="cursor: pointer">{_to_html(text)}</summary>',
                 f'<p class="quiz-{kind}" style="margin: 0.3em 0 0.6em 1.2em">',
-                f"<strong>{verdict}</strong> {_inline(feedback)}</p></details>",
+                f"<strong>{verdict}</strong> {_to_html(feedback)}</p></details>",
             ]
         return "\n".join([*parts, "</div>"])
 
 
-def _text(name, value):
-    if not isinstance(value, str):
-        raise TypeError(f"{name} should be a text, got {type(value).__name__}")
-    if not value.strip():
-        raise ValueError(f"{name} is empty")
+def _check_text(name, text):
+    if not isinstance(text, str):
+        raise TypeError(f"{name} should be a str, got {type(text).__name__}")
+    if not text.strip():
+        raise ValueError(f"{name} should have some text, got {text!r}")
 
 
-def _inline(text):
-    """Escaped text, in which `backticks` mark code."""
+def _to_html(text):
+    """Escaped text in which `backticks` mark code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

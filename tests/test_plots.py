@@ -53,7 +53,7 @@ def test_plots_import_leaves_backend_and_tensorflow_alone():
     assert run.stdout.split() == ["False", "False", "False"]
 
 
-def test_alignment_has_a_row_a_target_token_and_a_column_a_source_token(ax):
+def test_alignment_has_a_row_per_target_token_and_a_column_per_source_token(ax):
     weights = np.zeros((6, 4))
     weights[5, 3] = 0.5
     assert plots.alignment(ax, weights, SOURCE, TARGET) is ax
@@ -95,10 +95,10 @@ def test_alignment_thins_labels_that_would_overlap(ax):
     assert min(label.get_size() for label in ax.get_yticklabels()) >= 5
 
 
-def test_weight_colors_darken_without_a_break_in_grey():
+def test_weight_colors_darken_without_a_break_in_gray():
     red, green, blue, _ = plots.WEIGHT_COLORS(np.linspace(0, 1, 101)).T
-    grey = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    assert (np.diff(grey) < 0).all()
+    gray = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    assert (np.diff(gray) < 0).all()
 
 
 def test_length_curve_draws_every_seed_and_their_mean(ax):
@@ -118,7 +118,7 @@ def test_length_curve_draws_every_seed_and_their_mean(ax):
     ]
     assert all(
         one != other for one, other in zip(*looks, strict=True)
-    )  # marker and dash differ, not colour alone
+    )  # marker and dash differ, not color alone
     assert png(ax)
 
 
@@ -160,9 +160,9 @@ def test_length_curve_refuses_bins_that_do_not_match(ax):
         plots.length_curve(ax, [5, 15], {"with": [np.nan, np.nan]})
 
 
-def test_every_seed_is_a_point_in_its_row(ax):
+def test_strip_plot_draws_every_seed_as_a_point_in_its_row(ax):
     rows = {"one": [0.1, 0.2, 0.3], "none": None, "single": 0.5}
-    assert plots.every_seed(ax, rows, label="ours", offset=0.1) is ax
+    assert plots.strip_plot(ax, rows, label="ours", offset=0.1) is ax
     points = [line.get_xydata().tolist() for line in ax.lines]
     assert points == [[[0.1, 0.1], [0.2, 0.1], [0.3, 0.1]], [], [[0.5, 2.1]]]
     assert [label.get_text() for label in ax.get_yticklabels()] == [

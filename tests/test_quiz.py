@@ -28,7 +28,7 @@ class Tags(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_quiz_has_one_fold_for_each_choice():
+def test_quiz_has_one_fold_per_choice():
     tags = Tags(quiz("What happens?", CHOICES)._repr_html_())
     assert tags.open == []
     folds = [attributes for tag, attributes in tags.seen if tag == "details"]
@@ -43,9 +43,9 @@ def test_quiz_tells_right_from_wrong_in_words():
         r"<summary[^>]*>(.*?)</summary>\s*<p[^>]*>\s*<strong>(.*?)</strong>", page
     )
     assert verdicts == [
-        ("It falls", "✓ Right."),
-        ("It stays", "✗ No."),
-        ("It rises", "✗ No."),
+        ("It falls", "✓ Correct."),
+        ("It stays", "✗ Incorrect."),
+        ("It rises", "✗ Incorrect."),
     ]
 
 
@@ -85,10 +85,15 @@ def test_quiz_escapes_everything_and_marks_code():
 @pytest.mark.parametrize(
     "question, choices, error, message",
     [
-        (3, CHOICES, TypeError, "question should be a text, got int"),
-        (" ", CHOICES, ValueError, "question is empty"),
-        ("Why?", CHOICES[:1], ValueError, "two choices or more, got 1"),
-        ("Why?", CHOICES[1:], ValueError, "no choice is marked as correct"),
+        (3, CHOICES, TypeError, "question should be a str, got int"),
+        (" ", CHOICES, ValueError, "question should have some text, got ' '"),
+        ("Why?", CHOICES[:1], ValueError, "choices should hold two or more, got 1"),
+        (
+            "Why?",
+            CHOICES[1:],
+            ValueError,
+            "choices should hold at least one correct choice, got none",
+        ),
         (
             "Why?",
             [*CHOICES, ("a", False)],
@@ -106,13 +111,13 @@ def test_quiz_escapes_everything_and_marks_code():
             "Why?",
             [*CHOICES, ("a", False, "")],
             ValueError,
-            "the feedback of choice 4 is empty",
+            "the feedback of choice 4 should have some text, got ''",
         ),
         (
             "Why?",
             [*CHOICES, (None, False, "b")],
             TypeError,
-            "the text of choice 4 should be a text, got NoneType",
+            "the text of choice 4 should be a str, got NoneType",
         ),
     ],
 )
