@@ -88,24 +88,21 @@ def beam_search(model, source, max_lengths, beam_width):
     One that has ended stays as it is.
     """
     state, memory = model.encode(source)
-    batch = tf.shape(source)[0]
     # The beams of a sentence are adjacent rows: (batch, …) -> (batch * beam_width, …).
-    state, memory = tf.nest.map_structure(
-        lambda x: tf.repeat(x, beam_width, axis=0), (state, memory)
+    state, memory, max_lengths = tf.nest.map_structure(
+        lambda x: tf.repeat(x, beam_width, axis=0), (state, memory, max_lengths)
     )
-    max_lengths = tf.repeat(max_lengths, beam_width)
+    batch = tf.shape(source)[0]
     first_beams = tf.range(batch) * beam_width  # each sentence's first row
-    rows = tf.repeat(first_beams, beam_width)
 
     def body(t, totals, state, ended, tokens, weights):
-        token_ids = tokens[:, -1]
         state, log_probabilities, step_weights = decode_step(
-            model, state, token_ids, memory
+            model, state, tokens[:, -1], memory
         )
         totals, parents, token_ids = best_continuations(
-            totals, log_probabilities, ended, batch, beam_width
+            totals, log_probabilities, ended
         )
-        parents += rows
+        parents += tf.repeat(first_beams, beam_width)
         state, ended, tokens, weights, step_weights = tf.nest.map_structure(
             lambda x: tf.gather(x, parents),
             (state, ended, tokens, weights, step_weights),
@@ -117,28 +114,23 @@ def beam_search(model, source, max_lengths, beam_width):
 
     # All beams of a sentence begin alike: only the first counts.
     totals = tf.tile([[0.0] + [NEG_INF] * (beam_width - 1)], (batch, 1))
-    ended = tf.zeros((batch * beam_width,), tf.bool)
+    ended = tf.zeros_like(max_lengths, tf.bool)
     tokens = tf.fill((batch * beam_width, 1), Vocabulary.start)
     source_len = tf.shape(source)[1] if model.has_attention else 0
     weights = tf.zeros((batch * beam_width, 0, source_len))
+    fixed = tf.nest.map_structure(lambda x: x.shape, (totals, state, ended))
     growing = tf.TensorShape((None, None)), tf.TensorShape((None, None, None))
     *_, tokens, weights = tf.while_loop(
         lambda t, totals, state, ended, *_: ~tf.reduce_all(ended),
         body,
         (0, totals, state, ended, tokens, weights),
-        shape_invariants=(
-            tf.TensorShape(()),
-            totals.shape,
-            tf.nest.map_structure(lambda x: x.shape, state),
-            ended.shape,
-            *growing,
-        ),
+        shape_invariants=(tf.TensorShape(()), *fixed, *growing),
     )
     # top_k sorts, so the first beam is the most probable. <start> is left out.
     return tf.gather(tokens[:, 1:], first_beams), tf.gather(weights, first_beams)
 
 
-def best_continuations(totals, log_probabilities, ended, batch, beam_width):
+def best_continuations(totals, log_probabilities, ended):
     """The `beam_width` best of all beams, each continued by every token.
 
     totals: (batch, beam_width), log-probabilities so far. log_probabilities: (batch *
@@ -150,8 +142,9 @@ def best_continuations(totals, log_probabilities, ended, batch, beam_width):
     # A hypothesis that has ended can only end again, at no cost.
     stay = tf.where(tf.range(vocabulary) == Vocabulary.end, 0.0, NEG_INF)
     log_probabilities = tf.where(ended[:, None], stay, log_probabilities)
+    beam_width = totals.shape[1]
     candidates = tf.reshape(totals, (-1, 1)) + log_probabilities
-    candidates = tf.reshape(candidates, (batch, -1))  # (batch, beam_width * vocabulary)
+    candidates = tf.reshape(candidates, (-1, beam_width * vocabulary))
     totals, best = tf.math.top_k(candidates, beam_width)
     best = tf.reshape(best, (-1,))  # (batch * beam_width,)
     return totals, best // vocabulary, best % vocabulary

@@ -112,16 +112,11 @@ class Seq2Seq(Translator):
         super().__init__(source_vocabulary, target_vocabulary, name=name, dtype=dtype)
         self.options = options = Options(**options)
         self.units = options.units
-        source_tokens, target_tokens = (
-            len(self.source_vocabulary),
-            len(self.target_vocabulary),
-        )
+        embedding_dim, target_size = options.embedding_dim, len(self.target_vocabulary)
         self.source_embedding = keras.layers.Embedding(
-            source_tokens, options.embedding_dim
+            len(self.source_vocabulary), embedding_dim
         )
-        self.target_embedding = keras.layers.Embedding(
-            target_tokens, options.embedding_dim
-        )
+        self.target_embedding = keras.layers.Embedding(target_size, embedding_dim)
         directions = 2 if options.bidirectional else 1
         self.final_dims = [options.units // directions] * directions
         gru = EncoderGRU(
@@ -129,7 +124,7 @@ class Seq2Seq(Translator):
         )
         self.encoder = keras.layers.Bidirectional(gru) if directions == 2 else gru
         self.decoder = options.decoder_class.from_options(options)
-        self.output_layer = keras.layers.Dense(target_tokens)
+        self.output_layer = keras.layers.Dense(target_size)
         self.dropout_layer = keras.layers.Dropout(options.dropout)
         self.build()
 

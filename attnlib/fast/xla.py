@@ -11,13 +11,14 @@ from contextvars import ContextVar
 from typing import NamedTuple
 
 from attnlib.backend import tf
+from attnlib.layers import AdditiveAttention
 
 LENGTH_MULTIPLE = 8
-# Measured on a two-core machine, for additive attention: 0.95e-8 and 1.5e-8 seconds
-# saved per element of the (batch, target_len, source_len, units) array of the score.
-# Where they are wrong they cost time; the results are the same.
-SECONDS_PER_SHAPE = 0.7
-SECONDS_SAVED_PER_ELEMENT = 8e-9
+# Measured on two cores, with additive attention: 0.7 to 1.2e-8 seconds saved per
+# element of the (batch, target_len, source_len, units) array of the score, and 0.7 to 1
+# second to compile a shape. Wrong values cost time; the results are the same.
+SECONDS_PER_SHAPE = 0.8
+SECONDS_SAVED_PER_ELEMENT = 7e-9
 
 _FORCED = ContextVar("forced", default=None)
 _ACTIVE = ContextVar("active", default=None)
@@ -72,12 +73,18 @@ class TrainingLoops:
         chosen = forced()
         if chosen is None:  # what was trained so far says how long the training is
             chosen = worthwhile(batches, elements + self.elements_trained)
-        possible = not model.jit_compile and not model.run_eagerly
-        padding = Padding(batches.batch_size + batches.batch_size % 2)
-        padding = padding if chosen and possible and available() else None
+        padding = None
+        if chosen and self.possible(model) and available():
+            padding = Padding(batches.batch_size + batches.batch_size % 2)
         if padding != self.padding:
             self.padding, model.train_function = padding, None
         self.elements_trained += elements
+
+    def possible(self, model):
+        """Only additive attention gains enough: the other decoders' loops do little."""
+        attention = getattr(getattr(model, "decoder", None), "attention", None)
+        graph = not model.jit_compile and not model.run_eagerly
+        return graph and isinstance(attention, AdditiveAttention)
 
     def __enter__(self):
         self._token = _ACTIVE.set(self.padding)
