@@ -20,15 +20,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from attnlib.checking.exercise import Exercise
 from attnlib.exercises import bug_hunt
+from tools import execute_notebooks, normalize_notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
-import normal_form  # noqa: E402
-import refresh  # noqa: E402
-
-CHAPTERS = [
-    pytest.param(path, id=path.stem) for path in sorted((ROOT / "book").glob("*.ipynb"))
-]
+CHAPTERS = [pytest.param(path, id=path.stem) for path in execute_notebooks.chapters()]
 every_chapter = pytest.mark.parametrize("path", CHAPTERS)
 
 
@@ -62,7 +57,7 @@ def exercise_problems(notebook):
     """What is wrong with the exercise cells: each defines one function of the module,
     and its check comes next.
 
-    Where that exercise starts with faulty code, the cell holds it, letter by letter.
+    Where an exercise starts with faulty code, the cell holds it, letter by letter.
     """
     alias, module = exercise_module(notebook)
     cells, problems = code_cells(notebook), []
@@ -82,7 +77,9 @@ def exercise_problems(notebook):
         name = definitions[0].name
         exercise = getattr(module, name, None)
         if not isinstance(exercise, Exercise):
-            problems.append(f"{name} is no exercise of {module and module.__name__}")
+            problems.append(
+                f"{name} is not an exercise of {module and module.__name__}"
+            )
             continue
         if (
             following is None
@@ -101,7 +98,7 @@ def exercise_problems(notebook):
                 )
         if exercise.starter and cell.source != exercise.starter_source:
             problems.append(
-                f"{name}'s cell does not hold the faulty code of {module.__name__}"
+                f"{name}'s cell does not hold the starter code of {module.__name__}"
             )
     return problems
 
@@ -136,19 +133,22 @@ def checks_not_passed(notebook):
 def test_chapter_is_in_normal_form(path):
     notebook = read(path)
     nbformat.validate(notebook)
-    found = normal_form.breaches(notebook)
-    assert not found, "\n".join(
-        [f"python tools/execute_notebooks.py {path.stem} mends most of these:", *found]
+    violations = normalize_notebooks.violations(notebook)
+    assert not violations, "\n".join(
+        [
+            f"python -m tools.execute_notebooks {path.stem} fixes most of these:",
+            *violations,
+        ]
     )
 
 
 @every_chapter
-def test_chapter_exercise_cells_are_whole(path):
+def test_chapter_exercise_cells_are_complete(path):
     assert exercise_problems(read(path)) == []
 
 
 def files(*folders):
-    """Every file below, and when it was written; but what Python keeps for itself."""
+    """Every file in the folders and when it was written, except Python's caches."""
     paths = (
         path
         for folder in folders
@@ -161,14 +161,14 @@ def files(*folders):
 @every_chapter
 def test_chapter_runs_with_solutions_filled_in(path):
     notebook, before = solved(read(path)), files("book", "experiments", "attnlib")
-    refresh.execute(notebook)
+    execute_notebooks.execute(notebook)
     assert checks_not_passed(notebook) == []
     assert files("book", "experiments", "attnlib") == before, (
-        "a chapter writes nothing that another could need"
+        "a chapter should write no file"
     )
 
 
-def test_first_chapter_run_twice_and_in_another_order_shows_nothing_wrong():
+def test_first_chapter_run_twice_and_in_another_order_shows_the_same():
     """The quickest one here; all of them every week."""
     cells = code_cells(read(CHAPTERS[0].values[0]))
     assert chapter_runs.twice(cells, ROOT / "book") == []
@@ -188,16 +188,16 @@ def test_runs_twice_and_again_find_what_goes_wrong():
         )
     ]
     assert [
-        (place, second) for place, _, second in chapter_runs.twice(cells, ROOT)
+        (index, second) for index, _, second in chapter_runs.twice(cells, ROOT)
     ] == [(1, "3\n"), (5, "ERROR NameError: name 'b' is not defined")]
     found = chapter_runs.again(cells[:3] + cells[4:5], ROOT)
     assert found and all(
-        place in (1, 2) and first != second for place, first, second in found
+        index in (1, 2) and first != second for index, first, second in found
     )
 
 
-def test_training_interrupted_in_a_kernel_goes_on(tmp_path):
-    """The way of a reader: fit, Interrupt, evaluate, fit again, translate."""
+def test_training_interrupted_in_a_kernel_can_be_continued(tmp_path):
+    """What a reader may do: fit, interrupt, evaluate, fit again, translate."""
     manager, client = start_new_kernel(
         kernel_name="python3", stderr=subprocess.DEVNULL, cwd=str(ROOT / "tests")
     )
@@ -210,43 +210,34 @@ def test_training_interrupted_in_a_kernel_goes_on(tmp_path):
             shown.append("interrupt")
             manager.interrupt_kernel()
 
-    def ask(source):
+    def run(source):
         del shown[:]
-        return client.execute_interactive(source, timeout=120, output_hook=on_output)[
-            "content"
-        ]["status"]
+        reply = client.execute_interactive(source, timeout=120, output_hook=on_output)
+        return reply["content"]["status"]
 
+    evaluate = "model.evaluate(toy_task.PAIRS)[0]"
     try:
-        assert (
-            ask(
-                "import toy_task\nmodel = toy_task.model()\nbefore ="
-                " model.evaluate(toy_task.PAIRS)[0]"
-            )
-            == "ok"
-        )
-        assert ask("model.fit(toy_task.PAIRS, epochs=10000, batch_size=16)") == "error"
+        assert run("import toy_task\nmodel = toy_task.model()") == "ok"
+        assert run(f"before = {evaluate}") == "ok"
+        assert run("model.fit(toy_task.PAIRS, epochs=10000, batch_size=16)") == "error"
         assert "KeyboardInterrupt" in shown
-        assert (
-            ask("loss = model.evaluate(toy_task.PAIRS)[0]\nassert loss < 2 * before")
-            == "ok"
-        )
-        assert ask("_ = model.fit(toy_task.PAIRS, epochs=3, batch_size=16)") == "ok"
+        assert run(f"assert {evaluate} < 2 * before") == "ok"
+        assert run("_ = model.fit(toy_task.PAIRS, epochs=3, batch_size=16)") == "ok"
         assert "3 epochs in " in "".join(shown)
-        assert ask("assert model.evaluate(toy_task.PAIRS)[0] < before") == "ok"
-        assert ask(
-            "print(len(model.translate(toy_task.SOURCES[:3])))"
-        ) == "ok" and "3" in "".join(shown)
+        assert run(f"assert {evaluate} < before") == "ok"
+        assert run("print(len(model.translate(toy_task.SOURCES[:3])))") == "ok"
+        assert "3" in "".join(shown)
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
 
 
-def test_chapter_on_reviews_runs_without_those_of_uci(monkeypatch, tmp_path):
+def test_sentiment_chapter_runs_without_the_uci_reviews(monkeypatch, tmp_path):
     monkeypatch.delenv("ATTNLIB_DATA", raising=False)
     monkeypatch.setenv("ATTNLIB_OFFLINE", "1")
     monkeypatch.setenv("ATTNLIB_CACHE", str(tmp_path))
     notebook = read(ROOT / "book" / "04_sentiment.ipynb")
-    refresh.execute(notebook)
+    execute_notebooks.execute(notebook)
     printed = "".join(
         output.get("text", "")
         for cell in code_cells(notebook)
@@ -255,7 +246,7 @@ def test_chapter_on_reviews_runs_without_those_of_uci(monkeypatch, tmp_path):
     assert printed.startswith("Reviews: the built-in sentences of this book.")
 
 
-def test_every_exercise_stands_in_one_chapter():
+def test_every_exercise_is_in_one_chapter():
     chapters = [read(param.values[0]) for param in CHAPTERS]
     modules = {
         module for _, module in map(exercise_module, chapters) if module is not None
@@ -266,13 +257,13 @@ def test_every_exercise_stands_in_one_chapter():
         for value in (getattr(module, name) for name in dir(module))
         if isinstance(value, Exercise)
     )
-    standing = sorted(
+    in_chapters = sorted(
         f"{exercise_module(chapter)[1].__name__}.{ast.parse(cell.source).body[0].name}"
         for chapter in chapters
         for cell in code_cells(chapter)
         if "exercise" in tags(cell)
     )
-    assert standing == exercises
+    assert in_chapters == exercises
 
 
 # ---------------------------------------------------------------- the tools themselves
@@ -302,7 +293,10 @@ def good_notebook():
             ],
         ),
     ]
-    metadata = {"kernelspec": normal_form.KERNEL, "language_info": normal_form.LANGUAGE}
+    metadata = {
+        "kernelspec": normalize_notebooks.KERNEL,
+        "language_info": normalize_notebooks.LANGUAGE,
+    }
     return nbformat.from_dict(new_notebook(cells=cells, metadata=metadata))
 
 
@@ -318,7 +312,7 @@ def set_outputs(*outputs):
     return lambda notebook: notebook.cells[1].update(outputs=list(outputs))
 
 
-BREACHES = {
+VIOLATIONS = {
     "an old format": (
         lambda n: n.update(nbformat_minor=4),
         "format 4.4, 4.5 is wanted",
@@ -403,7 +397,7 @@ BREACHES = {
         set_outputs(result({}, mime="application/vnd.jupyter.widget-view+json")),
         "cell 2: a widget",
     ),
-    "a quiz that tells its answer": (
+    "a quiz that shows its answer": (
         lambda n: n.cells[1].update(source='quiz("Why?", [])'),
         "cell 2: a quiz whose source is not folded",
     ),
@@ -422,26 +416,26 @@ BREACHES = {
 }
 
 
-def test_breaches_finds_nothing_in_normal_form():
-    assert normal_form.breaches(good_notebook()) == []
+def test_violations_finds_nothing_in_normal_form():
+    assert normalize_notebooks.violations(good_notebook()) == []
 
 
-@pytest.mark.parametrize("name", BREACHES)
-def test_breaches_names_each_breach(name):
-    spoil, expected = BREACHES[name]
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_violations_names_each_violation(name):
+    spoil, expected = VIOLATIONS[name]
     notebook = good_notebook()
     spoil(notebook)
-    found = normal_form.breaches(notebook)
-    assert any(expected in breach for breach in found), found
+    violations = normalize_notebooks.violations(notebook)
+    assert any(expected in violation for violation in violations), violations
 
 
-def test_breaches_accepts_an_error_that_is_meant():
+def test_violations_accepts_an_expected_error():
     notebook = good_notebook()
     set_outputs(new_output("error", ename="ValueError", evalue="", traceback=[]))(
         notebook
     )
     notebook.cells[1].metadata["tags"] = ["raises-exception"]
-    assert normal_form.breaches(notebook) == []
+    assert normalize_notebooks.violations(notebook) == []
 
 
 @pytest.mark.parametrize(
@@ -455,10 +449,10 @@ def test_breaches_accepts_an_error_that_is_meant():
     ],
 )
 def test_settle_leaves_the_last_of_each_line(text, expected):
-    assert normal_form.settle(text) == expected
+    assert normalize_notebooks.settle(text) == expected
 
 
-def test_normalise_brings_a_run_into_normal_form():
+def test_normalize_brings_a_run_into_normal_form():
     notebook = good_notebook()
     notebook.metadata.update(
         widgets={"state": {}},
@@ -473,17 +467,17 @@ def test_normalise_brings_a_run_into_normal_form():
         stream("2/2\n"),
         result("2", count=12),
     )(notebook)
-    notes = normal_form.normalise(notebook)
+    notes = normalize_notebooks.normalize(notebook)
     assert notes == [
         "cell 2: standard error dropped: careful",
         "cell 2: shows progress, so it needs the tag nbval-ignore-output",
     ]
-    assert normal_form.breaches(notebook) == []
+    assert normalize_notebooks.violations(notebook) == []
     assert [output.get("text") for output in notebook.cells[1].outputs] == [
         "2/2\n",
         None,
     ]
-    assert normal_form.normalise(notebook) == [], "twice changes nothing"
+    assert normalize_notebooks.normalize(notebook) == [], "twice changes nothing"
 
 
 SMALL_CHAPTER = [
@@ -518,13 +512,17 @@ def small_chapter(cells=SMALL_CHAPTER):
     )
 
 
-def test_refresh_stores_a_chapter_in_normal_form(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(refresh, "BOOK", tmp_path)
-    monkeypatch.setattr(refresh, "RUN_TIMES", tmp_path / "_data" / "run_times.json")
+def test_execute_notebooks_stores_a_chapter_in_normal_form(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(execute_notebooks, "BOOK", tmp_path)
+    monkeypatch.setattr(
+        execute_notebooks, "RUN_TIMES", tmp_path / "_data" / "run_times.json"
+    )
     nbformat.write(small_chapter(), tmp_path / "01_small.ipynb")
-    assert refresh.main([]) == 0, capsys.readouterr().out
+    assert execute_notebooks.main([]) == 0, capsys.readouterr().out
     notebook = read(tmp_path / "01_small.ipynb")
-    assert normal_form.breaches(notebook) == []
+    assert normalize_notebooks.violations(notebook) == []
     assert notebook.cells[2].outputs[0].data == {
         "text/plain": "Not attempted yet: alignment_error_rate."
     }
@@ -541,7 +539,7 @@ def test_refresh_stores_a_chapter_in_normal_form(tmp_path, monkeypatch, capsys):
         and 20 < times["01_small"]["megabytes"] < 1000
     )
     before = (tmp_path / "01_small.ipynb").read_bytes()
-    assert refresh.main(["01_small"]) == 0
+    assert execute_notebooks.main(["01_small"]) == 0
     assert (tmp_path / "01_small.ipynb").read_bytes() == before, (
         "a second run changes no byte"
     )
@@ -561,15 +559,17 @@ def test_refresh_stores_a_chapter_in_normal_form(tmp_path, monkeypatch, capsys):
     assert run.returncode == 0, run.stdout
 
 
-def test_refresh_leaves_a_chapter_that_fails_as_it_was(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(refresh, "BOOK", tmp_path)
-    monkeypatch.setattr(refresh, "RUN_TIMES", tmp_path / "run_times.json")
+def test_execute_notebooks_leaves_a_failing_chapter_unchanged(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(execute_notebooks, "BOOK", tmp_path)
+    monkeypatch.setattr(execute_notebooks, "RUN_TIMES", tmp_path / "run_times.json")
     nbformat.write(small_chapter([("1 / 0", [])]), tmp_path / "01_bad.ipynb")
     before = (tmp_path / "01_bad.ipynb").read_bytes()
-    assert refresh.main([]) == 1
+    assert execute_notebooks.main([]) == 1
     assert "ZeroDivisionError" in capsys.readouterr().out
     assert (tmp_path / "01_bad.ipynb").read_bytes() == before
-    assert refresh.main(["02_none"]) == 1
+    assert execute_notebooks.main(["02_none"]) == 1
     assert (
         "No such chapter: 02_none.ipynb. There are 01_bad." in capsys.readouterr().out
     )
@@ -577,10 +577,10 @@ def test_refresh_leaves_a_chapter_that_fails_as_it_was(tmp_path, monkeypatch, ca
 
 def test_solved_run_passes_and_notices_what_does_not():
     notebook = solved(small_chapter())
-    refresh.execute(notebook, folder=ROOT)
+    execute_notebooks.execute(notebook, folder=ROOT)
     assert checks_not_passed(notebook) == []
     broken = small_chapter()
-    refresh.execute(broken, folder=ROOT)
+    execute_notebooks.execute(broken, folder=ROOT)
     assert [source for source, _ in checks_not_passed(broken)] == [SMALL_CHAPTER[2][0]]
 
 
@@ -588,7 +588,10 @@ def test_solved_run_passes_and_notices_what_does_not():
     ("change", "expected"),
     [
         ((1, "x = 1"), "an exercise cell holds one definition"),
-        ((1, "def other(): ..."), "other is no exercise of attnlib.exercises.bahdanau"),
+        (
+            (1, "def other(): ..."),
+            "other is not an exercise of attnlib.exercises.bahdanau",
+        ),
         (
             (1, "def alignment_error_rate(links, possible, sure): ..."),
             "the stub is alignment_error_rate(links, possible, ",
@@ -611,7 +614,7 @@ def test_exercise_problems_are_found(change, expected):
     assert problems and problems[0].startswith(expected), problems
 
 
-def test_exercise_problems_finds_faulty_code_that_is_not_the_modules():
+def test_exercise_problems_finds_starter_code_that_differs_from_the_module():
     cells = [
         ("from attnlib.exercises import bug_hunt as ex", []),
         (bug_hunt.pool.starter_source, ["exercise"]),
@@ -621,5 +624,5 @@ def test_exercise_problems_finds_faulty_code_that_is_not_the_modules():
     assert exercise_problems(small_chapter(cells)) == []
     cells[1] = (bug_hunt.pool.source, ["exercise"])
     assert exercise_problems(small_chapter(cells)) == [
-        "pool's cell does not hold the faulty code of attnlib.exercises.bug_hunt"
+        "pool's cell does not hold the starter code of attnlib.exercises.bug_hunt"
     ]
