@@ -21,8 +21,10 @@ EXPERIMENTS := $(sort $(basename $(notdir $(wildcard experiments/[a-z]*.py))))
 REVIEWS := book/04_sentiment.ipynb
 NBVAL := $(VENV) -m pytest -v --nbval-current-env --nbval-cell-timeout=300 \
   --nbval-sanitize-with tests/nbval.cfg
-# No TensorFlow training, no browser, no build of the book, no other process.
-QUICK := $(addprefix tests/test_,$(addsuffix .py,reference search metrics))
+# No browser, no build of the book, no long training, no notebook.
+QUICK := $(addprefix tests/test_,$(addsuffix .py,arguments reference reference_luong \
+  additive luong local pooling search metrics vocabulary numbers dates results \
+  provenance plots quiz checking_exercise exercises project binder))
 
 # Notebooks run in book/, so a relative path would not do.
 ifdef ATTNLIB_DATA
