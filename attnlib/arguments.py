@@ -5,28 +5,26 @@ They need nothing but NumPy. A tensor may come from any framework: its ``shape``
 graph is traced) fits any length.
 """
 
+from itertools import pairwise
 from operator import index
 
 import numpy as np
 
 
 def integer(name, value, minimum=1, maximum=None):
-    """`value` as an int.
+    """Return `value` as an int.
 
     Raises
     ------
     TypeError
-        If `value` is not an integer. A bool is none.
+        If `value` is not an integer. A bool is not one.
     ValueError
         If it is below `minimum` or above `maximum`.
     """
     wanted = f"an integer of {minimum} or more"
     if maximum is not None:
         wanted = f"an integer between {minimum} and {maximum}"
-    try:
-        number = None if isinstance(value, (bool, np.bool_)) else index(value)
-    except TypeError:
-        number = None
+    number = _as_int(value)
     if number is None:
         raise TypeError(f"{name} should be {wanted}, got {value!r:.60}")
     if number < minimum or (maximum is not None and number > maximum):
@@ -35,15 +33,27 @@ def integer(name, value, minimum=1, maximum=None):
 
 
 def one_of(name, value, choices):
-    """`value`, or ValueError where it is none of `choices`."""
+    """Return `value`. ValueError if it is not one of `choices`."""
     if value not in choices:
-        named = ", ".join(map(repr, choices))
-        raise ValueError(f"{name} should be one of {named}, got {value!r:.60}")
+        listed = ", ".join(map(repr, choices))
+        raise ValueError(f"{name} should be one of {listed}, got {value!r:.60}")
     return value
 
 
+def increasing(name, numbers):
+    """Return `numbers` as a tuple. ValueError unless there are two or more of them and
+    each is larger than the one before.
+    """
+    numbers = tuple(numbers)
+    if len(numbers) < 2 or any(low >= high for low, high in pairwise(numbers)):
+        raise ValueError(
+            f"{name} should be two or more increasing numbers, got {numbers}"
+        )
+    return numbers
+
+
 def token_list(name, tokens):
-    """`tokens` as a list of str.
+    """Return `tokens` as a list of str.
 
     Raises
     ------
@@ -70,8 +80,9 @@ def token_list(name, tokens):
 
 
 def array_of_shape(name, array, *shape):
-    """`array` as floats. In `shape` an int has to match, a str names an axis of any
-    length.
+    """Return `array` as floats, in float32 at least.
+
+    In `shape`, an int has to match, and a str names an axis of any length.
 
     Raises
     ------
@@ -94,7 +105,7 @@ def array_of_shape(name, array, *shape):
 
 
 def numbers_between(name, numbers, shape, low, high):
-    """`numbers` as an array of floats; with shape (), one number.
+    """Return `numbers` as an array of floats; with shape (), one number.
 
     Raises
     ------
@@ -118,8 +129,9 @@ def numbers_between(name, numbers, shape, low, high):
 
 
 def boolean_mask(mask, shape, axes=None):
-    """`mask` as a boolean array of `shape`; `axes` are the names of its axes, for the
-    message.
+    """Return `mask` as a boolean array of `shape`.
+
+    `axes` are the names of its axes, for the message.
 
     Raises
     ------
@@ -138,33 +150,54 @@ def boolean_mask(mask, shape, axes=None):
     return mask
 
 
+def broadcast_mask(mask, shape):
+    """Return `mask` as a boolean array, broadcast to `shape`.
+
+    Raises
+    ------
+    TypeError
+        If the mask is not boolean.
+    ValueError
+        If it does not broadcast to `shape`.
+    """
+    mask = np.asarray(mask)
+    _check_boolean(mask)
+    try:
+        return np.broadcast_to(mask, shape)
+    except ValueError:
+        raise ValueError(
+            f"mask should broadcast to the shape of the scores, {shape}, got shape"
+            f" {mask.shape}"
+        ) from None
+
+
 # Tensors: what a layer is called with.
 
 
 def check_last_axis(name, tensor, size):
-    """ValueError where the last axis is not as long as the layer's weights expect."""
+    """ValueError unless the last axis has the size that the layer's weights expect."""
     if tensor.shape[-1] != size:
         raise ValueError(
-            f"{name} should have a last axis of size {size}, as the layer was built, "
-            f"got shape {tuple(tensor.shape)}"
+            f"{name} should have a last axis of size {size}, as the layer was built,"
+            f" got shape {tuple(tensor.shape)}"
         )
 
 
 def check_query(query, values):
     """TypeError or ValueError unless `query` is (batch, target_len, query_dim), with
-    the batch of `values`.
+    the batch size of `values`, which are checked before.
     """
     _check_tensor("query", query, "target_len, query_dim")
     if not _may_be_equal(query.shape[0], values.shape[0]):
         raise ValueError(
-            "query and values should hold the same number of sentences, got shapes "
-            f"{tuple(query.shape)} and {tuple(values.shape)}"
+            "query and values should hold the same number of sentences, got shapes"
+            f" {tuple(query.shape)} and {tuple(values.shape)}"
         )
 
 
 def check_values(values, mask=None):
-    """TypeError or ValueError unless `values` is (batch, source_len, value_dim), and
-    `mask` fits it.
+    """TypeError or ValueError unless `values` is (batch, source_len, value_dim) and
+    `mask`, if there is one, is boolean and (batch, source_len).
     """
     _check_tensor("values", values, "source_len, value_dim")
     if mask is None:
@@ -172,19 +205,29 @@ def check_values(values, mask=None):
     _check_boolean(mask)
     if len(mask.shape) != 2 or not all(map(_may_be_equal, mask.shape, values.shape)):
         raise ValueError(
-            f"mask should have shape (batch, source_len) = {tuple(values.shape[:2])}, "
-            f"got {tuple(mask.shape)}"
+            f"mask should have shape (batch, source_len) = {tuple(values.shape[:2])},"
+            f" got {tuple(mask.shape)}"
         )
 
 
 def check_keys(keys, values, key_dim):
-    """ValueError where `keys` cannot be what ``project(values)`` returned."""
+    """ValueError if `keys` cannot be what ``project(values)`` returned."""
     expected = (*values.shape[:2], key_dim)
     if len(keys.shape) != 3 or not all(map(_may_be_equal, keys.shape, expected)):
         raise ValueError(
-            f"keys should be project(values), (batch, source_len, units) = {expected}, "
-            f"got shape {tuple(keys.shape)}"
+            f"keys should be project(values), (batch, source_len, units) = {expected},"
+            f" got shape {tuple(keys.shape)}"
         )
+
+
+def _as_int(value):
+    """`value` as an int, or None if it is not an integer."""
+    if isinstance(value, (bool, np.bool_)):
+        return None
+    try:
+        return index(value)
+    except TypeError:
+        return None
 
 
 def _check_tensor(name, tensor, axes):
