@@ -1,9 +1,8 @@
-"""The one place where TensorFlow is imported, and quieted.
+"""The one module that imports TensorFlow, and imports it quietly.
 
 TensorFlow's C++ side writes to file descriptor 2 while it is imported, past any Python
-setting, and its lines
-carry process ids: descriptor 2 points at the null device during the import, and at the
-import alone.
+setting, and its lines carry process IDs. Descriptor 2 points at the null device during
+the import, and only during the import.
 """
 
 import os
@@ -16,7 +15,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 def _import_quietly():
     sys.stderr.flush()
     try:
-        kept = os.dup(2)
+        saved = os.dup(2)
     except OSError:  # no descriptor 2, as under pythonw
         import tensorflow
 
@@ -27,14 +26,14 @@ def _import_quietly():
         os.close(null)
         import tensorflow
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(saved, 2)
+        os.close(saved)
     return tensorflow
 
 
 if os.environ["KERAS_BACKEND"] != "tensorflow":
     raise ImportError(
-        "attnlib runs on Keras' tensorflow backend, KERAS_BACKEND is"
+        "KERAS_BACKEND should be 'tensorflow', which attnlib runs on, got"
         f" {os.environ['KERAS_BACKEND']!r}"
     )
 
@@ -42,61 +41,75 @@ tf = _import_quietly()
 
 import keras  # noqa: E402  (after TensorFlow, so that its import is quiet too)
 
-if (
-    keras.config.backend() != "tensorflow"
-):  # loaded before, as another file or ~/.keras/keras.json had it
+# Keras may have been imported before, with a backend from elsewhere, such as
+# ~/.keras/keras.json.
+if keras.config.backend() != "tensorflow":
     raise ImportError(
-        "attnlib runs on Keras' tensorflow backend, Keras is loaded with"
-        f" {keras.config.backend()!r}"
+        "Keras' backend should be 'tensorflow', which attnlib runs on, got Keras loaded"
+        f" with {keras.config.backend()!r}"
     )
 
 __all__ = ["keras", "scan", "tf"]
 
 
 def scan(step, state, inputs):
-    """A recurrence as one compiled loop: for each t, ``state, output = step(state,
-    inputs[:, t])``.
+    """Run a recurrence as one compiled loop.
 
-    state: a tensor, or any nest of them. inputs: (batch, time, dim). step returns a new
-    state of the same shapes and an output, a tensor (batch, …) or a nest of them.
-    Returns (last state, outputs), each output stacked over time: (batch, time, …).
+    For each t, ``state, output = step(state, inputs[:, t])``.
+
+    Parameters
+    ----------
+    step : callable
+        Takes a state and a tensor (batch, dim). Returns a new state of the same shapes
+        and an output, a tensor (batch, …) or a nest of them.
+    state : tensor or nest of tensors
+        The initial state.
+    inputs : tensor, shape (batch, time, dim)
+
+    Returns
+    -------
+    state : tensor or nest of tensors
+        The final state.
+    outputs : tensor or nest of tensors
+        Each output stacked over time: (batch, time, …).
     """
     inputs = tf.transpose(inputs, (1, 0, 2))  # (time, batch, dim)
     time = tf.shape(inputs)[0]
-    # Read through a TensorArray: the gradient of plain slicing would build an array of
-    # the whole input a step.
-    steps = tf.TensorArray(inputs.dtype, time, element_shape=inputs.shape[1:]).unstack(
-        inputs
-    )
-    # One abstract call tells what step returns, without computing anything.
-    spec = tf.nest.map_structure(
-        lambda x: tf.TensorSpec(x.shape, x.dtype), (state, inputs[0])
-    )
-    _, output_spec = (
-        tf.function(step, autograph=False)
-        .get_concrete_function(*spec)
-        .structured_outputs
-    )
-    arrays = tf.nest.map_structure(
-        lambda s: tf.TensorArray(s.dtype, time, element_shape=s.shape), output_spec
+    # Read through a TensorArray: the gradient of plain slicing would build an array the
+    # size of the whole input at every step.
+    steps = tf.TensorArray(inputs.dtype, time, element_shape=inputs.shape[1:])
+    steps = steps.unstack(inputs)
+    outputs = tf.nest.map_structure(
+        lambda spec: tf.TensorArray(spec.dtype, time, element_shape=spec.shape),
+        _output_spec(step, state, inputs[0]),
     )
 
-    def body(t, state, arrays):
+    def body(t, state, outputs):
         state, output = step(state, steps.read(t))
-        return (
-            t + 1,
-            state,
-            tf.nest.map_structure(
-                lambda array, value: array.write(t, value), arrays, output
-            ),
+        outputs = tf.nest.map_structure(
+            lambda array, value: array.write(t, value), outputs, output
         )
+        return t + 1, state, outputs
 
-    _, state, arrays = tf.while_loop(
-        lambda t, *_: t < time, body, (0, state, arrays), maximum_iterations=time
+    _, state, outputs = tf.while_loop(
+        lambda t, *_: t < time, body, (0, state, outputs), maximum_iterations=time
     )
+    return state, tf.nest.map_structure(_stack_over_time, outputs)
 
-    def stack(array):
-        output = array.stack()  # (time, batch, …)
-        return tf.transpose(output, (1, 0, *range(2, len(output.shape))))
 
-    return state, tf.nest.map_structure(stack, arrays)
+def _output_spec(step, state, x):
+    """Shapes and dtypes of the output of `step`, from one abstract call, which computes
+    nothing.
+    """
+    arguments = tf.nest.map_structure(
+        lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), (state, x)
+    )
+    traced = tf.function(step, autograph=False).get_concrete_function(*arguments)
+    _, spec = traced.structured_outputs
+    return spec
+
+
+def _stack_over_time(array):
+    output = array.stack()  # (time, batch, …)
+    axes = (1, 0, *range(2, len(output.shape)))
+    return tf.transpose(output, axes)  # (batch, time, …)

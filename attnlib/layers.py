@@ -1,15 +1,14 @@
 """Attention as Keras 3 layers, over the pure functions of ``attnlib.scores``.
 
-Every layer: ``call(query, values, mask=None, query_mask=None, values_mask=None)``. The
-source's mask is `mask` where it is given, else the one that Keras carries along with
-`values`. The context keeps the query's mask.
+Every layer is called as ``layer(query, values, mask=mask)``. If there is no `mask`, the
+source's mask is the one that Keras carries along with `values`. The context keeps the
+query's mask.
 
 Scores and softmax are computed in float32 at least, also where the layer's dtype is
-float16 or bfloat16: finite inputs whose scores float32 can hold give no NaN. NaN or inf
-in a query, or in a value that may be attended, can make NaN of that sentence's results,
-and changes no other's. At a masked place it changes no weight, but it makes the context
-NaN,
-for 0 * NaN is NaN: fill padding with any finite number.
+float16 or bfloat16, so finite inputs whose scores float32 can hold give no NaN. NaN or
+inf in a query, or in a value that may be attended, can make the results of that
+sentence NaN, and changes no other sentence. At a masked position it changes no weight,
+but it makes the context NaN, because 0 * NaN is NaN: pad with any finite number.
 """
 
 from attnlib.arguments import (
@@ -18,6 +17,7 @@ from attnlib.arguments import (
     check_query,
     check_values,
     integer,
+    one_of,
 )
 from attnlib.backend import keras, tf
 from attnlib.scores import (
@@ -36,10 +36,8 @@ from attnlib.scores import (
 ops = keras.ops
 
 
-class Attention(keras.layers.Layer):
-    """What all attention layers share: which mask counts, and which mask goes on. Not
-    used by itself.
-    """
+class BaseAttention(keras.layers.Layer):
+    """What the layers with a query share: which mask counts, and which is passed on."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -48,46 +46,65 @@ class Attention(keras.layers.Layer):
     def __call__(
         self, query, values, mask=None, query_mask=None, values_mask=None, **kwargs
     ):
-        # Keras takes an argument called `mask` for the first input's own; ours is the
-        # source's. So it goes on as `values_mask`, and what Keras hands to compute_mask
-        # is the query's mask, as it should be.
+        # Keras takes an argument called `mask` for the mask of the first input, the
+        # query. Ours is the source's. It is passed on as `values_mask`, which Keras
+        # fills in where it is None, so `call` has one mask and compute_mask gets the
+        # query's.
         if mask is not None:
-            values_mask = (
-                ops.convert_to_tensor(mask) if not hasattr(mask, "dtype") else mask
-            )
-        check_query(
-            query, values
-        )  # here, before the weights are made from wrong shapes
+            values_mask = _as_tensor(mask)
+        # Checked here, before weights are made from wrong shapes.
         check_values(values, values_mask)
-        given = {"query_mask": query_mask, "values_mask": values_mask}
-        return super().__call__(
-            query, values, **{k: v for k, v in given.items() if v is not None}, **kwargs
-        )
+        check_query(query, values)
+        if query_mask is not None:
+            kwargs["query_mask"] = query_mask
+        if values_mask is not None:
+            kwargs["values_mask"] = values_mask
+        return super().__call__(query, values, **kwargs)
 
     def compute_mask(self, inputs, previous_mask=None):
-        """The query's mask for the context, None for the weights."""
+        """Return the query's mask for the context, and None for the weights."""
         return previous_mask, None
+
+    def _check_built(self):
+        if not self.built:
+            raise ValueError(
+                "project needs the layer's weights: call the layer once, or build it,"
+                " before"
+            )
 
 
 @keras.saving.register_keras_serializable("attnlib")
-class AdditiveAttention(Attention):
-    """Additive attention: e_ij = v^T tanh(W_a s_{i-1} + U_a h_j), Bahdanau et al.
-    (2015), eq. 5, 6 and A.1.2.
+class AdditiveAttention(BaseAttention):
+    r"""Bahdanau's additive attention.
+
+    .. math::
+
+        e_{ij} = v^\top \tanh(W_a s_{i-1} + U_a h_j) \qquad
+        \alpha_{ij} = \operatorname{softmax}_j(e_{ij}) \qquad
+        c_i = \sum_j \alpha_{ij} h_j
 
     ``context, weights = AdditiveAttention(units)(query, values, mask=mask)``
 
-    units: width of the hidden layer of the score, n' in the paper.
-    query: (batch, target_len, query_dim), the decoder's *previous* states s_{i-1}.
-    values: (batch, source_len, value_dim), the annotations h_j, which are the keys too.
-    mask: (batch, source_len), boolean, True = may be attended. A row with nothing to
-    attend to gets zeros.
-    keys: ``project(values)`` computed before, for a decoder that goes step by step.
-    Returns context (batch, target_len, value_dim) and weights (batch, target_len,
-    source_len).
-    Raises ValueError or TypeError, naming both shapes or types, where the arguments do
-    not fit.
+    Parameters
+    ----------
+    units : int
+        Size of the hidden layer of the score, :math:`n'` in the paper.
+    **kwargs
+        Passed on to ``keras.layers.Layer``.
 
-    Keras' own ``AdditiveAttention`` has v (its `scale`) but neither W_a nor U_a.
+    Raises
+    ------
+    TypeError
+        If `units` is not an integer.
+    ValueError
+        If `units` is below 1.
+
+    Notes
+    -----
+    Bahdanau, Cho, and Bengio (2015), eq. 5, 6, and appendix A.1.2. The ``w_query``,
+    ``w_keys``, and ``v`` of the layer are :math:`W_a`, :math:`U_a` (both transposed),
+    and :math:`v`. Keras' own ``AdditiveAttention`` has :math:`v` (its ``scale``) but
+    neither :math:`W_a` nor :math:`U_a`.
     """
 
     def __init__(self, units, **kwargs):
@@ -95,75 +112,116 @@ class AdditiveAttention(Attention):
         self.units = integer("units", units)
 
     def build(self, query_shape, values_shape):
-        self.w_query = self.add_weight(
-            shape=(query_shape[-1], self.units), name="w_query"
-        )
-        self.w_keys = self.add_weight(
-            shape=(values_shape[-1], self.units), name="w_keys"
-        )
+        """Create the weights; Keras calls this with the shapes of the first inputs."""
+        query_dim = query_shape[-1]
+        key_dim = values_shape[-1]
+        self.w_query = self.add_weight(shape=(query_dim, self.units), name="w_query")
+        self.w_keys = self.add_weight(shape=(key_dim, self.units), name="w_keys")
         self.v = self.add_weight(shape=(self.units,), name="v")
         self.built = True
 
     def project(self, values):
-        """U_a h_j for every j, (batch, source_len, units): it depends on the source
-        alone.
+        r"""Project the keys, which depends on the source alone: :math:`U_a h_j`.
 
-        Raises ValueError before the layer has its weights, or where values are not as
-        wide as they were then.
+        Parameters
+        ----------
+        values : tensor, shape (batch, source_len, value_dim)
+
+        Returns
+        -------
+        keys : tensor, shape (batch, source_len, units)
+
+        Raises
+        ------
+        ValueError
+            If the layer does not have its weights yet, or the last axis of `values` has
+            another size than when it got them.
         """
-        if not self.built:
-            raise ValueError(
-                "project needs the layer's weights: call the layer once, or build it,"
-                " before"
-            )
+        self._check_built()
         check_last_axis("values", values, self.w_keys.shape[0])
         return ops.matmul(at_least_float32(values), at_least_float32(self.w_keys))
 
-    def call(
-        self, query, values, mask=None, query_mask=None, values_mask=None, keys=None
-    ):
-        mask = mask if mask is not None else values_mask
+    def call(self, query, values, query_mask=None, values_mask=None, keys=None):
+        r"""Attend to `values`.
+
+        Parameters
+        ----------
+        query : tensor, shape (batch, target_len, query_dim)
+            The decoder's *previous* states :math:`s_{i-1}`.
+        values : tensor, shape (batch, source_len, value_dim)
+            The annotations :math:`h_j`, which are the keys too.
+        query_mask : optional
+            Not used; Keras carries it on to the context.
+        values_mask : boolean tensor, shape (batch, source_len), optional
+            True = may be attended. Call the layer with it as ``mask``.
+        keys : tensor, shape (batch, source_len, units), optional
+            ``project(values)``, for a decoder that calls the layer at every step.
+
+        Returns
+        -------
+        context : tensor, shape (batch, target_len, value_dim)
+        weights : tensor, shape (batch, target_len, source_len)
+            A row with nothing to attend to is all zeros.
+
+        Raises
+        ------
+        TypeError
+            If `query` or `values` is not a tensor of floats, or the mask not boolean.
+        ValueError
+            If a shape does not fit; the message gives both shapes.
+        """
         check_last_axis("query", query, self.w_query.shape[0])
         if keys is None:
             keys = self.project(values)
         else:
             check_keys(keys, values, self.units)
-        return attend(
-            additive_scores(query, keys, self.w_query, None, self.v), values, mask
-        )
+        scores = additive_scores(query, keys, self.w_query, None, self.v)
+        return attend(scores, values, values_mask)
 
     def get_config(self):
+        """Return the arguments that make the layer anew."""
         return {**super().get_config(), "units": self.units}
 
 
 @keras.saving.register_keras_serializable("attnlib")
-class LuongAttention(Attention):
-    """Global attention: a_t(s) = softmax_s(score(h_t, h_s)), Luong, Pham and Manning
-    (2015), section 3.1, eq. 7 and 8.
+class LuongAttention(BaseAttention):
+    r"""Luong's global attention, with one of four scores.
+
+    .. math:: a_t(s) = \operatorname{softmax}_s(\operatorname{score}(h_t, \bar h_s))
 
     ``context, weights = LuongAttention("general")(query, values, mask=mask)``
 
-    score: "dot" h_t^T h_s; "general" h_t^T W_a h_s; "concat" v_a^T tanh(W_a [h_t;
-    h_s]); "location" W_a h_t, which looks at no source word, and alone has a longest
-    source.
-    units: of concat, its hidden layer; as wide as `values` if not given.
-    max_source_len: of location, which needs it.
-    concat_identity: of concat, as in the paper's experiments (footnote 15): the half of
-    W_a that acts on h_s is fixed to the identity. `units` is then the width of
-    `values`.
+    Parameters
+    ----------
+    score : {"dot", "general", "concat", "location"}, optional
+        "dot" is :math:`h_t^\top \bar h_s`, "general" is :math:`h_t^\top W_a \bar h_s`,
+        and "concat" is :math:`v_a^\top \tanh(W_a [h_t; \bar h_s])`. "location" is
+        :math:`W_a h_t`, which does not depend on the source words; it alone has a
+        maximum source length.
+    units : int, optional
+        Of "concat": the size of its hidden layer. By default, the dimension of
+        `values`.
+    max_source_len : int, optional
+        Of "location", which needs it: the maximum source length, in positions.
+    concat_identity : bool, optional
+        Of "concat": the half of :math:`W_a` that acts on :math:`\bar h_s` is fixed to
+        the identity, as in the paper's experiments (footnote 15). Then `units` is the
+        dimension of `values`.
+    **kwargs
+        Passed on to ``keras.layers.Layer``.
 
-    query: (batch, target_len, query_dim), the decoder's *current* states h_t. values:
-    (batch, source_len, value_dim).
-    mask: (batch, source_len), boolean, True = may be attended. A row with nothing to
-    attend to gets zeros.
-    keys: ``project(values)`` computed before, for a decoder that goes step by step.
-    Returns context (batch, target_len, value_dim) and weights (batch, target_len,
-    source_len).
-    Raises ValueError or TypeError, naming both shapes or types, where the arguments do
-    not fit.
+    Raises
+    ------
+    TypeError
+        If `units` or `max_source_len` is not an integer.
+    ValueError
+        If `score` is another one, or `units` or `max_source_len` is below 1.
 
-    Keras' ``Attention`` is dot; behind one bias-free ``Dense`` on the query it is
-    general. Its concat is another score.
+    Notes
+    -----
+    Luong, Pham, and Manning (2015), section 3.1, eq. 7 and 8. Keras' ``Attention`` is
+    "dot", and behind one ``Dense`` layer without a bias on the query it is "general".
+    Its "concat" is another score.
     """
 
     SCORES = ("dot", "general", "concat", "location")
@@ -177,11 +235,8 @@ class LuongAttention(Attention):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if score not in self.SCORES:
-            raise ValueError(
-                f"score should be one of {', '.join(self.SCORES)}, got {score!r}"
-            )
-        self.score, self.concat_identity = score, bool(concat_identity)
+        self.score = one_of("score", score, self.SCORES)
+        self.concat_identity = bool(concat_identity)
         self.units = None if units is None else integer("units", units)
         self.max_source_len = max_source_len
         if score == "location":
@@ -190,53 +245,98 @@ class LuongAttention(Attention):
             )
 
     def build(self, query_shape, values_shape):
-        self.query_dim, self.value_dim = query_shape[-1], values_shape[-1]
-        self.key_dim = self.value_dim  # of keys as they are scored
+        """Create the weights; Keras calls this with the shapes of the first inputs."""
+        self.query_dim = query_shape[-1]
+        self.value_dim = values_shape[-1]
+        self.key_dim = self.value_dim  # of the keys as they are scored
         if self.score == "dot" and self.query_dim != self.value_dim:
             raise ValueError(
-                f"score='dot' needs query and values of one width, got {self.query_dim}"
-                f" and {self.value_dim}; score='general' takes any"
+                "query and values should have one dimension for score='dot', got"
+                f" {self.query_dim} and {self.value_dim}; score='general' takes any"
             )
         if self.score == "general":
             self.w = self.add_weight(shape=(self.query_dim, self.value_dim), name="w")
         elif self.score == "location":
-            self.w = self.add_weight(
-                shape=(self.query_dim, self.max_source_len), name="w"
-            )
+            shape = (self.query_dim, self.max_source_len)
+            self.w = self.add_weight(shape=shape, name="w")
         elif self.score == "concat":
-            self.key_dim = self.units or self.value_dim
-            if self.concat_identity and self.key_dim != self.value_dim:
-                raise ValueError(
-                    "with concat_identity units should be the width of values,"
-                    f" {self.value_dim}, got {self.units}"
-                )
-            rows = (
-                self.query_dim
-                if self.concat_identity
-                else self.query_dim + self.value_dim
-            )
-            self.w = self.add_weight(shape=(rows, self.key_dim), name="w")
-            self.v = self.add_weight(shape=(self.key_dim,), name="v")
+            self._build_concat()
         self.built = True
 
-    def project(self, values):
-        """What of the score depends on the source alone, (batch, source_len, units):
-        values @ W_a's lower half for concat, else `values` themselves.
-
-        Raises ValueError before the layer has its weights, or where values are not as
-        wide as they were then.
-        """
-        if not self.built:
+    def _build_concat(self):
+        self.key_dim = self.units or self.value_dim
+        if self.concat_identity and self.key_dim != self.value_dim:
             raise ValueError(
-                "project needs the layer's weights: call the layer once, or build it,"
-                " before"
+                "units should be the dimension of values with concat_identity,"
+                f" {self.value_dim}, got {self.units}"
             )
+        rows = self.query_dim
+        if not self.concat_identity:
+            rows += self.value_dim
+        self.w = self.add_weight(shape=(rows, self.key_dim), name="w")
+        self.v = self.add_weight(shape=(self.key_dim,), name="v")
+
+    def project(self, values):
+        r"""Compute what of the score depends on the source alone.
+
+        Parameters
+        ----------
+        values : tensor, shape (batch, source_len, value_dim)
+
+        Returns
+        -------
+        keys : tensor, shape (batch, source_len, units)
+            For "concat", `values` times the half of :math:`W_a` that acts on them. For
+            the other scores, `values` themselves.
+
+        Raises
+        ------
+        ValueError
+            If the layer does not have its weights yet, or the last axis of `values` has
+            another size than when it got them.
+        """
+        self._check_built()
         check_last_axis("values", values, self.value_dim)
-        if self.score == "concat" and not self.concat_identity:
-            return ops.matmul(
-                at_least_float32(values), at_least_float32(self.w[self.query_dim :])
-            )
-        return values
+        if self.score != "concat" or self.concat_identity:
+            return values
+        w_keys = self.w[self.query_dim :]  # (value_dim, units)
+        return ops.matmul(at_least_float32(values), at_least_float32(w_keys))
+
+    def call(self, query, values, query_mask=None, values_mask=None, keys=None):
+        r"""Attend to `values`.
+
+        Parameters
+        ----------
+        query : tensor, shape (batch, target_len, query_dim)
+            The decoder's *current* states :math:`h_t`.
+        values : tensor, shape (batch, source_len, value_dim)
+            The encoder's states :math:`\bar h_s`, which are the keys too.
+        query_mask : optional
+            Not used; Keras carries it on to the context.
+        values_mask : boolean tensor, shape (batch, source_len), optional
+            True = may be attended. Call the layer with it as ``mask``.
+        keys : tensor, shape (batch, source_len, units), optional
+            ``project(values)``, for a decoder that calls the layer at every step.
+
+        Returns
+        -------
+        context : tensor, shape (batch, target_len, value_dim)
+        weights : tensor, shape (batch, target_len, source_len)
+            A row with nothing to attend to is all zeros.
+
+        Raises
+        ------
+        TypeError
+            If `query` or `values` is not a tensor of floats, or the mask not boolean.
+        ValueError
+            If a shape does not fit; the message gives both shapes.
+        """
+        check_last_axis("query", query, self.query_dim)
+        if keys is None:
+            keys = self.project(values)
+        else:
+            check_keys(keys, values, self.key_dim)
+        return attend(self._calculate_scores(query, keys), values, values_mask)
 
     def _calculate_scores(self, query, keys):
         """Scores (batch, target_len, source_len) of projected keys, or of a window of
@@ -248,66 +348,75 @@ class LuongAttention(Attention):
             return general_scores(query, keys, self.w)
         if self.score == "concat":
             return concat_scores(query, keys, self.w[: self.query_dim], self.v)
-        longest, source_len = self.max_source_len, keys.shape[1]
-        message = (
-            f"score='location' was built for sources of {longest} positions at most,"
-            " got "
-        )
-        if source_len is None:  # known only when run
-            source_len = ops.shape(keys)[1]
-            tf.debugging.assert_less_equal(
-                source_len, longest, message + "a longer one"
-            )
-        elif source_len > longest:
-            raise ValueError(f"{message}{source_len}; give a larger max_source_len")
+        source_len = self._checked_source_len(keys)
         return location_scores(query, self.w[:, :source_len])
 
-    def call(
-        self, query, values, mask=None, query_mask=None, values_mask=None, keys=None
-    ):
-        mask = mask if mask is not None else values_mask
-        check_last_axis("query", query, self.query_dim)
-        if keys is None:
-            keys = self.project(values)
-        else:
-            check_keys(keys, values, self.key_dim)
-        return attend(self._calculate_scores(query, keys), values, mask)
+    def _checked_source_len(self, keys):
+        """The source length, an int or a tensor, of max_source_len or less."""
+        longest = self.max_source_len
+        source_len = keys.shape[1]
+        message = f"source_len should be at most max_source_len, {longest}, got"
+        if source_len is None:  # known only when the graph runs
+            source_len = ops.shape(keys)[1]
+            message = f"{message} a longer source"
+            tf.debugging.assert_less_equal(source_len, longest, message)
+        elif source_len > longest:
+            raise ValueError(f"{message} {source_len}")
+        return source_len
 
     def get_config(self):
+        """Return the arguments that make the layer anew."""
         names = ("score", "units", "max_source_len", "concat_identity")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 @keras.saving.register_keras_serializable("attnlib")
 class LocalAttention(LuongAttention):
-    """Local attention: a window of 2D + 1 positions around p_t. Luong, Pham and Manning
-    (2015), section 3.2.
+    r"""Luong's local attention: a window of 2D + 1 positions around a center.
+
+    .. math::
+
+        a_t(s) = \operatorname{softmax}_s(\operatorname{score}(h_t, \bar h_s)) \,
+        \exp\left(-\frac{(s - p_t)^2}{2 \sigma^2}\right), \qquad \sigma = D / 2,
+
+    for :math:`s` from :math:`\lfloor p_t \rfloor - D` to
+    :math:`\lfloor p_t \rfloor + D`. The Gaussian is centered on :math:`p_t` itself. It
+    comes after the softmax, and the product is not renormalized, so a row sums to 1 or
+    less. Only the window is gathered and scored.
 
     ``context, weights, positions = LocalAttention("general", center="predictive",
     half_width=10)(query, values)``
 
-    a_t(s) = softmax over the window of score(h_t, h_s), times exp(-(s - p_t)^2 / (2
-    sigma^2)), sigma = D / 2 (eq. 10). The window is floor(p_t) - D … floor(p_t) + D,
-    and the Gaussian is taken from p_t itself. It comes after the softmax and is not
-    normalised again, so a row sums to 1 or less. Only the window is gathered and
-    scored.
+    Parameters
+    ----------
+    score : {"dot", "general", "concat"}, optional
+        As for ``LuongAttention``. "location" has no window.
+    center : {"monotonic", "predictive"}, optional
+        "monotonic" (local-m) is :math:`p_t = t`, clamped to the last word. "predictive"
+        (local-p) is :math:`p_t = S \operatorname{sigmoid}(v_p^\top \tanh(W_p h_t))`.
+    half_width : int, optional
+        :math:`D`, in positions, 1 or more.
+    gaussian : bool, optional
+        Whether the Gaussian multiplies the weights. By default it does for "predictive"
+        alone, as in the paper. Without it, :math:`W_p` and :math:`v_p` get no gradient.
+    units, concat_identity : optional
+        As for ``LuongAttention``.
+    **kwargs
+        Passed on to ``keras.layers.Layer``.
 
-    center: "monotonic" (local-m), p_t = t, held at the last word; "predictive"
-    (local-p), p_t = S sigmoid(v_p^T tanh(W_p h_t)) (eq. 9). Positions count from 0, and
-    S is the sentence's length: one past the last True of its mask. (The authors count
-    from 1 and have S - 1 words and an end token: the same places.)
-    half_width: D. score, units, concat_identity: as for `LuongAttention`, but
-    "location", which has no window.
-    gaussian: whether eq. 10's Gaussian counts; if not given, for "predictive" alone, as
-    in the paper. Without it W_p and v_p get no gradient.
+    Raises
+    ------
+    TypeError
+        If `half_width` or `units` is not an integer.
+    ValueError
+        If `score` or `center` is another one, or `half_width` or `units` is below 1.
 
-    query, values, mask, keys: as for `LuongAttention`. start: t of the first query,
-    from 0, a number or one a sentence (batch,), for local-m in a decoder that goes step
-    by step.
-    Returns context (batch, target_len, value_dim), weights and positions (batch,
-    target_len, 2D + 1): positions may lie outside the sentence, and weigh 0 there.
-    Raises ValueError or TypeError, naming both shapes or types, where the arguments do
-    not fit.
+    Notes
+    -----
+    Luong, Pham, and Manning (2015), section 3.2, eq. 9 for the predicted center and
+    eq. 10 for the weights. Positions count from 0, and :math:`S` is the length of the
+    sentence: one past the last True of its mask. (The authors count from 1 and have
+    :math:`S - 1` words and an end token. The positions are the same.)
     """
 
     SCORES = ("dot", "general", "concat")
@@ -324,119 +433,157 @@ class LocalAttention(LuongAttention):
         **kwargs,
     ):
         super().__init__(score, units=units, concat_identity=concat_identity, **kwargs)
-        if center not in self.CENTERS:
-            raise ValueError(
-                f"center should be one of {', '.join(self.CENTERS)}, got {center!r}"
-            )
-        self.center, self.half_width = center, integer("half_width", half_width)
+        self.center = one_of("center", center, self.CENTERS)
+        self.half_width = integer("half_width", half_width)
         self.gaussian = center == "predictive" if gaussian is None else bool(gaussian)
 
     def build(self, query_shape, values_shape):
+        """Create the weights; Keras calls this with the shapes of the first inputs."""
         super().build(query_shape, values_shape)
         if self.center == "predictive":
-            self.w_p = self.add_weight(
-                shape=(self.query_dim, self.query_dim), name="w_p"
-            )
+            shape = (self.query_dim, self.query_dim)
+            self.w_p = self.add_weight(shape=shape, name="w_p")
             self.v_p = self.add_weight(shape=(self.query_dim,), name="v_p")
 
     def centers(self, query, lengths, start=0):
-        """p_t, (batch, target_len), in float32 at least. lengths: S, (batch,)."""
+        r"""Compute the center of each window.
+
+        Parameters
+        ----------
+        query : tensor, shape (batch, target_len, query_dim)
+        lengths : tensor, shape (batch,)
+            :math:`S`, in positions.
+        start : int or tensor, shape () or (batch,), optional
+            The position :math:`t` of the first query, from 0.
+
+        Returns
+        -------
+        centers : tensor, shape (batch, target_len)
+            :math:`p_t`, in source positions from 0, in float32 at least.
+        """
         dtype = keras.backend.result_type(query.dtype, "float32")
         lengths = ops.cast(lengths, dtype)[:, None]  # (batch, 1)
         if self.center == "monotonic":
-            start = ops.reshape(ops.cast(start, "int32"), (-1, 1))
+            start = ops.reshape(ops.cast(start, "int32"), (-1, 1))  # (1 or batch, 1)
             times = start + ops.arange(ops.shape(query)[1])  # (1 or batch, target_len)
             return ops.minimum(ops.cast(times, dtype), ops.maximum(lengths - 1, 0))
         hidden = ops.tanh(ops.matmul(query, self.w_p))  # (batch, target_len, query_dim)
-        return lengths * ops.sigmoid(
-            ops.cast(ops.tensordot(hidden, self.v_p, axes=1), dtype)
-        )
+        logits = ops.tensordot(hidden, self.v_p, axes=1)  # (batch, target_len)
+        return lengths * ops.sigmoid(ops.cast(logits, dtype))
 
     def call(
-        self,
-        query,
-        values,
-        mask=None,
-        query_mask=None,
-        values_mask=None,
-        keys=None,
-        start=0,
+        self, query, values, query_mask=None, values_mask=None, keys=None, start=0
     ):
-        mask = mask if mask is not None else values_mask
+        r"""Attend to a window of `values`.
+
+        Parameters
+        ----------
+        query : tensor, shape (batch, target_len, query_dim)
+            The decoder's *current* states :math:`h_t`.
+        values : tensor, shape (batch, source_len, value_dim)
+            The encoder's states :math:`\bar h_s`, which are the keys too.
+        query_mask : optional
+            Not used; Keras carries it on to the context.
+        values_mask : boolean tensor, shape (batch, source_len), optional
+            True = may be attended. Call the layer with it as ``mask``.
+        keys : tensor, shape (batch, source_len, units), optional
+            ``project(values)``, for a decoder that calls the layer at every step.
+        start : int or tensor, shape () or (batch,), optional
+            The position :math:`t` of the first query, from 0: for local-m in a decoder
+            that calls the layer at every step.
+
+        Returns
+        -------
+        context : tensor, shape (batch, target_len, value_dim)
+        weights : tensor, shape (batch, target_len, 2D + 1)
+        positions : int tensor, shape (batch, target_len, 2D + 1)
+            The source position of each weight. It may lie outside the sentence; there
+            the weight is 0.
+
+        Raises
+        ------
+        TypeError
+            If `query` or `values` is not a tensor of floats, or the mask not boolean.
+        ValueError
+            If a shape does not fit; the message gives both shapes.
+        """
         check_last_axis("query", query, self.query_dim)
         check_last_axis("values", values, self.value_dim)
         if keys is not None:
             check_keys(keys, values, self.key_dim)
+        mask = values_mask
         if values.shape[1] == 0:  # an empty source: one position, masked
-            values, keys = ops.pad(values, ((0, 0), (0, 1), (0, 0))), None
+            values = ops.pad(values, ((0, 0), (0, 1), (0, 0)))
             mask = ops.zeros_like(values[:, :, 0], "bool")
-        source_len = ops.shape(values)[1]
-        if mask is None:
-            lengths = ops.full(ops.shape(values)[:1], source_len)
-        else:
-            lengths = ops.max(
-                ops.where(mask, ops.arange(1, source_len + 1), 0), axis=1, initial=0
-            )
-        centers = self.centers(query, lengths, start)[
-            :, :, None
-        ]  # (batch, target_len, 1)
-        slots = ops.arange(-self.half_width, self.half_width + 1)
-        positions = (
-            ops.cast(ops.floor(centers), "int32") + slots
-        )  # (batch, target_len, 2D + 1)
-        there = ops.clip(positions, 0, source_len - 1)
-        inside = ops.equal(positions, there)
+            keys = None
+
+        centers = self.centers(query, _lengths(values, mask), start)
+        centers = centers[:, :, None]  # (batch, target_len, 1)
+        positions = self._window_positions(centers)  # (batch, target_len, 2D + 1)
+        indices = ops.clip(positions, 0, ops.shape(values)[1] - 1)  # that can be read
+        inside = ops.equal(positions, indices)
         if mask is not None:
-            inside = inside & tf.gather(mask, there, batch_dims=1)
-        window = tf.gather(
-            values, there, batch_dims=1
-        )  # (batch, target_len, 2D + 1, value_dim)
-        keys = (
-            self.project(window)
-            if keys is None
-            else tf.gather(keys, there, batch_dims=1)
-        )
-        distance = (
-            ops.cast(positions, centers.dtype) - centers if self.gaussian else None
-        )
+            inside = inside & _gather(mask, indices)
+
+        window = _gather(values, indices)  # (batch, target_len, 2D + 1, value_dim)
+        keys = self.project(window) if keys is None else _gather(keys, indices)
+        scores = self._calculate_scores(query, keys)  # (batch, target_len, 2D + 1)
+        distance = None
+        if self.gaussian:
+            distance = ops.cast(positions, centers.dtype) - centers
         context, weights = windowed_attend(
-            self._calculate_scores(query, keys),
-            window,
-            inside,
-            distance,
-            self.half_width,
+            scores, window, inside, distance, self.half_width
         )
         return context, weights, positions
 
+    def _window_positions(self, centers):
+        """floor(p_t) - D … floor(p_t) + D, for centers (batch, target_len, 1)."""
+        offsets = ops.arange(-self.half_width, self.half_width + 1)  # (2D + 1,)
+        return ops.cast(ops.floor(centers), "int32") + offsets
+
     def compute_mask(self, inputs, previous_mask=None):
-        """The query's mask for the context, None for weights and positions."""
+        """Return the query's mask for the context, None for weights and positions."""
         return previous_mask, None, None
 
     def get_config(self):
-        config = {
-            name: getattr(self, name) for name in ("center", "half_width", "gaussian")
-        }
-        config = {**super().get_config(), **config}
-        del config["max_source_len"]  # of location alone
-        return config
+        """Return the arguments that make the layer anew."""
+        names = ("center", "half_width", "gaussian")
+        config = super().get_config()
+        del config["max_source_len"]  # of "location" alone
+        return {**config, **{name: getattr(self, name) for name in names}}
 
 
 @keras.saving.register_keras_serializable("attnlib")
 class AttentionPooling(keras.layers.Layer):
-    """One vector of a sentence: sum_s alpha_s h_s, alpha = softmax(v^T tanh(W h_s +
-    b)). Yang et al. (2016), eq. 5–7.
+    r"""Attention pooling: one vector per sentence.
+
+    .. math::
+
+        e_s = v^\top \tanh(W h_s + b) \qquad
+        \alpha = \operatorname{softmax}(e) \qquad
+        c = \sum_s \alpha_s h_s
 
     ``context, weights = AttentionPooling(units)(values, mask=mask)``
 
-    The query is v (their u_w): learned, and the same for every sentence. Keys and
-    values are the states h_s.
-    units: width of the hidden layer of the score.
-    values: (batch, source_len, value_dim). mask: (batch, source_len), boolean, True =
-    may be attended; where it is not given, the one that Keras carries along with
-    `values`. A sentence with nothing to attend to gets zeros.
-    Returns context (batch, value_dim) and weights (batch, source_len).
-    Raises ValueError or TypeError, naming shapes or types, where the arguments do not
-    fit.
+    Parameters
+    ----------
+    units : int
+        Size of the hidden layer of the score.
+    **kwargs
+        Passed on to ``keras.layers.Layer``.
+
+    Raises
+    ------
+    TypeError
+        If `units` is not an integer.
+    ValueError
+        If `units` is below 1.
+
+    Notes
+    -----
+    Yang et al. (2016), eq. 5 to 7. The query is :math:`v`, their :math:`u_w`: it is
+    learned, and the same for every sentence. The states :math:`h_s` are both keys and
+    values.
     """
 
     def __init__(self, units, **kwargs):
@@ -446,31 +593,70 @@ class AttentionPooling(keras.layers.Layer):
 
     def __call__(self, values, mask=None, **kwargs):
         if mask is not None:
-            mask = ops.convert_to_tensor(mask) if not hasattr(mask, "dtype") else mask
+            mask = _as_tensor(mask)
             kwargs["mask"] = mask
-        check_values(
-            values, mask
-        )  # here, before the weights are made from a wrong shape
+        check_values(values, mask)  # here, before weights are made from a wrong shape
         return super().__call__(values, **kwargs)
 
     def build(self, values_shape):
+        """Create the weights; Keras calls this with the shape of the first input."""
         self.w = self.add_weight(shape=(values_shape[-1], self.units), name="w")
         self.b = self.add_weight(shape=(self.units,), initializer="zeros", name="b")
         self.v = self.add_weight(shape=(self.units,), name="v")
         self.built = True
 
     def call(self, values, mask=None):
+        r"""Attend to `values` with the learned query.
+
+        Parameters
+        ----------
+        values : tensor, shape (batch, source_len, value_dim)
+            The encoder's states :math:`h_s`.
+        mask : boolean tensor, shape (batch, source_len), optional
+            True = may be attended. Without it, the mask that Keras carries along with
+            `values`.
+
+        Returns
+        -------
+        context : tensor, shape (batch, value_dim)
+        weights : tensor, shape (batch, source_len)
+            Those of a sentence with nothing to attend to are all zeros.
+
+        Raises
+        ------
+        TypeError
+            If `values` is not a tensor of floats, or the mask not boolean.
+        ValueError
+            If a shape does not fit; the message gives both shapes.
+        """
         check_last_axis("values", values, self.w.shape[0])
-        weights = ops.cast(
-            softmax(pooling_scores(values, self.w, self.b, self.v), mask), values.dtype
-        )
+        scores = pooling_scores(values, self.w, self.b, self.v)  # (batch, source_len)
+        weights = ops.cast(softmax(scores, mask), values.dtype)
         return ops.einsum("bs,bsd->bd", weights, values), weights
 
     def compute_mask(self, inputs, previous_mask=None):
-        """None and None: neither the context nor the weights have a source axis to
-        mask.
-        """
+        """Return None and None: context and weights have no source axis to mask."""
         return None, None
 
     def get_config(self):
+        """Return the arguments that make the layer anew."""
         return {**super().get_config(), "units": self.units}
+
+
+def _as_tensor(mask):
+    """`mask`, which may be a list, as something with a dtype and a shape."""
+    return mask if hasattr(mask, "dtype") else ops.convert_to_tensor(mask)
+
+
+def _lengths(values, mask):
+    """The length of each sentence, (batch,): one past the last True of its mask."""
+    batch, source_len = ops.shape(values)[:2]
+    if mask is None:
+        return ops.full((batch,), source_len)
+    ends = ops.where(mask, ops.arange(1, source_len + 1), 0)  # (batch, source_len)
+    return ops.max(ends, axis=1, initial=0)
+
+
+def _gather(tensor, indices):
+    """``tensor[b, indices[b]]`` for each b: (batch, target_len, 2D + 1, …)."""
+    return tf.gather(tensor, indices, batch_dims=1)

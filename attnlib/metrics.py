@@ -1,7 +1,7 @@
 """How good are the translations, and where did the model look?
 
-Sentences are lists of tokens; lengths are in tokens. Links are sets of (target_index,
-source_index), counted from 0.
+Sentences are lists of tokens, and lengths are in tokens. Links are sets of
+(target_index, source_index), both counted from 0.
 """
 
 from itertools import pairwise
@@ -10,51 +10,106 @@ from typing import NamedTuple
 
 import numpy as np
 
+from attnlib.arguments import increasing
+
 
 def exact_match(predictions, targets):
-    """Share of sentences predicted without a single wrong, missing or extra token.
+    """Compute the share of sentences predicted without a single error.
 
-    predictions, targets: lists of as many token lists. Returns a float in 0 … 1.
-    Raises ValueError for different numbers of sentences, or none; TypeError for text
-    where tokens are wanted.
+    A wrong, a missing, and an extra token are errors.
+
+    Parameters
+    ----------
+    predictions, targets : list of token lists
+        One prediction per target.
+
+    Returns
+    -------
+    share : float
+        In 0 … 1.
+
+    Raises
+    ------
+    TypeError
+        If a sentence is a text instead of a list of tokens.
+    ValueError
+        If the numbers of predictions and targets differ, or there are none.
     """
-    return float(
-        np.mean([guess == target for guess, target in _sentences(predictions, targets)])
-    )
+    pairs = _sentence_pairs(predictions, targets)
+    return float(np.mean([prediction == target for prediction, target in pairs]))
 
 
 def token_accuracy(predictions, targets):
-    """Share of positions, over all sentences together, where prediction and target hold
-    the same token.
+    """Compute the share of positions where prediction and target have the same token.
 
-    A sentence has as many positions as the longer of the two: a missing or extra token
-    is wrong. One token left out early shifts all that follow. Arguments, range and
-    errors are those of `exact_match`; also ValueError if every sentence is empty.
+    The positions of all sentences are counted together. A sentence has as many
+    positions as the longer of the two, so a missing or extra token is an error. One
+    token left out early shifts all that follow.
+
+    Parameters
+    ----------
+    predictions, targets : list of token lists
+        One prediction per target.
+
+    Returns
+    -------
+    share : float
+        In 0 … 1.
+
+    Raises
+    ------
+    TypeError
+        If a sentence is a text instead of a list of tokens.
+    ValueError
+        If the numbers of predictions and targets differ, there are none, or every
+        sentence is empty.
     """
-    right = positions = 0
-    for guess, target in _sentences(predictions, targets):
-        right += sum(g == t for g, t in zip(guess, target, strict=False))
-        positions += max(len(guess), len(target))
+    correct = 0
+    positions = 0
+    for prediction, target in _sentence_pairs(predictions, targets):
+        correct += sum(p == t for p, t in zip(prediction, target, strict=False))
+        positions += max(len(prediction), len(target))
     if positions == 0:
         raise ValueError(
             "predictions and targets should hold a token, got empty sentences alone"
         )
-    return right / positions
+    return correct / positions
 
 
 def bleu(predictions, targets):
-    """Corpus BLEU, 0 to 100, on the tokens as they are: sacrebleu with tokenize="none",
-    one reference a sentence.
+    r"""Compute corpus BLEU on the tokens as they are, with one reference per sentence.
 
-    100 · brevity penalty · (p_1 p_2 p_3 p_4)^(1/4), with p_n the share of right n-grams
-    over the whole corpus: a corpus without a sentence of four tokens scores 0. Papineni
-    et al. (2002); Post (2018) for sacrebleu. Errors as `exact_match`; ValueError also
-    for a token that holds a space.
+    .. math:: 100 \cdot \text{brevity penalty} \cdot (p_1 p_2 p_3 p_4)^{1/4}
+
+    with :math:`p_n` the share of correct n-grams over the whole corpus.
+
+    Parameters
+    ----------
+    predictions, targets : list of token lists
+        One prediction per target.
+
+    Returns
+    -------
+    score : float
+        In 0 … 100. A corpus without a sentence of four tokens has the score 0.
+
+    Raises
+    ------
+    TypeError
+        If a sentence is a text instead of a list of tokens.
+    ValueError
+        If the numbers of predictions and targets differ, there are none, or a token
+        holds a space.
+
+    Notes
+    -----
+    Papineni et al. (2002). The score is that of sacrebleu (Post, 2018) with
+    ``tokenize="none"``.
     """
     from sacrebleu import corpus_bleu
 
     texts = []
-    for sentences in zip(*_sentences(predictions, targets), strict=True):
+    for sentences in zip(*_sentence_pairs(predictions, targets), strict=True):
         for token in (token for sentence in sentences for token in sentence):
             if token.split() != [token]:
                 raise ValueError(
@@ -65,8 +120,16 @@ def bleu(predictions, targets):
 
 
 class Bin(NamedTuple):
-    """Sentences of low ≤ length < high: how many, and the mean of their values (NaN
-    where there are none).
+    """Sentences of one range of lengths, low ≤ length < high.
+
+    Attributes
+    ----------
+    low, high : number
+        Limits of the length.
+    count : int
+        Number of sentences.
+    mean : float
+        Mean of their values, NaN if there are none.
     """
 
     low: float
@@ -76,72 +139,114 @@ class Bin(NamedTuple):
 
 
 def by_length(values, lengths, edges):
-    """Means of `values`, such as exact matches, in bins of length.
+    """Compute means of `values`, such as exact matches, in bins of length.
 
-    values, lengths: (sentences,). edges: two or more increasing limits; a bin holds low
-    ≤ length < high, and a length outside all bins is left out. Returns a list of `Bin`,
-    one fewer than edges.
-    Raises ValueError for different numbers of values and lengths, and for edges that do
-    not increase.
+    Parameters
+    ----------
+    values : array, shape (sentences,)
+    lengths : array, shape (sentences,)
+    edges : sequence of two or more increasing numbers
+        Limits of the bins. A bin holds low ≤ length < high. A length outside all bins
+        is left out.
+
+    Returns
+    -------
+    bins : list of Bin
+        One fewer than `edges`.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of values and lengths differ, or the edges do not increase.
     """
-    values, lengths = np.asarray(values, float), np.asarray(lengths)
+    values = np.asarray(values, float)
+    lengths = np.asarray(lengths)
     if values.ndim != 1 or values.shape != lengths.shape:
         raise ValueError(
-            f"expected as many values as lengths, got shapes {values.shape} and"
-            f" {lengths.shape}"
+            "values and lengths should have one number per sentence, got shapes"
+            f" {values.shape} and {lengths.shape}"
         )
-    if len(edges) < 2 or any(low >= high for low, high in pairwise(edges)):
-        raise ValueError(f"edges should be two or more increasing lengths, got {edges}")
     bins = []
-    for low, high in pairwise(edges):
+    for low, high in pairwise(increasing("edges", edges)):
         inside = values[(low <= lengths) & (lengths < high)]
-        bins.append(
-            Bin(
-                low,
-                high,
-                len(inside),
-                float(inside.mean()) if len(inside) else float("nan"),
-            )
-        )
+        mean = float(inside.mean()) if len(inside) else float("nan")
+        bins.append(Bin(low, high, len(inside), mean))
     return bins
 
 
 def wilson_interval(successes, n, confidence=0.95):
-    """Wilson's interval for a proportion: (k + z²/2 ± z √(k (n − k) / n + z²/4)) / (n +
-    z²). Wilson (1927).
+    r"""Compute Wilson's interval for a proportion.
 
-    successes (k), n: numbers or arrays of one shape, 0 ≤ k ≤ n, n ≥ 1. z: the normal
-    quantile at (1 + confidence) / 2.
-    Returns (low, high), inside 0 … 1. Raises ValueError for counts or a confidence out
-    of range.
+    .. math::
+
+        \frac{k + z^2/2 \pm z \sqrt{k (n - k) / n + z^2 / 4}}{n + z^2}
+
+    Parameters
+    ----------
+    successes : number or array
+        :math:`k`, with 0 ≤ k ≤ n.
+    n : number or array, of the same shape
+        Number of trials, 1 or more.
+    confidence : float, optional
+        Between 0 and 1. :math:`z` is the normal quantile at (1 + confidence) / 2.
+
+    Returns
+    -------
+    low, high : number or array
+        Inside 0 … 1.
+
+    Raises
+    ------
+    ValueError
+        If a count or the confidence is out of range.
+
+    Notes
+    -----
+    Wilson (1927).
     """
-    k, n = np.asarray(successes, float), np.asarray(n, float)
+    k = np.asarray(successes, float)
+    n = np.asarray(n, float)
     if not (np.all(n >= 1) and np.all(k >= 0) and np.all(k <= n)):
         raise ValueError(
-            f"expected 0 ≤ successes ≤ n and n ≥ 1, got successes {successes} of n {n}"
+            "successes and n should fulfill 0 ≤ successes ≤ n and n ≥ 1, got successes"
+            f" {successes} and n {n}"
         )
     if not 0 < confidence < 1:
         raise ValueError(f"confidence should lie between 0 and 1, got {confidence}")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     half = z * np.sqrt(k * (n - k) / n + z**2 / 4)
-    low, high = (k + z**2 / 2 - half) / (n + z**2), (k + z**2 / 2 + half) / (n + z**2)
+    low = (k + z**2 / 2 - half) / (n + z**2)
+    high = (k + z**2 / 2 + half) / (n + z**2)
     return np.maximum(low, 0), np.minimum(high, 1)  # rounding alone can pass 0 or 1
 
 
 def links(weights, shift=0, rows=None):
-    """Each target word's link to the source word it looked at most: {(t, argmax_s
-    weights[t + shift, s])}.
+    r"""Link each target word to the source word with the largest weight.
 
-    weights: (target_len, source_len), one sentence, without padding. The first of equal
-    weights wins; a row of zeros
-    gives no link. rows: the target words to link, all if not given.
-    shift: the step whose weights align word t is t + shift. 0: the step that writes the
-    word. 1: the step that reads it as input, so that step t aligns y_{t-1}, as footnote
-    14 of Luong et al. (2015) reads content-based scores. A word
-    whose step is not there gets no link: with shift=1, keep the row of the step that
-    writes the end token.
-    Raises ValueError for weights that are not a matrix or not finite, and for rows that
-    are not there.
+    .. math:: \{(t, \operatorname{argmax}_s \text{weights}_{t + \text{shift}, s})\}
+
+    Parameters
+    ----------
+    weights : array, shape (target_len, source_len)
+        Of one sentence, without padding. The first of equal weights wins, and a row of
+        zeros gives no link.
+    shift : int, optional
+        The step whose weights align word t is t + shift. 0 is the step that generates
+        the word. 1 is the step that takes it as input, so that step t aligns
+        :math:`y_{t-1}`, as footnote 14 of Luong et al. (2015) does for content-based
+        scores. A word without such a step gets no link: with ``shift=1``, keep the row
+        of the step that generates the end token.
+    rows : iterable of int, optional
+        The target words to link, in 0 … target_len − 1. By default, all of them.
+
+    Returns
+    -------
+    links : set of (target_index, source_index)
+
+    Raises
+    ------
+    ValueError
+        If the weights are not a matrix or not finite, or a row is out of range.
     """
     weights = np.asarray(weights, float)
     if weights.ndim != 2 or weights.shape[1] == 0 or not np.isfinite(weights).all():
@@ -156,67 +261,108 @@ def links(weights, shift=0, rows=None):
             f"rows should lie between 0 and {steps - 1}, for weights of shape"
             f" {weights.shape}, got {rows}"
         )
-    pointed = {t: weights[t + shift] for t in rows if 0 <= t + shift < steps}
-    return {(int(t), int(row.argmax())) for t, row in pointed.items() if row.any()}
+    aligned = {t: weights[t + shift] for t in rows if 0 <= t + shift < steps}
+    return {(int(t), int(row.argmax())) for t, row in aligned.items() if row.any()}
 
 
 def alignment_error_rate(links, sure, possible):
-    """AER = 1 − (|A ∩ S| + |A ∩ P|) / (|A| + |S|) of the links A of one sentence. Och
-    and Ney (2003).
+    r"""Compute the alignment error rate (AER) of one sentence.
 
-    links (A), sure (S), possible (P): sets of (target_index, source_index). A sure link
-    is possible too, whether or not
-    `possible` names it. Returns a float: 0 when every sure link and only possible ones
-    were found, 1 when none was.
-    Raises TypeError for anything but sets, ValueError when A and S are both empty: the
-    rate is then 0/0.
+    .. math:: 1 - \frac{|A \cap S| + |A \cap P|}{|A| + |S|}
+
+    Parameters
+    ----------
+    links : set of (target_index, source_index)
+        :math:`A`, as ``links(weights)`` returns them.
+    sure : set of (target_index, source_index)
+        :math:`S`.
+    possible : set of (target_index, source_index)
+        :math:`P`. A sure link is possible too, whether or not `possible` contains it.
+
+    Returns
+    -------
+    rate : float
+        0 if every sure link and only possible links were found, 1 if none of them was.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not a set.
+    ValueError
+        If both :math:`A` and :math:`S` are empty, because the rate is then 0/0.
+
+    Notes
+    -----
+    Och and Ney (2003).
     """
     return corpus_alignment_error_rate([links], [sure], [possible])
 
 
 def corpus_alignment_error_rate(links, sure, possible):
-    """AER over many sentences: each of the four counts is summed over sentences before
-    the division.
+    """Compute the alignment error rate (AER) over many sentences.
 
-    links, sure, possible: lists of as many sets. Else as `alignment_error_rate`, whose
-    mean over sentences is another
-    number: there a short sentence counts as much as a long one.
+    Each of the four counts is summed over the sentences before the division. The mean
+    of the sentences' own rates is another number: there a short sentence counts as much
+    as a long one.
+
+    Parameters
+    ----------
+    links, sure, possible : list of sets
+        One set per sentence, as for ``alignment_error_rate``.
+
+    Returns
+    -------
+    rate : float
+        In 0 … 1.
+
+    Raises
+    ------
+    TypeError
+        If an element is not a set.
+    ValueError
+        If the numbers of sets differ, or all of `links` and of `sure` are empty.
     """
     if not len(links) == len(sure) == len(possible):
         raise ValueError(
-            f"expected as many sets of each, got {len(links)}, {len(sure)} and"
-            f" {len(possible)}"
+            "links, sure, and possible should have one set per sentence, got"
+            f" {len(links)}, {len(sure)}, and {len(possible)}"
         )
-    hits = total = 0
+    hits = 0
+    total = 0
     for a, s, p in zip(links, sure, possible, strict=True):
-        for name, value in (("links", a), ("sure", s), ("possible", p)):
-            if not isinstance(value, (set, frozenset)):
-                raise TypeError(
-                    f"{name} should be a set of (target_index, source_index), got"
-                    f" {type(value).__name__}"
-                )
+        _check_sets(links=a, sure=s, possible=p)
         hits += len(a & s) + len(a & (p | s))
         total += len(a) + len(s)
     if total == 0:
-        raise ValueError(
-            "the alignment error rate is undefined without links and without sure links"
-        )
+        raise ValueError("links or sure should hold a link, got none: the rate is 0/0")
     return 1 - hits / total
 
 
-def _sentences(predictions, targets):
+def _check_sets(**named):
+    for name, value in named.items():
+        if not isinstance(value, (set, frozenset)):
+            raise TypeError(
+                f"{name} should be a set of (target_index, source_index), got"
+                f" {type(value).__name__}"
+            )
+
+
+def _sentence_pairs(predictions, targets):
     """Pairs of (prediction, target), as lists of tokens."""
     if len(predictions) != len(targets):
         raise ValueError(
-            f"expected a prediction for each target, got {len(predictions)} for"
-            f" {len(targets)} targets"
+            "predictions should have one sentence per target, got"
+            f" {len(predictions)} for {len(targets)} targets"
         )
     if len(targets) == 0:
-        raise ValueError("expected at least one sentence, got none")
-    for sentence in (*predictions, *targets):
-        if isinstance(sentence, str):
-            raise TypeError(f"expected lists of tokens, got the text {sentence!r}")
+        raise ValueError("targets should have at least one sentence, got none")
+    for name, sentences in (("predictions", predictions), ("targets", targets)):
+        for sentence in sentences:
+            if isinstance(sentence, str):
+                raise TypeError(
+                    f"{name} should be lists of tokens, got the text {sentence!r}"
+                )
     return [
-        (list(guess), list(target))
-        for guess, target in zip(predictions, targets, strict=True)
+        (list(prediction), list(target))
+        for prediction, target in zip(predictions, targets, strict=True)
     ]

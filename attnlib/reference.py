@@ -1,7 +1,7 @@
-"""Attention in NumPy alone, written as the papers write it: the oracle for everything
+r"""Attention in NumPy alone, written as the papers write it: the oracle for everything
 else.
 
-Loops stay where they teach. Shapes, here and in all of attnlib:
+Loops stay where they teach. Shapes, here and in all of attnlib::
 
     query    (batch, target_len, query_dim)
     keys     (batch, source_len, key_dim)       values  (batch, source_len, value_dim)
@@ -11,57 +11,84 @@ Loops stay where they teach. Shapes, here and in all of attnlib:
     mask     (batch, source_len), boolean, True = may be attended
 
 Matrices act from the right, ``query @ w_query``, so ``w_query`` is the transpose of the
-paper's W_a.
+paper's :math:`W_a`. Arguments may be arrays or nested lists of numbers.
 """
 
 import numpy as np
 
-from attnlib.arguments import array_of_shape, boolean_mask, integer
+from attnlib.arguments import array_of_shape, boolean_mask, broadcast_mask, integer
 
 
 def softmax(scores, mask=None):
-    """Softmax over the last axis: weights_j = exp(e_j) / sum_k exp(e_k), over the
-    unmasked k alone.
+    r"""Softmax over the last axis, over its unmasked positions alone.
 
-    scores: (..., source_len). mask: boolean, broadcastable to scores, True = takes
-    part.
-    Returns weights like scores. A row with nothing to attend to gets zeros. The row's
-    largest *unmasked* score is subtracted first, so that no exponential overflows.
+    .. math:: \alpha_j = \exp(e_j) \, / \sum_{k \text{ unmasked}} \exp(e_k)
+
+    Parameters
+    ----------
+    scores : array, shape (..., source_len)
+        Real numbers :math:`e_j`.
+    mask : boolean array that broadcasts to the shape of `scores`, optional
+        True = takes part. Without it, every position does.
+
+    Returns
+    -------
+    weights : array, shape (..., source_len)
+        Each row sums to 1. A row with nothing to attend to is all zeros.
+
+    Raises
+    ------
+    TypeError
+        If `mask` is not boolean.
+    ValueError
+        If `mask` does not broadcast to the shape of `scores`.
+
+    Notes
+    -----
+    The largest *unmasked* score of each row is subtracted first, so that no exponential
+    overflows. The result is in float32 at least.
     """
     scores = np.asarray(scores)
     scores = scores.astype(np.result_type(scores.dtype, np.float32), copy=False)
-    if mask is None:
-        mask = np.ones(scores.shape, bool)
-    mask = np.asarray(mask)
-    if mask.dtype != bool:
-        raise TypeError(
-            f"mask should be boolean, True = may be attended, got {mask.dtype}"
-        )
-    try:
-        mask = np.broadcast_to(mask, scores.shape)
-    except ValueError:
-        raise ValueError(
-            f"mask of shape {mask.shape} does not broadcast to scores of shape"
-            f" {scores.shape}"
-        ) from None
+    mask = broadcast_mask(True if mask is None else mask, scores.shape)
     largest = np.max(scores, axis=-1, keepdims=True, where=mask, initial=-np.inf)
-    largest = np.where(
-        np.isfinite(largest), largest, 0
-    )  # a row with nothing to attend to
+    largest = np.where(np.isfinite(largest), largest, 0)  # nothing to attend to: 0
     exponentials = np.exp(np.where(mask, scores - largest, -np.inf))
-    total = exponentials.sum(axis=-1, keepdims=True)
+    total = exponentials.sum(axis=-1, keepdims=True)  # (..., 1)
     return exponentials / np.where(total == 0, 1, total)
 
 
 def additive_scores(query, keys, w_query, w_keys, v):
-    """e_ij = v^T tanh(W_a s_{i-1} + U_a h_j): Bahdanau, Cho and Bengio (2015), appendix
-    A.1.2.
+    r"""Bahdanau's additive score.
 
-    query: (batch, target_len, query_dim), the decoder's *previous* states. keys:
-    (batch, source_len, key_dim).
-    w_query: (query_dim, units). w_keys: (key_dim, units). v: (units,).
-    Returns scores (batch, target_len, source_len). ValueError names a shape that does
-    not fit.
+    .. math:: e_{ij} = v^\top \tanh(W_a s_{i-1} + U_a h_j)
+
+    Parameters
+    ----------
+    query : array, shape (batch, target_len, query_dim)
+        The decoder's *previous* states :math:`s_{i-1}`.
+    keys : array, shape (batch, source_len, key_dim)
+        The annotations :math:`h_j`.
+    w_query : array, shape (query_dim, units)
+        :math:`W_a`, transposed.
+    w_keys : array, shape (key_dim, units)
+        :math:`U_a`, transposed.
+    v : array, shape (units,)
+
+    Returns
+    -------
+    scores : array, shape (batch, target_len, source_len)
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold numbers.
+    ValueError
+        If a shape does not fit; the message names the argument.
+
+    Notes
+    -----
+    Bahdanau, Cho, and Bengio (2015), appendix A.1.2.
     """
     query = array_of_shape("query", query, "batch", "target_len", "query_dim")
     batch, target_len, query_dim = query.shape
@@ -79,42 +106,105 @@ def additive_scores(query, keys, w_query, w_keys, v):
 
 
 def dot_scores(query, keys):
-    """score(h_t, h_s) = h_t^T h_s: Luong, Pham and Manning (2015), eq. 7, "dot".
+    r"""Luong's score "dot".
 
-    query: (batch, target_len, dim), the decoder's *current* states. keys: (batch,
-    source_len, dim), just as wide.
-    Returns scores (batch, target_len, source_len). ValueError names a shape that does
-    not fit.
+    .. math:: \operatorname{score}(h_t, \bar h_s) = h_t^\top \bar h_s
+
+    Parameters
+    ----------
+    query : array, shape (batch, target_len, dim)
+        The decoder's *current* states :math:`h_t`.
+    keys : array, shape (batch, source_len, dim)
+        The encoder's states :math:`\bar h_s`, of the same dimension.
+
+    Returns
+    -------
+    scores : array, shape (batch, target_len, source_len)
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold numbers.
+    ValueError
+        If a shape does not fit; the message names the argument.
+
+    Notes
+    -----
+    Luong, Pham, and Manning (2015), eq. 7.
     """
     query = array_of_shape("query", query, "batch", "target_len", "dim")
     keys = array_of_shape("keys", keys, query.shape[0], "source_len", query.shape[2])
-    return query @ keys.transpose(0, 2, 1)
+    return query @ keys.transpose(0, 2, 1)  # (batch, target_len, source_len)
 
 
 def general_scores(query, keys, w):
-    """score(h_t, h_s) = h_t^T W_a h_s: Luong et al. (2015), eq. 7, "general".
+    r"""Luong's score "general".
 
-    query: (batch, target_len, query_dim). keys: (batch, source_len, key_dim). w:
-    (query_dim, key_dim), the paper's W_a.
-    Returns scores (batch, target_len, source_len). ValueError names a shape that does
-    not fit.
+    .. math:: \operatorname{score}(h_t, \bar h_s) = h_t^\top W_a \bar h_s
+
+    Parameters
+    ----------
+    query : array, shape (batch, target_len, query_dim)
+        The decoder's *current* states :math:`h_t`.
+    keys : array, shape (batch, source_len, key_dim)
+        The encoder's states :math:`\bar h_s`.
+    w : array, shape (query_dim, key_dim)
+        The paper's :math:`W_a`.
+
+    Returns
+    -------
+    scores : array, shape (batch, target_len, source_len)
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold numbers.
+    ValueError
+        If a shape does not fit; the message names the argument.
+
+    Notes
+    -----
+    Luong, Pham, and Manning (2015), eq. 7.
     """
     query = array_of_shape("query", query, "batch", "target_len", "query_dim")
     keys = array_of_shape("keys", keys, query.shape[0], "source_len", "key_dim")
     w = array_of_shape("w", w, query.shape[2], keys.shape[2])
-    return (query @ w) @ keys.transpose(0, 2, 1)
+    projected = query @ w  # (batch, target_len, key_dim)
+    return projected @ keys.transpose(0, 2, 1)  # (batch, target_len, source_len)
 
 
 def concat_scores(query, keys, w, v):
-    """score(h_t, h_s) = v_a^T tanh(W_a [h_t; h_s]): Luong et al. (2015), eq. 7,
-    "concat".
+    r"""Luong's score "concat".
 
-    The same function as ``additive_scores``: w is that one's w_query above its w_keys.
-    Only the query differs.
-    query: (batch, target_len, query_dim). keys: (batch, source_len, key_dim). w:
-    (query_dim + key_dim, units).
-    v: (units,). Returns scores (batch, target_len, source_len). ValueError names a
-    shape that does not fit.
+    .. math:: \operatorname{score}(h_t, \bar h_s) = v_a^\top \tanh(W_a [h_t; \bar h_s])
+
+    Parameters
+    ----------
+    query : array, shape (batch, target_len, query_dim)
+        The decoder's *current* states :math:`h_t`.
+    keys : array, shape (batch, source_len, key_dim)
+        The encoder's states :math:`\bar h_s`.
+    w : array, shape (query_dim + key_dim, units)
+        :math:`W_a`, transposed.
+    v : array, shape (units,)
+        :math:`v_a`.
+
+    Returns
+    -------
+    scores : array, shape (batch, target_len, source_len)
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold numbers.
+    ValueError
+        If a shape does not fit; the message names the argument.
+
+    Notes
+    -----
+    Luong, Pham, and Manning (2015), eq. 7. It is the same function as
+    ``additive_scores``: `w` is that function's ``w_query`` stacked on its ``w_keys``.
+    Only the query differs, the current state here and the previous one there.
     """
     query = array_of_shape("query", query, "batch", "target_len", "query_dim")
     keys = array_of_shape("keys", keys, query.shape[0], "source_len", "key_dim")
@@ -128,29 +218,73 @@ def concat_scores(query, keys, w, v):
 
 
 def location_scores(query, w):
-    """W_a h_t, from the decoder's state alone: Luong et al. (2015), eq. 8 before its
-    softmax.
+    r"""Luong's score "location", from the decoder's state alone.
 
-    query: (batch, target_len, query_dim). w: (query_dim, max_source_len), one column a
-    source position.
-    Returns scores (batch, target_len, max_source_len). A shorter source uses the first
-    of them,
-    ``scores[:, :, :source_len]`` (footnote 6); for a longer one there are none.
+    .. math:: e_t = W_a h_t
+
+    Parameters
+    ----------
+    query : array, shape (batch, target_len, query_dim)
+        The decoder's *current* states :math:`h_t`.
+    w : array, shape (query_dim, max_source_len)
+        :math:`W_a`, transposed: one column per source position.
+
+    Returns
+    -------
+    scores : array, shape (batch, target_len, max_source_len)
+        A shorter source uses the first of them, ``scores[:, :, :source_len]``
+        (footnote 6). For a longer source there are none.
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold numbers.
+    ValueError
+        If a shape does not fit; the message names the argument.
+
+    Notes
+    -----
+    Luong, Pham, and Manning (2015), eq. 8 before its softmax.
     """
     query = array_of_shape("query", query, "batch", "target_len", "query_dim")
     return query @ array_of_shape("w", w, query.shape[2], "max_source_len")
 
 
 def pooling_scores(values, w, b, v):
-    """e_s = v^T tanh(W h_s + b): Yang et al. (2016), eq. 5 and 6; v is their u_w, one
-    query for all.
+    r"""Yang's score for attention pooling: one learned query for all sentences.
 
-    values: (batch, source_len, value_dim). w: (value_dim, units). b, v: (units,).
-    Returns scores (batch, source_len): one query, so no axis for it.
+    .. math:: e_s = v^\top \tanh(W h_s + b)
+
+    Parameters
+    ----------
+    values : array, shape (batch, source_len, value_dim)
+        The encoder's states :math:`h_s`.
+    w : array, shape (value_dim, units)
+        :math:`W`, transposed.
+    b : array, shape (units,)
+    v : array, shape (units,)
+        The paper's :math:`u_w`, which acts as the query.
+
+    Returns
+    -------
+    scores : array, shape (batch, source_len)
+        There is one query, so there is no axis for it.
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold numbers.
+    ValueError
+        If a shape does not fit; the message names the argument.
+
+    Notes
+    -----
+    Yang et al. (2016), eq. 5 and 6.
     """
     values = array_of_shape("values", values, "batch", "source_len", "value_dim")
     w = array_of_shape("w", w, values.shape[2], "units")
-    b, v = array_of_shape("b", b, w.shape[1]), array_of_shape("v", v, w.shape[1])
+    b = array_of_shape("b", b, w.shape[1])
+    v = array_of_shape("v", v, w.shape[1])
     scores = np.empty(values.shape[:2], values.dtype)
     for i, s in np.ndindex(scores.shape):
         scores[i, s] = v @ np.tanh(values[i, s] @ w + b)
@@ -158,21 +292,45 @@ def pooling_scores(values, w, b, v):
 
 
 def attend(scores, values, mask=None):
-    """alpha_ij = softmax_j(e_ij) (eq. 6) and c_i = sum_j alpha_ij h_j (eq. 5) of
-    Bahdanau et al. (2015).
+    r"""Weights from scores, and the context from the weights.
 
-    scores: (batch, target_len, source_len). values: (batch, source_len, value_dim).
-    mask: (batch, source_len).
-    Returns (context, weights): (batch, target_len, value_dim) and (batch, target_len,
-    source_len).
+    .. math::
+
+        \alpha_{ij} = \operatorname{softmax}_j(e_{ij}) \qquad
+        c_i = \sum_j \alpha_{ij} h_j
+
+    Parameters
+    ----------
+    scores : array, shape (batch, target_len, source_len)
+        :math:`e_{ij}`.
+    values : array, shape (batch, source_len, value_dim)
+        :math:`h_j`.
+    mask : boolean array, shape (batch, source_len), optional
+        True = may be attended.
+
+    Returns
+    -------
+    context : array, shape (batch, target_len, value_dim)
+    weights : array, shape (batch, target_len, source_len)
+        A row with nothing to attend to is all zeros, and so is its context.
+
+    Raises
+    ------
+    TypeError
+        If `scores` or `values` do not hold numbers, or `mask` is not boolean.
+    ValueError
+        If a shape does not fit; the message names the argument.
+
+    Notes
+    -----
+    Bahdanau, Cho, and Bengio (2015), eq. 6 for the weights and eq. 5 for the context.
     """
     scores = array_of_shape("scores", scores, "batch", "target_len", "source_len")
     batch, _, source_len = scores.shape
     values = array_of_shape("values", values, batch, source_len, "value_dim")
     if mask is not None:
-        mask = boolean_mask(mask, (batch, source_len), ("batch", "source_len"))[
-            :, None, :
-        ]  # (batch, 1, source_len)
+        mask = boolean_mask(mask, (batch, source_len), ("batch", "source_len"))
+        mask = mask[:, None, :]  # (batch, 1, source_len)
     weights = softmax(scores, mask)
     return weights @ values, weights
 
@@ -180,24 +338,59 @@ def attend(scores, values, mask=None):
 def local_attend(
     query, keys, values, centers, half_width, score=dot_scores, mask=None, gaussian=True
 ):
-    """Local attention: a softmax over a window around p_t, times a Gaussian. Luong et
-    al. (2015), section 3.2, eq. 10.
+    r"""Local attention: a softmax over a window around each center, times a Gaussian.
 
-    a_t(s) = align(h_t, h_s) exp(-(s - p_t)^2 / (2 sigma^2)), sigma = D / 2, for s in
-    floor(p_t) - D … floor(p_t) + D; align is the softmax of the scores over those s of
-    the window that are real words. The Gaussian is taken from p_t itself and comes
-    after the softmax, so a row sums to 1 or less; it is not normalised again.
+    .. math::
 
-    query: (batch, target_len, query_dim). keys: (batch, source_len, key_dim). values:
-    (batch, source_len, value_dim).
-    centers: p_t, (batch, target_len), reals, where 0 is the first word. (The paper does
-    not say where positions start. Its authors' code counts from 1, and has p_t =
-    sigmoid(.) (S' - 1) + 1 with S' counting the end token: from 0, with S = S' - 1
-    words, that is S sigmoid(.), eq. 9.) half_width: D, a whole number of 1 or more.
-    score: (query, keys) -> scores. mask: (batch, source_len). gaussian: False leaves
-    eq. 10's second factor out.
-    Returns (context, weights): (batch, target_len, value_dim) and (batch, target_len,
-    source_len), the whole source.
+        a_t(s) = \operatorname{align}(h_t, \bar h_s)
+        \exp\left(-\frac{(s - p_t)^2}{2 \sigma^2}\right), \qquad \sigma = D / 2,
+
+    for :math:`s` from :math:`\lfloor p_t \rfloor - D` to
+    :math:`\lfloor p_t \rfloor + D`. Here align is the softmax of the scores over those
+    :math:`s` of the window that are real words. The Gaussian is centered on :math:`p_t`
+    itself and comes after the softmax. The product is not renormalized, so a row sums
+    to 1 or less.
+
+    Parameters
+    ----------
+    query : array, shape (batch, target_len, query_dim)
+        The decoder's *current* states :math:`h_t`.
+    keys : array, shape (batch, source_len, key_dim)
+        The encoder's states :math:`\bar h_s`.
+    values : array, shape (batch, source_len, value_dim)
+    centers : array, shape (batch, target_len)
+        :math:`p_t`, real numbers in source positions, where 0 is the first word.
+    half_width : int
+        :math:`D`, in positions, 1 or more.
+    score : callable, optional
+        ``score(query, keys)`` returns scores (batch, target_len, source_len).
+    mask : boolean array, shape (batch, source_len), optional
+        True = may be attended.
+    gaussian : bool, optional
+        False leaves the second factor of eq. 10 out.
+
+    Returns
+    -------
+    context : array, shape (batch, target_len, value_dim)
+    weights : array, shape (batch, target_len, source_len)
+        Over the whole source, zero outside the window.
+
+    Raises
+    ------
+    TypeError
+        If `half_width` is not an integer, `mask` is not boolean, or another argument
+        does not hold numbers.
+    ValueError
+        If `half_width` is below 1 or a shape does not fit; the message names the
+        argument.
+
+    Notes
+    -----
+    Luong, Pham, and Manning (2015), section 3.2, eq. 10. The paper does not say whether
+    positions start at 0 or at 1. Its authors' code counts from 1 and has
+    :math:`p_t = \operatorname{sigmoid}(\cdot) (S' - 1) + 1`, with :math:`S'` counting
+    the end token. Counted from 0, with :math:`S = S' - 1` words, that is
+    :math:`S \operatorname{sigmoid}(\cdot)`, eq. 9.
     """
     half_width = integer("half_width", half_width)
     query = array_of_shape("query", query, "batch", "target_len", "query_dim")
@@ -206,23 +399,23 @@ def local_attend(
     source_len = keys.shape[1]
     values = array_of_shape("values", values, batch, source_len, "value_dim")
     centers = array_of_shape("centers", centers, batch, target_len)
-    scores = array_of_shape(
-        "score(query, keys)", score(query, keys), batch, target_len, source_len
-    )
-    mask = (
-        np.ones((batch, source_len), bool)
-        if mask is None
-        else boolean_mask(mask, (batch, source_len), ("batch", "source_len"))
-    )
-    places = np.arange(source_len)
+    scores = score(query, keys)
+    shape = (batch, target_len, source_len)
+    scores = array_of_shape("score(query, keys)", scores, *shape)
+    if mask is None:
+        mask = np.ones((batch, source_len), bool)
+    mask = boolean_mask(mask, (batch, source_len), ("batch", "source_len"))
+
+    positions = np.arange(source_len)
     sigma = half_width / 2
     weights = np.empty_like(scores)
     for b, t in np.ndindex(batch, target_len):
         center = centers[b, t]
-        window = (places >= np.floor(center) - half_width) & (
-            places <= np.floor(center) + half_width
-        )
+        first = np.floor(center) - half_width
+        last = np.floor(center) + half_width
+        window = (first <= positions) & (positions <= last)  # (source_len,)
         weights[b, t] = softmax(scores[b, t], window & mask[b])  # (source_len,)
         if gaussian:
-            weights[b, t] *= np.exp(-((places - center) ** 2) / (2 * sigma**2))
+            factor = np.exp(-((positions - center) ** 2) / (2 * sigma**2))
+            weights[b, t] *= factor  # the Gaussian, after the softmax
     return weights @ values, weights

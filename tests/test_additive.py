@@ -1,5 +1,5 @@
-"""The mathematics of the attention layer: against the NumPy oracle, Keras' own layer
-and finite differences.
+"""AdditiveAttention: against the NumPy reference, Keras' own layer, and finite
+differences.
 """
 
 import warnings
@@ -9,6 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from layer_oracles import (
+    assert_gradients_equal_finite_differences,
+    assert_outputs_equal,
+    built,
+    random_inputs,
+    reference_outputs,
+)
 from numpy.testing import assert_allclose, assert_array_equal
 
 from attnlib import reference, scores
@@ -18,59 +25,24 @@ from attnlib.layers import AdditiveAttention
 MASK = np.array([[True, True, True, True, True], [True, False, True, False, False]])
 
 
-def case(
-    batch=2,
-    target_len=3,
-    source_len=5,
-    query_dim=4,
-    value_dim=6,
-    dtype="float32",
-    seed=0,
-):
-    """Random query and values, all lengths different."""
-    rng = np.random.default_rng(seed)
-    shapes = (batch, target_len, query_dim), (batch, source_len, value_dim)
-    return [rng.normal(size=shape).astype(dtype) for shape in shapes]
-
-
-def built(query_dim=4, value_dim=6, units=7, seed=0, **options):
-    """A layer with random weights of its own, v among them larger than an initializer
-    would have it.
-    """
-    layer = AdditiveAttention(units, **options)
-    layer.build((None, None, query_dim), (None, None, value_dim))
-    rng = np.random.default_rng(seed)
-    layer.set_weights([rng.normal(size=w.shape) for w in layer.weights])
-    return layer
-
-
-def oracle(layer, query, values, mask=None):
-    query, values = np.asarray(query, float), np.asarray(values, float)
-    weights = [np.asarray(w, float) for w in layer.get_weights()]
-    return reference.attend(
-        reference.additive_scores(query, values, *weights), values, mask
-    )
-
-
-def assert_equal(got, expected, **tolerance):
-    assert len(got) == len(expected) == 2
-    for a, b in zip(got, expected, strict=True):
-        assert a.shape == b.shape
-        assert_allclose(a, b, **{"atol": 1e-5, "rtol": 1e-5, **tolerance})
+def additive(query_dim=4, value_dim=6, units=7, **options):
+    return built(AdditiveAttention(units, **options), query_dim, value_dim)
 
 
 @pytest.mark.parametrize("mask", [None, MASK], ids=["all", "masked"])
-def test_layer_equals_the_oracle(mask):
-    query, values = case()
-    layer = built()
-    assert_equal(layer(query, values, mask=mask), oracle(layer, query, values, mask))
+def test_additive_equals_the_reference(mask):
+    query, values = random_inputs()
+    layer = additive()
+    assert_outputs_equal(
+        layer(query, values, mask=mask), reference_outputs(layer, query, values, mask)
+    )
     assert [w.name for w in layer.weights] == ["w_query", "w_keys", "v"]
 
 
 @pytest.mark.parametrize("mask", [None, MASK], ids=["all", "masked"])
-def test_layer_equals_keras_additive_attention_behind_two_dense_layers(mask):
-    query, values = case()
-    layer = built()
+def test_additive_equals_keras_additive_attention_behind_two_dense_layers(mask):
+    query, values = random_inputs()
+    layer = additive()
     w_query, w_keys, v = layer.get_weights()
     projected = []
     for tensor, weight in ((query, w_query), (values, w_keys)):
@@ -87,51 +59,20 @@ def test_layer_equals_keras_additive_attention_behind_two_dense_layers(mask):
         projected[1],
     ]  # in Keras' order: query, value, key
     expected = theirs(inputs, mask=[None, mask, None], return_attention_scores=True)
-    assert_equal(layer(query, values, mask=mask), expected)
+    assert_outputs_equal(layer(query, values, mask=mask), expected)
 
 
-def test_layer_gradients_equal_finite_differences_of_the_oracle():
-    query, values = case(
+def test_additive_gradients_equal_finite_differences_of_the_reference():
+    query, values = random_inputs(
         target_len=2, source_len=4, query_dim=3, value_dim=3, dtype="float64"
     )
-    layer = built(query_dim=3, value_dim=3, units=4, dtype="float64")
-    mask = MASK[:, :4]
-    rng = np.random.default_rng(1)
-    pull = [
-        rng.normal(size=shape) for shape in ((2, 2, 3), (2, 2, 4))
-    ]  # on context and on weights
-    inputs = [tf.constant(query), tf.constant(values)]
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        total = sum(
-            tf.reduce_sum(out * p)
-            for out, p in zip(layer(*inputs, mask=mask), pull, strict=True)
-        )
-    gradients = tape.gradient(total, [*inputs, *layer.trainable_variables])
-
-    arguments = [query, values, *map(np.array, layer.get_weights())]
-
-    def expected_total():
-        query, values, *weights = arguments
-        outputs = reference.attend(
-            reference.additive_scores(query, values, *weights), values, mask
-        )
-        return sum(np.sum(out * p) for out, p in zip(outputs, pull, strict=True))
-
-    for argument, gradient in zip(arguments, gradients, strict=True):
-        slopes = np.empty_like(argument)
-        for place in np.ndindex(argument.shape):
-            kept, ends = argument[place], []
-            for argument[place] in (kept - 1e-5, kept + 1e-5):
-                ends.append(expected_total())
-            argument[place] = kept
-            slopes[place] = (ends[1] - ends[0]) / 2e-5
-        assert_allclose(gradient, slopes, atol=1e-8)
+    layer = additive(3, 3, units=4, dtype="float64")
+    assert_gradients_equal_finite_differences(layer, query, values, MASK[:, :4])
 
 
-def test_layer_fully_masked_row_gives_zeros_and_finite_gradients():
-    query, values = map(tf.constant, case())
-    layer = built()
+def test_additive_fully_masked_row_gives_zeros_and_finite_gradients():
+    query, values = map(tf.constant, random_inputs())
+    layer = additive()
     mask = np.array([[False] * 5, [True] * 5])
     with tf.GradientTape() as tape:
         tape.watch([query, values])
@@ -145,9 +86,9 @@ def test_layer_fully_masked_row_gives_zeros_and_finite_gradients():
 
 
 @pytest.mark.parametrize("padding", [0.0, 1e3, -1e30])
-def test_layer_more_padding_changes_nothing(padding):
-    query, values = case()
-    layer = built()
+def test_additive_more_padding_changes_nothing(padding):
+    query, values = random_inputs()
+    layer = additive()
     context, weights = layer(query, values, mask=MASK)
     longer = np.pad(values, ((0, 0), (0, 4), (0, 0)), constant_values=padding)
     padded = layer(query, longer, mask=np.pad(MASK, ((0, 0), (0, 4))))
@@ -156,27 +97,29 @@ def test_layer_more_padding_changes_nothing(padding):
     assert_array_equal(padded[1][:, :, 5:], np.zeros((2, 3, 4)))
 
 
-def test_layer_permuting_the_source_permutes_the_weights():
-    query, values = case()
-    layer = built()
+def test_additive_permuting_the_source_permutes_the_weights():
+    query, values = random_inputs()
+    layer = additive()
     order = [3, 0, 4, 2, 1]
     context, weights = layer(query, values, mask=MASK)
     permuted = layer(query, values[:, order], mask=MASK[:, order])
-    assert_equal(permuted, (context, weights.numpy()[:, :, order]))
+    assert_outputs_equal(permuted, (context, weights.numpy()[:, :, order]))
     assert np.ptp(weights[0]) > 0.1  # not all alike
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.data())
-def test_layer_equals_the_oracle_at_any_shape(data):
+def test_additive_equals_the_reference_at_any_shape(data):
     batch, target_len, source_len, query_dim, value_dim, units = (
         data.draw(st.integers(1, 4)) for _ in range(6)
     )
-    query, values = case(batch, target_len, source_len, query_dim, value_dim)
+    query, values = random_inputs(batch, target_len, source_len, query_dim, value_dim)
     mask = data.draw(arrays(bool, (batch, source_len)))
-    layer = built(query_dim, value_dim, units)
+    layer = additive(query_dim, value_dim, units)
     context, weights = layer(query, values, mask=mask)
-    assert_equal((context, weights), oracle(layer, query, values, mask))
+    assert_outputs_equal(
+        (context, weights), reference_outputs(layer, query, values, mask)
+    )
     sums = np.repeat(mask.any(1)[:, None], target_len, 1)
     assert_allclose(tf.reduce_sum(weights, -1), sums, atol=1e-6)
     assert (weights.numpy()[np.repeat(~mask[:, None], target_len, 1)] == 0).all()
@@ -185,24 +128,24 @@ def test_layer_equals_the_oracle_at_any_shape(data):
 @pytest.mark.parametrize(
     "batch, source_len", [(1, 1), (2, 1), (1, 5), (2, 0), (1, 5000)]
 )
-def test_layer_short_and_long_sources(batch, source_len):
-    query, values = case(batch, source_len=source_len)
-    layer = built()
+def test_additive_short_and_long_sources(batch, source_len):
+    query, values = random_inputs(batch, source_len=source_len)
+    layer = additive()
     mask = np.ones((batch, source_len), bool)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for got in (layer(query, values), layer(query, values, mask=mask)):
-            assert_equal(got, oracle(layer, query, values))
+            assert_outputs_equal(got, reference_outputs(layer, query, values))
 
 
-def test_layer_batch_equals_one_by_one():
-    query, values = case()
-    layer = built()
+def test_additive_batch_equals_one_by_one():
+    query, values = random_inputs()
+    layer = additive()
     one_by_one = [
         layer(query[i : i + 1], values[i : i + 1], mask=MASK[i : i + 1])
         for i in range(2)
     ]
-    assert_equal(
+    assert_outputs_equal(
         layer(query, values, mask=MASK),
         [np.concatenate(parts) for parts in zip(*one_by_one, strict=True)],
     )
@@ -219,33 +162,36 @@ def test_layer_batch_equals_one_by_one():
         ("mixed_bfloat16", "float32", 1e-1),
     ],
 )
-def test_layer_dtypes(dtype, weights_in, tolerance):
-    query, values = case(dtype="float64")
-    layer = built(dtype=dtype)
+def test_additive_dtypes(dtype, weights_in, tolerance):
+    query, values = random_inputs(dtype="float64")
+    layer = additive(dtype=dtype)
     context, weights = layer(query, values, mask=MASK)
     assert context.dtype == weights.dtype == dtype.removeprefix("mixed_")
     assert {w.dtype for w in layer.weights} == {weights_in}
     outputs = [tf.cast(out, "float64") for out in (context, weights)]
-    assert_equal(
-        outputs, oracle(layer, query, values, MASK), atol=tolerance, rtol=tolerance
+    assert_outputs_equal(
+        outputs,
+        reference_outputs(layer, query, values, MASK),
+        atol=tolerance,
+        rtol=tolerance,
     )
 
 
-def test_layer_large_finite_inputs_give_no_nan():
-    query, values = case()
-    layer = built()
+def test_additive_large_finite_inputs_give_no_nan():
+    query, values = random_inputs()
+    layer = additive()
     for scale in (1e4, 1e15, 1e30):
         got = layer(query * np.float32(scale), values * np.float32(scale), mask=MASK)
         assert all(np.isfinite(out).all() for out in got)
         assert_allclose(tf.reduce_sum(got[1], -1), np.ones((2, 3)), rtol=1e-5)
 
 
-def test_keys_are_projected_once_a_sentence():
-    query, values = case()
-    layer = built()
+def test_additive_keys_are_projected_once_per_sentence():
+    query, values = random_inputs()
+    layer = additive()
     keys = layer.project(values)
     assert_allclose(keys, values @ layer.get_weights()[1], rtol=1e-5, atol=1e-5)
-    assert_equal(
+    assert_outputs_equal(
         layer(query, values, mask=MASK, keys=keys),
         layer(query, values, mask=MASK),
         atol=0,
@@ -259,9 +205,9 @@ def test_keys_are_projected_once_a_sentence():
 # The pure functions below the layer
 
 
-def test_scores_functions_equal_the_oracle():
-    query, values = case()
-    w = built().get_weights()
+def test_additive_scores_equal_the_reference():
+    query, values = random_inputs()
+    w = additive().get_weights()
     expected = reference.additive_scores(query, values, *w)
     assert_allclose(
         scores.additive_scores(query, values, *w), expected, rtol=1e-5, atol=1e-5
@@ -272,15 +218,17 @@ def test_scores_functions_equal_the_oracle():
         rtol=1e-5,
         atol=1e-5,
     )
-    assert_equal(
+    assert_outputs_equal(
         scores.attend(tf.constant(expected), values, MASK),
         reference.attend(expected, values, MASK),
     )
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
-def test_scores_softmax_equals_the_oracle(dtype):
-    given = np.array([[-6e4, -6e4, 1000.0], [100, 100, 99], [-1000, 0, 0], [1, 2, 3]])
+def test_softmax_equals_the_reference(dtype):
+    given_scores = np.array(
+        [[-6e4, -6e4, 1000.0], [100, 100, 99], [-1000, 0, 0], [1, 2, 3]]
+    )
     mask = np.array(
         [
             [True, True, False],
@@ -289,10 +237,12 @@ def test_scores_softmax_equals_the_oracle(dtype):
             [False, False, False],
         ]
     )
-    expected = reference.softmax(given, mask)
-    got = scores.softmax(tf.cast(given, dtype), mask)
+    expected = reference.softmax(given_scores, mask)
+    got = scores.softmax(tf.cast(given_scores, dtype), mask)
     assert got.dtype == ("float64" if dtype == "float64" else "float32")
     assert_allclose(got, expected, atol=1e-6)
-    assert_allclose(scores.softmax(given), reference.softmax(given), atol=1e-6)
-    hidden = np.where(mask, given, np.nan)
+    assert_allclose(
+        scores.softmax(given_scores), reference.softmax(given_scores), atol=1e-6
+    )
+    hidden = np.where(mask, given_scores, np.nan)
     assert_allclose(scores.softmax(tf.cast(hidden, dtype), mask), expected, atol=1e-6)

@@ -1,4 +1,4 @@
-"""What importing attnlib brings in and says, and the compiled recurrence against a
+"""What importing attnlib imports and prints, and the compiled recurrence against a
 Python loop.
 """
 
@@ -15,22 +15,14 @@ from numpy.testing import assert_allclose
 import attnlib
 
 FOLDER = Path(attnlib.__file__).parent
-LIGHT = [
-    "attnlib",
-    *(
-        f"attnlib.{name}"
-        for name in ("reference", "vocabulary", "metrics", "plots", "explorer", "quiz")
-    ),
-]
-for package in (
-    "tasks",
-    "exercises",
-):  # all of their modules, but for solutions that are Keras classes
-    LIGHT += [
-        f"attnlib.{package}.{path.stem}"
-        for path in sorted((FOLDER / package).glob("[a-z]*.py"))
-    ]
-LIGHT = [name for name in LIGHT if not name.endswith("_keras")]
+LIGHT = ["attnlib"]
+for name in "arguments metrics plots quiz reference results vocabulary".split():
+    LIGHT.append(f"attnlib.{name}")
+for package in ("checking", "exercises", "interactive", "tasks"):
+    # All modules but solutions that are Keras classes.
+    for path in sorted((FOLDER / package).glob("[a-z]*.py")):
+        if not path.stem.endswith("_keras"):
+            LIGHT.append(f"attnlib.{package}.{path.stem}")
 HEAVY = ["attnlib.layers", "attnlib.scores", "attnlib.seq2seq"]
 
 
@@ -48,8 +40,8 @@ def python(code, **environment):
     )
 
 
-def test_import_without_tensorflow():
-    """One process for all: what is imported first cannot hide what the next brings in."""
+def test_attnlib_imports_without_tensorflow():
+    """One process for all: no module hides what the next one imports."""
     code = f"""
 import importlib, sys
 for name in {LIGHT}:
@@ -64,7 +56,7 @@ assert not {{"tensorflow", "keras"}} & set(sys.modules)
     assert done.returncode == 0, done.stderr
 
 
-def test_import_works_where_tensorflow_does_not():
+def test_attnlib_imports_where_tensorflow_does_not():
     code = f"""
 import sys
 sys.modules["tensorflow"] = sys.modules["keras"] = None
@@ -89,7 +81,7 @@ def test_attnlib_loads_modules_on_first_use_and_names_them():
         attnlib.lairs  # noqa: B018
 
 
-def test_import_of_tensorflow_says_nothing():
+def test_backend_import_prints_nothing():
     done = python(
         f"import {', '.join(HEAVY)}, os; os.write(2, b'still here')",
         TF_CPP_MIN_LOG_LEVEL="",
@@ -97,22 +89,24 @@ def test_import_of_tensorflow_says_nothing():
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "still here")
 
 
-def test_import_refuses_another_backend():
+def test_backend_refuses_another_backend():
     done = python("import attnlib.layers", KERAS_BACKEND="jax")
     assert done.returncode != 0
     assert done.stderr.endswith(
-        "ImportError: attnlib runs on Keras' tensorflow backend, KERAS_BACKEND is"
+        "ImportError: KERAS_BACKEND should be 'tensorflow', which attnlib runs on, got"
         " 'jax'\n"
     )
 
 
-def test_import_refuses_a_keras_loaded_with_another_backend(monkeypatch):
+def test_backend_refuses_a_keras_loaded_with_another_backend(monkeypatch):
     from attnlib import backend
 
     monkeypatch.setattr(backend.keras.config, "backend", lambda: "torch")
     with pytest.raises(
         ImportError,
-        match="runs on Keras' tensorflow backend, Keras is loaded with 'torch'",
+        match=(
+            "Keras' backend should be 'tensorflow', .* got Keras loaded with 'torch'"
+        ),
     ):
         runpy.run_path(backend.__file__)
 

@@ -1,5 +1,5 @@
-"""The attention layer among Keras' own: masks that travel, functional models, fit,
-saving, and bad arguments.
+"""AdditiveAttention among Keras' own layers: masks that are carried along, functional
+models, fit, saving, and bad arguments.
 """
 
 import numpy as np
@@ -37,7 +37,7 @@ def expected(layer, query, values, mask):
 
 
 def model(explicit):
-    """Source and target numbers in; context, weights, and the masks that they carry
+    """Source and target token IDs in; context, weights, and the masks that they carry
     out.
     """
     target, source = (
@@ -57,8 +57,8 @@ def model(explicit):
 
 def check(model, outputs, mask):
     query, values = (
-        model.get_layer(name).get_weights()[0][numbers]
-        for name, numbers in (("target_words", TARGET), ("source_words", SOURCE))
+        model.get_layer(name).get_weights()[0][token_ids]
+        for name, token_ids in (("target_words", TARGET), ("source_words", SOURCE))
     )
     context, weights = expected(model.get_layer("attention"), query, values, mask)
     assert_allclose(outputs[0], context, atol=1e-6)
@@ -67,7 +67,9 @@ def check(model, outputs, mask):
     assert_array_equal(outputs[3], np.full((2, 3), -1))  # the weights have none
 
 
-@pytest.mark.parametrize("explicit", [False, True], ids=["filled by Keras", "explicit"])
+@pytest.mark.parametrize(
+    "explicit", [False, True], ids=["filled in by Keras", "explicit"]
+)
 def test_layer_in_a_functional_model(explicit, tmp_path):
     ours = model(explicit)
     arguments, mask = [TARGET, SOURCE], SOURCE != 0
@@ -176,11 +178,11 @@ def test_layer_from_config():
 
 @pytest.mark.parametrize("units", [0, -1, 2.5, 8.0, "8", True, None])
 def test_layer_refuses_units(units):
-    with pytest.raises(ValueError) as raised:
+    error = ValueError if type(units) is int else TypeError
+    with pytest.raises(error) as raised:
         AdditiveAttention(units)
     assert (
-        str(raised.value)
-        == f"units should be a whole number of 1 or more, got {units!r}"
+        str(raised.value) == f"units should be an integer of 1 or more, got {units!r}"
     )
 
 
@@ -209,13 +211,13 @@ def test_layer_refuses_units(units):
             QUERY[..., :3],
             VALUES,
             ValueError,
-            r"query should be 4 wide, as the layer was built, got shape \(2, 3, 3\)",
+            r"query should have a last axis of size 4, .* got shape \(2, 3, 3\)",
         ),
         (
             QUERY,
             VALUES[..., :3],
             ValueError,
-            r"values should be 6 wide, as the layer was built, got shape \(2, 5, 3\)",
+            r"values should have a last axis of size 6, .* got shape \(2, 5, 3\)",
         ),
         (QUERY.astype(int), VALUES, TypeError, "query should hold floats, got int64"),
         (
@@ -316,7 +318,7 @@ def test_layer_refuses_keys_that_are_no_projection(shape):
     assert expected in str(raised.value)
 
 
-def test_project_needs_weights_and_the_right_width():
+def test_layer_project_needs_weights_and_the_right_dimension():
     layer = AdditiveAttention(7)
     with pytest.raises(
         ValueError,
@@ -329,6 +331,9 @@ def test_project_needs_weights_and_the_right_width():
     layer(QUERY, VALUES)
     with pytest.raises(
         ValueError,
-        match=r"values should be 6 wide, as the layer was built, got shape \(2, 5, 4\)",
+        match=(
+            r"values should have a last axis of size 6, as the layer was built, got"
+            r" shape \(2, 5, 4\)"
+        ),
     ):
         layer.project(VALUES[..., :4])

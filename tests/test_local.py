@@ -1,5 +1,5 @@
-"""LocalAttention: the gathered window against full scoring in the oracle, the paper's
-details, and what it costs.
+"""LocalAttention: the gathered window against full scoring in the reference, the
+paper's details, and what it costs.
 """
 
 import itertools
@@ -9,11 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from layer_oracles import (
+    assert_gradients_equal_finite_differences,
+    built,
+    random_inputs,
+    reference_outputs,
+    sentence_lengths,
+)
 from numpy.testing import assert_allclose, assert_array_equal
 
 from attnlib import reference
 from attnlib.backend import keras, tf
-from attnlib.decoders import over_source
+from attnlib.decoders import scatter_to_source
 from attnlib.layers import LocalAttention, LuongAttention
 
 MASK = np.array([[True] * 7, [True, False, True, True, False, False, False]])
@@ -22,172 +29,112 @@ SCORES, CENTERS = ("dot", "general", "concat"), ("monotonic", "predictive")
 KINDS = list(itertools.product(SCORES, CENTERS))
 
 
-def case(batch=2, target_len=3, source_len=7, dim=4, dtype="float32", seed=0):
-    rng = np.random.default_rng(seed)
-    return [
-        rng.normal(size=(batch, length, dim)).astype(dtype)
-        for length in (target_len, source_len)
-    ]
+def local_inputs(batch=2, target_len=3, source_len=7, dim=4, dtype="float32"):
+    return random_inputs(batch, target_len, source_len, dim, dim, dtype)
 
 
-def built(
-    score="general",
-    center="predictive",
-    half_width=2,
-    dim=4,
-    seed=0,
-    kind=LocalAttention,
-    **options,
-):
-    """A layer with random weights of its own."""
-    layer = kind(score, center, half_width, **options)
-    layer.build((None, None, dim), (None, None, dim))
-    rng = np.random.default_rng(seed)
-    layer.set_weights([rng.normal(size=w.shape) for w in layer.weights])
-    return layer
+def local(score="general", center="predictive", half_width=2, dim=4, **options):
+    """A layer with random weights."""
+    return built(LocalAttention(score, center, half_width, **options), dim, dim)
 
 
-class Placed(LocalAttention):
-    """Local attention around centres that are given."""
+class GivenCenters(LocalAttention):
+    """Local attention around centers that are given."""
 
     def centers(self, query, lengths, start=0):
-        return tf.constant(self.placed)
+        return tf.constant(self.given)
 
 
-def score_of(layer, weights):
-    """The oracle's score function with the layer's weights."""
-    return {
-        "dot": reference.dot_scores,
-        "general": lambda query, keys: reference.general_scores(
-            query, keys, weights[0]
-        ),
-        "concat": lambda query, keys: reference.concat_scores(
-            query, keys, *weights[:2]
-        ),
-    }[layer.score]
+def given_centers(centers, half_width, **options):
+    layer = GivenCenters("general", "monotonic", half_width, **options)
+    layer.given = np.asarray(centers, "float32")
+    return built(layer, 4, 4)
 
 
-def oracle_centers(layer, query, lengths, weights, start=0):
-    if layer.center == "monotonic":
-        return np.minimum(start + np.arange(query.shape[1]), lengths[:, None] - 1.0)
-    w_p, v_p = weights[-2:]
-    return lengths[:, None] / (1 + np.exp(-np.tanh(query @ w_p) @ v_p))  # eq. 9
+def test_sentence_lengths_are_those_of_the_masks():
+    assert_array_equal(sentence_lengths(MASK), LENGTHS)
 
 
-def oracle(layer, query, values, mask, lengths, start=0, weights=None):
-    weights = (
-        [np.asarray(w, float) for w in layer.get_weights()]
-        if weights is None
-        else weights
-    )
-    query, values = np.asarray(query, float), np.asarray(values, float)
-    centers = oracle_centers(layer, query, lengths, weights, start)
-    score = score_of(layer, weights)
-    return reference.local_attend(
-        query, values, values, centers, layer.half_width, score, mask, layer.gaussian
-    )
-
-
-def assert_equal(got, expected, source_len, tolerance=1e-5):
+def assert_local_outputs_equal(got, expected, source_len, tolerance=1e-5):
     context, weights, positions = got
+    weights = scatter_one_by_one(weights, positions, source_len)
     assert_allclose(context, expected[0], atol=tolerance)
-    assert_allclose(spread(weights, positions, source_len), expected[1], atol=tolerance)
+    assert_allclose(weights, expected[1], atol=tolerance)
 
 
-def spread(weights, positions, source_len):
-    """Weights over the whole source, one by one."""
-    whole = np.zeros((*weights.shape[:2], source_len))
-    for b, t, slot in np.ndindex(*weights.shape):
-        if 0 <= positions[b, t, slot] < source_len:
-            whole[b, t, positions[b, t, slot]] += weights[b, t, slot]
+def scatter_one_by_one(weights, positions, source_len):
+    """Weights over the whole source."""
+    scattered = np.zeros((*weights.shape[:2], source_len))
+    for b, t, w in np.ndindex(*weights.shape):
+        if 0 <= positions[b, t, w] < source_len:
+            scattered[b, t, positions[b, t, w]] += weights[b, t, w]
         else:
-            assert weights[b, t, slot] == 0
-    return whole
+            assert weights[b, t, w] == 0
+    return scattered
 
 
-# Against the oracle
+# Against the reference
 
 
 @pytest.mark.parametrize("gaussian", [None, True, False])
 @pytest.mark.parametrize("score, center", KINDS)
-def test_layer_equals_the_oracle(score, center, gaussian):
-    query, values = case()
-    layer = built(score, center, gaussian=gaussian)
+def test_local_equals_the_reference(score, center, gaussian):
+    query, values = local_inputs()
+    layer = local(score, center, gaussian=gaussian)
     assert layer.gaussian == (center == "predictive" if gaussian is None else gaussian)
-    assert_equal(
-        layer(query, values, mask=MASK), oracle(layer, query, values, MASK, LENGTHS), 7
-    )
-    assert_equal(
-        layer(query, values), oracle(layer, query, values, None, np.array([7, 7])), 7
-    )
+    for mask in (MASK, None):
+        assert_local_outputs_equal(
+            layer(query, values, mask=mask),
+            reference_outputs(layer, query, values, mask),
+            7,
+        )
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_gathered_window_is_full_scoring_with_a_mask(data):
+def test_local_window_is_full_scoring_with_a_mask(data):
     batch, target_len, source_len, half_width = (
         data.draw(st.integers(1, n)) for n in (3, 3, 9, 12)
     )
-    query, values = case(batch, target_len, source_len)
-    reach = half_width + 2
-    floats = st.floats(
-        -reach, source_len + reach, width=32, allow_subnormal=False
-    )  # TensorFlow has none
-    anywhere = floats | st.integers(-reach, source_len + reach)
-    placed = data.draw(arrays(np.float32, (batch, target_len), elements=anywhere))
-    mask = data.draw(
-        arrays(bool, (batch, source_len)) | st.just(np.ones((batch, source_len), bool))
-    )
+    query, values = local_inputs(batch, target_len, source_len)
+    margin = half_width + 2
+    low, high = -margin, source_len + margin
+    # TensorFlow has no subnormal numbers.
+    floats = st.floats(low, high, width=32, allow_subnormal=False)
+    anywhere = floats | st.integers(low, high)
+    centers = data.draw(arrays(np.float32, (batch, target_len), elements=anywhere))
+    everything = st.just(np.ones((batch, source_len), bool))
+    mask = data.draw(arrays(bool, (batch, source_len)) | everything)
     gaussian = data.draw(st.booleans())
-    layer = built("general", "monotonic", half_width, gaussian=gaussian, kind=Placed)
-    layer.placed = placed
+    layer = given_centers(centers, half_width, gaussian=gaussian)
     context, weights, positions = layer(query, values, mask=mask)
     offsets = np.arange(-half_width, half_width + 1)
-    assert_array_equal(positions, np.floor(placed).astype(int)[:, :, None] + offsets)
-    score = score_of(layer, layer.get_weights())
+    assert_array_equal(positions, np.floor(centers).astype(int)[:, :, None] + offsets)
+    (w,) = layer.get_weights()
     expected = reference.local_attend(
-        query, values, values, placed, half_width, score, mask, gaussian
+        query,
+        values,
+        values,
+        centers,
+        half_width,
+        lambda query, keys: reference.general_scores(query, keys, w),
+        mask,
+        gaussian,
     )
-    assert_equal((context, weights, positions), expected, source_len)
+    assert_local_outputs_equal((context, weights, positions), expected, source_len)
     assert (tf.reduce_sum(weights, -1).numpy() <= 1 + 1e-5).all()
-    assert_allclose(over_source(weights, positions, source_len), expected[1], atol=1e-5)
+    scattered = scatter_to_source(weights, positions, source_len)
+    assert_allclose(scattered, expected[1], atol=1e-5)
 
 
 @pytest.mark.parametrize(
     "score, center",
     [("general", "predictive"), ("concat", "predictive"), ("dot", "monotonic")],
 )
-def test_layer_gradients_equal_finite_differences_of_the_oracle(score, center):
-    query, values = case(target_len=2, dim=3, dtype="float64")
-    layer = built(score, center, dim=3, dtype="float64", gaussian=True)
-    rng = np.random.default_rng(1)
-    pull = (
-        rng.normal(size=(2, 2, 3)),
-        rng.normal(size=(2, 2, 7)),
-    )  # on context and on weights
-    inputs = [tf.constant(query), tf.constant(values)]
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        context, weights, positions = layer(*inputs, mask=MASK)
-        total = tf.reduce_sum(context * pull[0]) + tf.reduce_sum(
-            over_source(weights, positions, 7) * pull[1]
-        )
-    gradients = tape.gradient(total, [*inputs, *layer.trainable_variables])
-    arguments = [query, values, *map(np.array, layer.get_weights())]
-
-    def expected_total():
-        outputs = oracle(layer, *arguments[:2], MASK, LENGTHS, weights=arguments[2:])
-        return sum(np.sum(out * p) for out, p in zip(outputs, pull, strict=True))
-
-    for argument, gradient in zip(arguments, gradients, strict=True):
-        slopes = np.empty_like(argument)
-        for place in np.ndindex(argument.shape):
-            kept, ends = argument[place], []
-            for argument[place] in (kept - 1e-6, kept + 1e-6):
-                ends.append(expected_total())
-            argument[place] = kept
-            slopes[place] = (ends[1] - ends[0]) / 2e-6
-        assert_allclose(gradient, slopes, atol=1e-7)
+def test_local_gradients_equal_finite_differences_of_the_reference(score, center):
+    query, values = local_inputs(target_len=2, dim=3, dtype="float64")
+    layer = local(score, center, dim=3, dtype="float64", gaussian=True)
+    assert_gradients_equal_finite_differences(layer, query, values, MASK, step=1e-6)
 
 
 # The details, one by one
@@ -198,23 +145,20 @@ def centers_of(layer, query, values, **options):
     return layer(query, values, **options)[2].numpy()[:, :, layer.half_width]
 
 
-def test_predicted_center_is_a_share_of_the_true_length():
-    query, values = case()
-    layer = built()
-    layer.set_weights(
-        [*layer.get_weights()[:2], np.zeros(4)]
-    )  # v_p = 0: sigmoid(0) = 1/2
-    assert_array_equal(
-        centers_of(layer, query, values), np.full((2, 3), 3)
-    )  # floor(7 / 2)
+def test_local_predicted_center_is_a_share_of_the_true_length():
+    query, values = local_inputs()
+    layer = local()
+    w, w_p, _ = layer.get_weights()
+    layer.set_weights([w, w_p, np.zeros(4)])  # v_p = 0: sigmoid(0) = 1/2
+    assert_array_equal(centers_of(layer, query, values), np.full((2, 3), 3))  # ⌊7/2⌋
     # Sentence 1 ends with its last True, at 3: neither the padded length nor the number
     # of Trues counts.
     assert_array_equal(centers_of(layer, query, values, mask=MASK), [[3] * 3, [2] * 3])
 
 
-def test_predicted_center_spans_the_sentence_from_its_first_word_to_its_last():
-    query, values = case()
-    layer = built()
+def test_local_predicted_center_spans_the_sentence_from_its_first_word_to_its_last():
+    query, values = local_inputs()
+    layer = local()
     w, w_p, v_p = layer.get_weights()
     for sign, expected in ((-1, [0, 0]), (1, [6, 3])):
         # tanh saturates at 1, v_p sums to 8: sigmoid(8) = 0.9997, still below 1.
@@ -224,40 +168,38 @@ def test_predicted_center_spans_the_sentence_from_its_first_word_to_its_last():
         )
 
 
-def test_predicted_center_is_that_of_the_authors_code_counted_from_0():
-    query, values = case()
-    layer = built(half_width=1)
+def test_local_predicted_center_is_that_of_the_authors_code_counted_from_0():
+    query, values = local_inputs()
+    layer = local(half_width=1)
     _, w_p, v_p = layer.get_weights()
     share = 1 / (1 + np.exp(-np.tanh(query @ w_p) @ v_p))  # (batch, target_len)
-    with_end = (
-        np.array([[7], [4]]) + 1
-    )  # their srcLen counts the end token too; sentence 1 has 4 words
+    # Their srcLen counts the end token too; sentence 1 has 4 words.
+    with_end = np.array([[7], [4]]) + 1
     from_1 = share * (with_end - 1) + 1
-    found = layer.centers(tf.constant(query), np.array([7, 4]))
-    assert_allclose(found, from_1 - 1, rtol=1e-5)
-    # So the end token, at place S from 0, is never the middle of a window; and no slot
-    # at S or beyond has weight.
+    centers = layer.centers(tf.constant(query), np.array([7, 4]))
+    assert_allclose(centers, from_1 - 1, rtol=1e-5)
+    # So the end token, at position S from 0, is never the middle of a window, and no
+    # position at S or beyond has weight.
     _, weights, positions = layer(query, values, mask=MASK)
-    assert (np.floor(found) < [[7], [4]]).all()
+    assert (np.floor(centers) < [[7], [4]]).all()
     assert (
         weights.numpy()[positions.numpy() >= np.array([7, 4])[:, None, None]] == 0
     ).all()
 
 
-def test_window_is_that_of_the_floor_and_the_gaussian_that_of_the_center():
-    query, values = case(1, 2)
-    layer = built("general", "monotonic", 1, kind=Placed, gaussian=True)
+def test_local_window_is_that_of_the_floor_and_the_gaussian_that_of_the_center():
+    query, values = local_inputs(1, 2)
+    layer = given_centers([[2.9, 3.0]], 1, gaussian=True)
     layer.set_weights([np.zeros((4, 4))])  # all scores alike
-    layer.placed = np.array([[2.9, 3.0]], "float32")
     _, weights, positions = layer(query, values)
     assert_array_equal(positions, [[[1, 2, 3], [2, 3, 4]]])
     distances = np.array([[[-1.9, -0.9, 0.1], [-1, 0, 1]]])
     assert_allclose(weights, np.exp(-2 * distances**2) / 3, rtol=1e-5)  # sigma = 1/2
 
 
-def test_monotonic_center_is_held_at_the_last_word():
-    query, values = case(target_len=9)
-    layer = built(center="monotonic")
+def test_local_monotonic_center_is_clamped_to_the_last_word():
+    query, values = local_inputs(target_len=9)
+    layer = local(center="monotonic")
     centers = centers_of(layer, query, values, mask=MASK)
     assert_array_equal(
         centers, [[0, 1, 2, 3, 4, 5, 6, 6, 6], [0, 1, 2, 3, 3, 3, 3, 3, 3]]
@@ -266,14 +208,13 @@ def test_monotonic_center_is_held_at_the_last_word():
         centers_of(layer, query, values, mask=MASK, start=5)[:, :3],
         [[5, 6, 6], [3, 3, 3]],
     )
-    assert (
-        layer(query, values, mask=MASK)[1].numpy().sum(-1) > 0.999
-    ).all()  # so no window is empty
+    # So no window is empty.
+    assert (layer(query, values, mask=MASK)[1].numpy().sum(-1) > 0.999).all()
 
 
-def test_slots_outside_the_sentence_take_no_part_in_the_softmax():
-    query, values = case(target_len=1)
-    layer = built(center="monotonic")
+def test_local_positions_outside_the_sentence_take_no_part_in_the_softmax():
+    query, values = local_inputs(target_len=1)
+    layer = local(center="monotonic")
     layer.set_weights([np.zeros((4, 4))])
     _, weights, positions = layer(query, values, mask=MASK)
     assert_array_equal(positions[0, 0], [-2, -1, 0, 1, 2])
@@ -283,27 +224,27 @@ def test_slots_outside_the_sentence_take_no_part_in_the_softmax():
     )
 
 
-def test_gaussian_comes_after_the_softmax_and_is_not_normalised():
-    query, values = case()
+def test_local_gaussian_comes_after_the_softmax_and_is_not_normalized():
+    query, values = local_inputs()
     with_it, without = (
-        built(gaussian=gaussian)(query, values) for gaussian in (True, False)
+        local(gaussian=gaussian)(query, values) for gaussian in (True, False)
     )
     assert_array_equal(with_it[2], without[2])
     assert_allclose(tf.reduce_sum(without[1], -1), np.ones((2, 3)), rtol=1e-5)
     assert (tf.reduce_sum(with_it[1], -1).numpy() < 0.9).all()
     share, positions = (with_it[1] / without[1]).numpy(), with_it[2].numpy()
     inside = (positions >= 0) & (positions < 7)
-    centers = built().centers(query, np.array([7, 7])).numpy()[:, :, None]
+    centers = local().centers(query, np.array([7, 7])).numpy()[:, :, None]
     assert_allclose(
         share[inside], np.exp(-2 * ((positions - centers) / 2) ** 2)[inside], rtol=1e-4
     )
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_center_weights_learn_through_the_gaussian_alone(score):
-    query, values = case()
+def test_local_center_weights_learn_through_the_gaussian_alone(score):
+    query, values = local_inputs()
     for gaussian in (True, False):
-        layer = built(score, gaussian=gaussian)
+        layer = local(score, gaussian=gaussian)
         with tf.GradientTape() as tape:
             context, weights, _ = layer(query, values, mask=MASK)
             total = tf.reduce_sum(context**2) + tf.reduce_sum(weights**2)
@@ -314,11 +255,11 @@ def test_center_weights_learn_through_the_gaussian_alone(score):
             assert gradients == [None, None]
 
 
-def test_fully_masked_sentence_gives_zeros_and_finite_gradients():
-    query, values = map(tf.constant, case())
+def test_local_fully_masked_sentence_gives_zeros_and_finite_gradients():
+    query, values = map(tf.constant, local_inputs())
     mask = np.array([[False] * 7, [True] * 7])
     for center in CENTERS:
-        layer = built(center=center)
+        layer = local(center=center)
         with tf.GradientTape() as tape:
             tape.watch([query, values])
             context, weights, _ = layer(query, values, mask=mask)
@@ -334,28 +275,28 @@ def test_fully_masked_sentence_gives_zeros_and_finite_gradients():
 
 @pytest.mark.parametrize("padding", [0.0, 1e3, -1e30])
 @pytest.mark.parametrize("center", CENTERS)
-def test_more_padding_changes_nothing(center, padding):
-    query, values = case()
-    layer = built(center=center)
+def test_local_more_padding_changes_nothing(center, padding):
+    query, values = local_inputs()
+    layer = local(center=center)
     longer = np.pad(values, ((0, 0), (0, 9), (0, 0)), constant_values=padding)
     padded = layer(query, longer, mask=np.pad(MASK, ((0, 0), (0, 9))))
     for got, expected in zip(padded, layer(query, values, mask=MASK), strict=True):
         assert_allclose(got, expected, rtol=1e-6)
 
 
-def test_source_of_one_word_and_of_none():
-    query, values = case(source_len=1)
+def test_local_source_of_one_word_and_of_none():
+    query, values = local_inputs(source_len=1)
     for center in CENTERS:
-        layer = built(center=center, gaussian=False)
+        layer = local(center=center, gaussian=False)
         assert_allclose(layer(query, values)[0], np.repeat(values, 3, 1), rtol=1e-6)
         context, weights, _ = layer(query, values[:, :0], mask=np.zeros((2, 0), bool))
         assert not np.any(context) and not np.any(weights)
 
 
 @pytest.mark.parametrize("score, center", KINDS)
-def test_step_by_step_equals_all_at_once(score, center):
-    query, values = case(target_len=6)
-    layer = built(score, center)
+def test_local_step_by_step_equals_all_at_once(score, center):
+    query, values = local_inputs(target_len=6)
+    layer = local(score, center)
     expected = layer(query, values, mask=MASK)
     keys = layer.project(values)
     for start in (lambda t: t, lambda t: np.array([t, t]), tf.constant):
@@ -368,15 +309,14 @@ def test_step_by_step_equals_all_at_once(score, center):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "mixed_bfloat16", "float64"])
-def test_positions_are_exact_in_every_precision(dtype):
-    query, values = case(1, 2, 6000, dtype="float64")
-    layer = built(center="monotonic", dtype=dtype)
-    context, weights, positions = layer(
-        query, values, start=5001
-    )  # float16 has no 5001
+def test_local_positions_are_exact_in_every_precision(dtype):
+    query, values = local_inputs(1, 2, 6000, dtype="float64")
+    layer = local(center="monotonic", dtype=dtype)
+    # float16 has no 5001.
+    context, weights, positions = layer(query, values, start=5001)
     assert_array_equal(positions[0, :, 2], [5001, 5002])
     assert context.dtype == weights.dtype == dtype.removeprefix("mixed_")
-    expected = oracle(layer, query, values, None, np.array([6000]), start=5001)
+    expected = reference_outputs(layer, query, values, start=5001)
     assert_allclose(
         tf.cast(context, "float64"),
         expected[0],
@@ -425,11 +365,11 @@ def largest(layer, query, values, mask):
 
 
 @pytest.mark.parametrize("score, center", KINDS)
-def test_nothing_of_target_by_source_exists_forward_or_backward(score, center):
+def test_local_nothing_of_target_by_source_exists_forward_or_backward(score, center):
     batch, target_len, source_len, dim = 2, 7, 1009, 4
-    query, values = case(batch, target_len, source_len, dim)
+    query, values = local_inputs(batch, target_len, source_len, dim)
     mask = np.ones((batch, source_len), bool)
-    size, unknown = largest(built(score, center), query, values, mask)
+    size, unknown = largest(local(score, center), query, values, mask)
     # (batch, source_len, dim) is allowed, as the gradient to values; what is larger
     # would be target by source.
     assert (
@@ -440,15 +380,14 @@ def test_nothing_of_target_by_source_exists_forward_or_backward(score, center):
     assert all(len(shape) < 2 for shape in unknown if shape.rank is not None), unknown
     full = LuongAttention(score)
     full(query, values)
-    assert (
-        largest(full, query, values, mask)[0] >= batch * target_len * source_len
-    )  # so the test can fail
+    # So the test can fail.
+    assert largest(full, query, values, mask)[0] >= batch * target_len * source_len
 
 
 # Among Keras' layers
 
 
-def test_layer_in_a_functional_model(tmp_path):
+def test_local_in_a_functional_model(tmp_path):
     target, source = (
         keras.Input((None,), dtype="int32"),
         keras.Input((None,), dtype="int32"),
@@ -457,38 +396,38 @@ def test_layer_in_a_functional_model(tmp_path):
     values = keras.layers.Embedding(5, 4, mask_zero=True)(source)
     outputs = LocalAttention("concat", half_width=2, name="attention")(query, values)
     model = keras.Model([target, source], outputs)
-    numbers = (
+    token_ids = (
         np.array([[1, 2, 0], [3, 0, 0]]),
         np.array([[4, 2, 3, 0, 0], [1, 0, 0, 0, 0]]),
     )
-    context, weights, positions = model(numbers)
+    context, weights, positions = model(token_ids)
     assert weights.shape == positions.shape == (2, 3, 5) and context.shape == (2, 3, 4)
-    whole = over_source(weights, positions, 5).numpy()
+    whole = scatter_to_source(weights, positions, 5).numpy()
     assert (
         not whole[0, :, 3:].any() and not whole[1, :, 1:].any() and whole[:, :, 0].all()
     )
     model.compile("adam", loss=["mse", None, None])
     before = model.get_layer("attention").get_weights()
-    model.fit(numbers, [np.ones((2, 3, 4)), None, None], verbose=0)
+    model.fit(token_ids, [np.ones((2, 3, 4)), None, None], verbose=0)
     assert all(
         np.any(a != b)
         for a, b in zip(before, model.get_layer("attention").get_weights(), strict=True)
     )
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
-    for a, b in zip(model(numbers), again(numbers), strict=True):
+    for a, b in zip(model(token_ids), again(token_ids), strict=True):
         assert_array_equal(a, b)
 
 
-def test_compute_mask_is_the_query_mask_and_none():
+def test_local_compute_mask_is_the_query_mask_and_none():
     query_mask = tf.constant([[True, False, True]])
-    context_mask, weights_mask, positions_mask = built().compute_mask(None, query_mask)
+    context_mask, weights_mask, positions_mask = local().compute_mask(None, query_mask)
     assert (
         context_mask is query_mask and weights_mask is None and positions_mask is None
     )
 
 
-def test_layer_from_config():
+def test_local_from_config():
     layer = LocalAttention(
         "concat", "monotonic", 3, gaussian=True, units=5, name="window"
     )
@@ -511,48 +450,51 @@ def test_layer_from_config():
 
 
 @pytest.mark.parametrize("half_width", [0, -1, 2.5, 2.0, True, None, "2"])
-def test_layer_refuses_half_width(half_width):
-    with pytest.raises(ValueError) as raised:
+def test_local_refuses_half_width(half_width):
+    error = ValueError if type(half_width) is int else TypeError
+    with pytest.raises(error) as raised:
         LocalAttention(half_width=half_width)
-    assert (
-        str(raised.value)
-        == f"half_width should be a whole number of 1 or more, got {half_width!r}"
-    )
+    expected = f"half_width should be an integer of 1 or more, got {half_width!r}"
+    assert str(raised.value) == expected
 
 
-def test_layer_refuses_unknown_scores_and_centers():
-    for score in ("location", "additive", None):
-        with pytest.raises(
-            ValueError,
-            match=f"score should be one of dot, general, concat, got {score!r}",
-        ):
-            LocalAttention(score)
-    for center in ("local-m", "middle", None):
-        with pytest.raises(
-            ValueError,
-            match=f"center should be one of monotonic, predictive, got {center!r}",
-        ):
-            LocalAttention(center=center)
+@pytest.mark.parametrize("score", ["location", "additive", None])
+def test_local_refuses_unknown_scores(score):
+    message = f"score should be one of 'dot', 'general', 'concat', got {score!r}"
+    with pytest.raises(ValueError, match=message):
+        LocalAttention(score)
 
 
-def test_layer_refuses_shapes_that_do_not_fit():
-    query, values = case()
+@pytest.mark.parametrize("center", ["local-m", "middle", None])
+def test_local_refuses_unknown_centers(center):
+    message = f"center should be one of 'monotonic', 'predictive', got {center!r}"
+    with pytest.raises(ValueError, match=message):
+        LocalAttention(center=center)
+
+
+def test_local_dot_refuses_two_dimensions():
+    query, values = local_inputs()
     with pytest.raises(
         ValueError,
         match=(
-            "score='dot' needs query and values of one width, got 4 and 3; score='gener"
+            "query and values should have one dimension for score='dot', got 4 and 3;"
+            " score='general' takes any"
         ),
     ):
         LocalAttention("dot")(query, values[..., :3])
-    layer = built()
+
+
+def test_local_refuses_shapes_that_do_not_fit():
+    query, values = local_inputs()
+    layer = local()
     with pytest.raises(
         ValueError,
-        match=r"query should be 4 wide, as the layer was built, got shape \(2, 3, 3\)",
+        match=r"query should have a last axis of size 4, .* got shape \(2, 3, 3\)",
     ):
         layer(query[..., :3], values)
     with pytest.raises(
         ValueError,
-        match=r"values should be 4 wide, as the layer was built, got shape \(2, 7, 3\)",
+        match=r"values should have a last axis of size 4, .* got shape \(2, 7, 3\)",
     ):
         layer(query, values[..., :3])
     with pytest.raises(

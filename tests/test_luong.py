@@ -1,9 +1,16 @@
-"""LuongAttention: each score against the oracle, Keras' own layers and finite
+"""LuongAttention: each score against the NumPy reference, Keras' own layers, and finite
 differences; masks and bad arguments.
 """
 
 import numpy as np
 import pytest
+from layer_oracles import (
+    assert_gradients_equal_finite_differences,
+    assert_outputs_equal,
+    built,
+    random_inputs,
+    reference_outputs,
+)
 from numpy.testing import assert_allclose, assert_array_equal
 
 from attnlib import reference, scores
@@ -14,95 +21,55 @@ MASK = np.array([[True, True, True, True, True], [True, False, True, False, Fals
 SCORES = ("dot", "general", "concat", "location")
 
 
-def case(
-    batch=2,
-    target_len=3,
-    source_len=5,
-    query_dim=4,
-    value_dim=6,
-    dtype="float32",
-    seed=0,
-):
-    rng = np.random.default_rng(seed)
-    shapes = (batch, target_len, query_dim), (batch, source_len, value_dim)
-    return [rng.normal(size=shape).astype(dtype) for shape in shapes]
-
-
-def built(score, query_dim=4, value_dim=6, seed=0, **options):
-    """A layer with random weights of its own; dot takes query and values of one width."""
+def luong(score, query_dim=4, value_dim=6, **options):
+    """A layer with random weights; dot takes query and values of one dimension."""
     if score == "location":
         options.setdefault("max_source_len", 8)
-    layer = LuongAttention(score, **options)
-    layer.build(
-        (None, None, query_dim),
-        (None, None, query_dim if score == "dot" else value_dim),
-    )
-    rng = np.random.default_rng(seed)
-    layer.set_weights([rng.normal(size=w.shape) for w in layer.weights])
-    return layer
+    value_dim = query_dim if score == "dot" else value_dim
+    return built(LuongAttention(score, **options), query_dim, value_dim)
 
 
-def case_of(score, **options):
+def luong_case(score, **options):
     """A layer, and a query and values for it."""
-    query, values = case(**options)
-    return built(score), query, values[..., :4] if score == "dot" else values
-
-
-def oracle(score, query, values, weights, mask=None):
-    query, values = np.asarray(query, float), np.asarray(values, float)
-    found = {
-        "dot": reference.dot_scores,
-        "general": lambda query, keys: reference.general_scores(query, keys, *weights),
-        "concat": lambda query, keys: reference.concat_scores(query, keys, *weights),
-        "location": lambda query, keys: reference.location_scores(query, *weights)[
-            :, :, : keys.shape[1]
-        ],
-    }[score](query, values)
-    return reference.attend(found, values, mask)
-
-
-def assert_equal(got, expected, **tolerance):
-    assert len(got) == len(expected) == 2
-    for a, b in zip(got, expected, strict=True):
-        assert a.shape == b.shape
-        assert_allclose(a, b, **{"atol": 1e-5, "rtol": 1e-5, **tolerance})
+    query, values = random_inputs(**options)
+    return luong(score), query, values[..., :4] if score == "dot" else values
 
 
 @pytest.mark.parametrize("mask", [None, MASK], ids=["all", "masked"])
 @pytest.mark.parametrize("score", SCORES)
-def test_layer_equals_the_oracle(score, mask):
-    layer, query, values = case_of(score)
-    assert_equal(
+def test_luong_equals_the_reference(score, mask):
+    layer, query, values = luong_case(score)
+    assert_outputs_equal(
         layer(query, values, mask=mask),
-        oracle(score, query, values, layer.get_weights(), mask),
+        reference_outputs(layer, query, values, mask),
     )
     names = {"dot": [], "general": ["w"], "concat": ["w", "v"], "location": ["w"]}
     assert [w.name for w in layer.weights] == names[score]
 
 
 @pytest.mark.parametrize("mask", [None, MASK], ids=["all", "masked"])
-def test_dot_equals_keras_attention(mask):
-    layer, query, values = case_of("dot")
+def test_luong_dot_equals_keras_attention(mask):
+    layer, query, values = luong_case("dot")
     theirs = keras.layers.Attention()(
         [query, values], mask=[None, mask], return_attention_scores=True
     )
-    assert_equal(layer(query, values, mask=mask), theirs)
+    assert_outputs_equal(layer(query, values, mask=mask), theirs)
 
 
 @pytest.mark.parametrize("mask", [None, MASK], ids=["all", "masked"])
-def test_general_equals_keras_attention_behind_one_dense_layer(mask):
-    layer, query, values = case_of("general")
+def test_luong_general_equals_keras_attention_behind_one_dense_layer(mask):
+    layer, query, values = luong_case("general")
     dense = keras.layers.Dense(6, use_bias=False)
     dense.build(query.shape)
     dense.set_weights(layer.get_weights())
     theirs = keras.layers.Attention()(
         [dense(query), values], mask=[None, mask], return_attention_scores=True
     )
-    assert_equal(layer(query, values, mask=mask), theirs)
+    assert_outputs_equal(layer(query, values, mask=mask), theirs)
 
 
-def test_concat_equals_keras_additive_attention_behind_two_dense_layers():
-    layer, query, values = case_of("concat")
+def test_luong_concat_equals_keras_additive_attention_behind_two_dense_layers():
+    layer, query, values = luong_case("concat")
     w, v = layer.get_weights()
     theirs = keras.layers.AdditiveAttention()
     projected = [
@@ -113,23 +80,22 @@ def test_concat_equals_keras_additive_attention_behind_two_dense_layers():
     theirs.build([x.shape for x in projected])
     theirs.set_weights([v])
     expected = theirs(projected, mask=[None, MASK, None], return_attention_scores=True)
-    assert_equal(layer(query, values, mask=MASK), expected)
+    assert_outputs_equal(layer(query, values, mask=MASK), expected)
 
 
-def test_concat_identity_is_concat_with_its_source_half_the_identity():
-    query, values = case()
-    layer = built("concat", concat_identity=True)
+def test_luong_concat_identity_is_concat_with_its_source_half_the_identity():
+    query, values = random_inputs()
+    layer = luong("concat", concat_identity=True)
     w, v = layer.get_weights()
     assert w.shape == (4, 6) and layer.project(values) is values
-    whole = np.concatenate([w, np.eye(6)])
-    assert_equal(
-        layer(query, values, mask=MASK),
-        oracle("concat", query, values, [whole, v], MASK),
+    scores = reference.concat_scores(query, values, np.concatenate([w, np.eye(6)]), v)
+    assert_outputs_equal(
+        layer(query, values, mask=MASK), reference.attend(scores, values, MASK)
     )
 
 
-def test_location_looks_at_no_word_and_uses_the_first_scores():
-    layer, query, values = case_of("location")
+def test_luong_location_ignores_the_words_and_uses_the_first_scores():
+    layer, query, values = luong_case("location")
     _, weights = layer(query, values)
     assert_array_equal(layer(query, values + 1)[1], weights)
     w = layer.get_weights()[0]
@@ -137,44 +103,17 @@ def test_location_looks_at_no_word_and_uses_the_first_scores():
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_layer_gradients_equal_finite_differences_of_the_oracle(score):
-    query, values = case(
+def test_luong_gradients_equal_finite_differences_of_the_reference(score):
+    query, values = random_inputs(
         target_len=2, source_len=4, query_dim=3, value_dim=3, dtype="float64"
     )
-    layer = built(score, 3, 3, dtype="float64")
-    mask = MASK[:, :4]
-    rng = np.random.default_rng(1)
-    pull = [
-        rng.normal(size=shape) for shape in ((2, 2, 3), (2, 2, 4))
-    ]  # on context and on weights
-    inputs = [tf.constant(query), tf.constant(values)]
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        total = sum(
-            tf.reduce_sum(out * p)
-            for out, p in zip(layer(*inputs, mask=mask), pull, strict=True)
-        )
-    gradients = tape.gradient(total, [*inputs, *layer.trainable_variables])
-    arguments = [query, values, *map(np.array, layer.get_weights())]
-
-    def expected_total():
-        outputs = oracle(score, *arguments[:2], arguments[2:], mask)
-        return sum(np.sum(out * p) for out, p in zip(outputs, pull, strict=True))
-
-    for argument, gradient in zip(arguments, gradients, strict=True):
-        slopes = np.empty_like(argument)
-        for place in np.ndindex(argument.shape):
-            kept, ends = argument[place], []
-            for argument[place] in (kept - 1e-5, kept + 1e-5):
-                ends.append(expected_total())
-            argument[place] = kept
-            slopes[place] = (ends[1] - ends[0]) / 2e-5
-        assert_allclose(gradient, slopes, atol=1e-8)
+    layer = luong(score, 3, 3, dtype="float64")
+    assert_gradients_equal_finite_differences(layer, query, values, MASK[:, :4])
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_layer_fully_masked_row_and_padding(score):
-    layer, query, values = case_of(score)
+def test_luong_fully_masked_row_and_padding(score):
+    layer, query, values = luong_case(score)
     mask = np.array([[False] * 5, [True] * 5])
     context, weights = layer(query, values, mask=mask)
     assert_array_equal(context[0], np.zeros_like(context[0]))
@@ -182,20 +121,22 @@ def test_layer_fully_masked_row_and_padding(score):
     assert_allclose(tf.reduce_sum(weights[1], -1), np.ones(3), rtol=1e-6)
     longer = np.pad(values, ((0, 0), (0, 3), (0, 0)), constant_values=1e30)
     padded = layer(query, longer, mask=np.pad(mask, ((0, 0), (0, 3))))
-    assert_equal((padded[0], padded[1][:, :, :5]), (context, weights))
+    assert_outputs_equal((padded[0], padded[1][:, :, :5]), (context, weights))
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_step_by_step_equals_all_at_once(score):
-    layer, query, values = case_of(score)
+def test_luong_step_by_step_equals_all_at_once(score):
+    layer, query, values = luong_case(score)
     keys = layer.project(values)
     steps = [layer(query[:, t : t + 1], values, mask=MASK, keys=keys) for t in range(3)]
     whole = layer(query, values, mask=MASK)
-    assert_equal([tf.concat(parts, 1) for parts in zip(*steps, strict=True)], whole)
+    assert_outputs_equal(
+        [tf.concat(parts, 1) for parts in zip(*steps, strict=True)], whole
+    )
 
 
-def test_concat_keys_are_projected_once_a_sentence():
-    layer, query, values = case_of("concat")
+def test_luong_concat_keys_are_projected_once_per_sentence():
+    layer, query, values = luong_case("concat")
     assert_allclose(
         layer.project(values), values @ layer.get_weights()[0][4:], atol=1e-5
     )
@@ -204,13 +145,13 @@ def test_concat_keys_are_projected_once_a_sentence():
     )
     for score in ("dot", "general", "location"):
         assert (
-            built(score).project(values[..., :4] if score == "dot" else values)
+            luong(score).project(values[..., :4] if score == "dot" else values)
             is not None
         )
 
 
-def test_scores_functions_equal_the_oracle_over_a_window_of_each_query():
-    query, values = case()
+def test_scores_equal_the_reference_over_a_window_of_each_query():
+    query, values = random_inputs()
     window = np.stack(
         [values[:, t : t + 3] for t in range(3)], 1
     )  # (batch, target_len, 3, 6)
@@ -235,7 +176,7 @@ def test_scores_functions_equal_the_oracle_over_a_window_of_each_query():
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_layer_in_a_functional_model(score, tmp_path):
+def test_luong_in_a_functional_model(score, tmp_path):
     target, source = (
         keras.Input((None,), dtype="int32"),
         keras.Input((None,), dtype="int32"),
@@ -245,19 +186,19 @@ def test_layer_in_a_functional_model(score, tmp_path):
     options = {"max_source_len": 5} if score == "location" else {}
     context, weights = LuongAttention(score, name="attention", **options)(query, values)
     model = keras.Model([target, source], [context, weights])
-    numbers = (
+    tokens = (
         np.array([[1, 2, 0], [3, 0, 0]]),
         np.array([[4, 2, 3, 0, 0], [1, 0, 0, 0, 0]]),
     )
-    found = model(numbers)[1].numpy()
-    assert not found[0, :, 3:].any() and not found[1, :, 1:].any()
-    assert_allclose(found.sum(-1), np.ones((2, 3)), rtol=1e-6)
+    weights = model(tokens)[1].numpy()
+    assert not weights[0, :, 3:].any() and not weights[1, :, 1:].any()
+    assert_allclose(weights.sum(-1), np.ones((2, 3)), rtol=1e-6)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
-    assert_array_equal(again(numbers)[1], found)
+    assert_array_equal(again(tokens)[1], weights)
 
 
-def test_layer_from_config():
+def test_luong_from_config():
     for options in (
         {"score": "concat", "units": 5},
         {"score": "location", "max_source_len": 9},
@@ -274,36 +215,35 @@ def test_layer_from_config():
 # Bad arguments
 
 
-def test_layer_refuses_unknown_scores():
+def test_luong_refuses_unknown_scores():
     for score in ("additive", "Dot", None):
         with pytest.raises(
             ValueError,
             match=(
-                f"score should be one of dot, general, concat, location, got {score!r}"
+                "score should be one of 'dot', 'general', 'concat', 'location', got"
+                f" {score!r}"
             ),
         ):
             LuongAttention(score)
 
 
-def test_dot_refuses_two_widths():
-    query, values = case()
+def test_luong_dot_refuses_two_dimensions():
+    query, values = random_inputs()
     with pytest.raises(
         ValueError,
         match=(
-            "score='dot' needs query and values of one width, got 4 and 6; score='gener"
+            "query and values should have one dimension for score='dot', got 4 and 6;"
+            " score='general' takes any"
         ),
     ):
         LuongAttention("dot")(query, values)
 
 
-def test_location_refuses_longer_sources():
-    query, values = case()
+def test_luong_location_refuses_longer_sources():
+    query, values = random_inputs()
     with pytest.raises(
         ValueError,
-        match=(
-            "built for sources of 4 positions at most, got 5; give a larger"
-            " max_source_l"
-        ),
+        match="source_len should be at most max_source_len, 4, got 5",
     ):
         LuongAttention("location", max_source_len=4)(query, values)
     layer = LuongAttention("location", max_source_len=4)
@@ -312,47 +252,47 @@ def test_location_refuses_longer_sources():
     assert attend(query, values[:, :4])[1].shape == (2, 3, 4)
     with pytest.raises(
         tf.errors.InvalidArgumentError,
-        match="built for sources of 4 positions at most, got a longer",
+        match="source_len should be at most max_source_len, 4, got a longer source",
     ):
         attend(query, values)
-    for wrong in (None, 0, 2.5):
+    for wrong, error in ((None, TypeError), (0, ValueError), (2.5, TypeError)):
         with pytest.raises(
-            ValueError,
+            error,
             match=(
-                "score='location' needs, should be a whole number of 1 or more, got"
-                f" {wrong}"
+                "max_source_len, which score='location' needs, should be an integer of"
+                f" 1 or more, got {wrong}"
             ),
         ):
             LuongAttention("location", max_source_len=wrong)
 
 
-def test_concat_refuses_units():
-    for units in (0, 2.5, "8"):
+def test_luong_concat_refuses_units():
+    for units, error in ((0, ValueError), (2.5, TypeError), ("8", TypeError)):
         with pytest.raises(
-            ValueError,
-            match=f"units should be a whole number of 1 or more, got {units!r}",
+            error, match=f"units should be an integer of 1 or more, got {units!r}"
         ):
             LuongAttention("concat", units=units)
     with pytest.raises(
         ValueError,
-        match="with concat_identity units should be the width of values, 6, got 5",
+        match="units should be the dimension of values with concat_identity, 6, got 5",
     ):
-        LuongAttention("concat", units=5, concat_identity=True)(*case())
+        LuongAttention("concat", units=5, concat_identity=True)(*random_inputs())
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_layer_refuses_shapes_that_do_not_fit(score):
-    layer, query, values = case_of(score)
-    width = values.shape[-1]
+def test_luong_refuses_shapes_that_do_not_fit(score):
+    layer, query, values = luong_case(score)
+    value_dim = values.shape[-1]
     with pytest.raises(
         ValueError,
-        match=r"query should be 4 wide, as the layer was built, got shape \(2, 3, 3\)",
+        match=r"query should have a last axis of size 4, .* got shape \(2, 3, 3\)",
     ):
         layer(query[..., :3], values)
     with pytest.raises(
         ValueError,
         match=(
-            rf"values should be {width} wide, as the layer was built, got .*\(2, 5, 3\)"
+            rf"values should have a last axis of size {value_dim}, as the layer was"
+            r" built, got shape \(2, 5, 3\)"
         ),
     ):
         layer(query, values[..., :3])

@@ -11,20 +11,20 @@ from hypothesis import strategies as st
 
 from attnlib import metrics
 
-GUESSES = [["a", "b"], ["a"], ["a", "x", "c"], ["a", "b", "c"]]
+PREDICTIONS = [["a", "b"], ["a"], ["a", "x", "c"], ["a", "b", "c"]]
 TARGETS = [["a", "b"], ["a", "b"], ["a", "b", "c"], ["a", "b"]]
 link_sets = st.sets(st.tuples(st.integers(0, 4), st.integers(0, 4)))
 
 
 def test_exact_match_by_hand():
-    assert metrics.exact_match(GUESSES, TARGETS) == 1 / 4
+    assert metrics.exact_match(PREDICTIONS, TARGETS) == 1 / 4
     assert metrics.exact_match([("a", "b")], [["a", "b"]]) == 1
 
 
 def test_token_accuracy_by_hand():
-    # Positions 2 + 2 + 3 + 3; right 2 + 1 + 2 + 2: what is missing or too much counts
-    # as wrong.
-    assert metrics.token_accuracy(GUESSES, TARGETS) == 7 / 10
+    # Positions 2 + 2 + 3 + 3; correct 2 + 1 + 2 + 2: a missing or extra token is an
+    # error.
+    assert metrics.token_accuracy(PREDICTIONS, TARGETS) == 7 / 10
     assert metrics.token_accuracy([[]], [["a"]]) == 0
 
 
@@ -40,7 +40,7 @@ def test_bleu_brevity_penalty_by_hand():
     assert score == pytest.approx(100 * math.exp(1 - 7 / 5))
 
 
-def test_bleu_is_of_the_corpus_and_keeps_tokens_whole():
+def test_bleu_is_that_of_the_corpus_and_keeps_tokens_whole():
     words = ["vingt", "-", "et", "un,"]
     assert metrics.bleu([words, ["a"]], [words, ["a"]]) == pytest.approx(100)
     assert metrics.bleu([words], [["vingt", "-", "et", "un"]]) < 80
@@ -83,8 +83,8 @@ def test_wilson_interval_takes_arrays_and_a_confidence():
     low, high = metrics.wilson_interval([0, 5, 10], [10, 10, 10], confidence=0.9)
     assert low[0] == 0 and high[2] == 1
     assert (low, high) == (pytest.approx(1 - high[::-1]), pytest.approx(1 - low[::-1]))
-    wide = metrics.wilson_interval(5, 10, confidence=0.99)
-    assert wide[0] < low[1] < high[1] < wide[1]
+    wider = metrics.wilson_interval(5, 10, confidence=0.99)
+    assert wider[0] < low[1] < high[1] < wider[1]
 
 
 WEIGHTS = np.array([[0.1, 0.7, 0.2], [0.6, 0.3, 0.1], [0.0, 0.0, 1.0], [0.4, 0.4, 0.2]])
@@ -95,7 +95,7 @@ def test_links_by_hand():
     assert metrics.links(WEIGHTS, rows=(0, 2)) == {(0, 1), (2, 2)}
 
 
-def test_links_shift_reads_a_word_at_the_step_after_it():
+def test_links_shift_aligns_a_word_at_the_step_after_it():
     assert metrics.links(WEIGHTS, shift=1) == {(0, 0), (1, 2), (2, 0)}
     assert metrics.links(WEIGHTS, shift=1, rows=(1, 3)) == {(1, 2)}
     assert metrics.links(WEIGHTS, shift=-1) == {(1, 1), (2, 0), (3, 2)}
@@ -121,20 +121,20 @@ def test_alignment_error_rate_takes_sure_links_as_possible():
 
 
 @given(link_sets, link_sets, link_sets)
-def test_alignment_error_rate_lies_between_0_and_1(found, sure, possible):
-    if not found and not sure:
+def test_alignment_error_rate_lies_between_0_and_1(links, sure, possible):
+    if not links and not sure:
         return
-    rate = metrics.alignment_error_rate(found, sure, possible)
+    rate = metrics.alignment_error_rate(links, sure, possible)
     assert 0 <= rate <= 1
-    assert (rate == 0) == (sure <= found <= sure | possible)
+    assert (rate == 0) == (sure <= links <= sure | possible)
 
 
 def test_corpus_alignment_error_rate_sums_counts():
-    found = [{(0, 0)}, {(0, 1), (1, 0), (2, 2)}]
+    links = [{(0, 0)}, {(0, 1), (1, 0), (2, 2)}]
     sure = [{(0, 0)}, {(0, 0), (1, 1), (2, 2)}]
     # Hits 2·1 + 2·1 of 2 + 6; the mean of the two sentences' rates, 0 and 2/3, would be
     # 1/3.
-    assert metrics.corpus_alignment_error_rate(found, sure, sure) == pytest.approx(
+    assert metrics.corpus_alignment_error_rate(links, sure, sure) == pytest.approx(
         1 - 4 / 8
     )
 
@@ -162,16 +162,21 @@ def test_metrics_imports_neither_sacrebleu_nor_tensorflow():
             [["a"]],
             [["a"], ["b"]],
             ValueError,
-            "a prediction for each target, got 1 for 2 targets",
+            "predictions should have one sentence per target, got 1 for 2 targets",
         ),
-        ([], [], ValueError, "at least one sentence, got none"),
+        ([], [], ValueError, "targets should have at least one sentence, got none"),
         (
             ["one two"],
             [["one", "two"]],
             TypeError,
-            "lists of tokens, got the text 'one two'",
+            "predictions should be lists of tokens, got the text 'one two'",
         ),
-        ([["one"]], ["one"], TypeError, "lists of tokens, got the text 'one'"),
+        (
+            [["one"]],
+            ["one"],
+            TypeError,
+            "targets should be lists of tokens, got the text 'one'",
+        ),
     ],
 )
 def test_sentence_metrics_refuse_bad_input(
@@ -202,24 +207,24 @@ def test_sentence_metrics_refuse_bad_input(
         (
             lambda: metrics.by_length([1, 2], [1], (0, 5)),
             ValueError,
-            r"as many values as lengths, got shapes \(2,\) and",
+            r"should have one number per sentence, got shapes \(2,\) and \(1,\)",
         ),
         (
             lambda: metrics.by_length([1], [1], (5,)),
             ValueError,
-            r"two or more increasing lengths, got \(5,\)",
+            r"edges should be two or more increasing numbers, got \(5,\)",
         ),
         (
             lambda: metrics.by_length([1], [1], (5, 5)),
             ValueError,
-            r"two or more increasing lengths, got \(5, 5\)",
+            r"edges should be two or more increasing numbers, got \(5, 5\)",
         ),
         (
             lambda: metrics.wilson_interval(3, 2),
             ValueError,
-            "0 ≤ successes ≤ n and n ≥ 1, got successes 3 of n 2",
+            "0 ≤ successes ≤ n and n ≥ 1, got successes 3 and n 2",
         ),
-        (lambda: metrics.wilson_interval(0, 0), ValueError, "got successes 0 of n 0"),
+        (lambda: metrics.wilson_interval(0, 0), ValueError, "got successes 0 and n 0"),
         (
             lambda: metrics.wilson_interval(1, 2, 95),
             ValueError,
@@ -243,7 +248,7 @@ def test_sentence_metrics_refuse_bad_input(
         (
             lambda: metrics.alignment_error_rate(set(), set(), {(0, 0)}),
             ValueError,
-            "undefined without links and without",
+            "links or sure should hold a link, got none",
         ),
         (
             lambda: metrics.alignment_error_rate([(0, 0)], set(), set()),
@@ -258,7 +263,7 @@ def test_sentence_metrics_refuse_bad_input(
         (
             lambda: metrics.corpus_alignment_error_rate([set()], [], []),
             ValueError,
-            "as many sets of each, got 1, 0 and 0",
+            "should have one set per sentence, got 1, 0, and 0",
         ),
     ],
 )

@@ -1,7 +1,7 @@
-"""What every attention layer owes at any shape, mask, dtype and size of its numbers,
-whichever its score.
+"""What every attention layer guarantees at any shape, mask, dtype, and size of its
+numbers, whichever its score.
 
-ATTNLIB_EXAMPLES sets how many examples each property is tried on (12 if not given).
+ATTNLIB_EXAMPLES sets how many examples each property is tried on (12 by default).
 """
 
 import os
@@ -11,11 +11,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from layer_oracles import outputs, reference_outputs, reference_scores
 from numpy.testing import assert_allclose, assert_array_equal
 
-from attnlib import reference
 from attnlib.backend import keras, tf
-from attnlib.decoders import over_source
 from attnlib.layers import (
     AdditiveAttention,
     AttentionPooling,
@@ -83,12 +82,9 @@ class Case:
         self.layer = KINDS[kind](dtype=dtype)
         self.layer.build(*[(None, None, DIM)] * (1 if kind == "pooling" else 2))
         half = tf.dtypes.as_dtype(dtype.removeprefix("mixed_"))
-        exact = lambda x: tf.cast(
-            tf.cast(x, half), "float64"
-        ).numpy()  # what the dtype can hold  # noqa: E731
-        self.layer.set_weights(
-            [exact(rng.normal(size=w.shape)) for w in self.layer.weights]
-        )
+        # Weights that the dtype can hold.
+        weights = [tf.cast(rng.normal(size=w.shape), half) for w in self.layer.weights]
+        self.layer.set_weights([tf.cast(w, "float64").numpy() for w in weights])
         self.query, self.values = (
             tf.cast(scale * rng.normal(size=(batch, n, DIM)), half).numpy()
             for n in (target_len, source_len)
@@ -98,61 +94,21 @@ class Case:
         """Context and weights over the whole source, in float64; pooling's as those of
         one query.
         """
-        query, values = (
-            own if given is None else given
-            for given, own in ((query, self.query), (values, self.values))
-        )
+        query = self.query if query is None else query
+        values = self.values if values is None else values
         mask = self.mask if mask is None else mask
-        if self.kind == "pooling":
-            context, weights = (part[:, None] for part in self.layer(values, mask=mask))
-        elif self.kind in LOCAL:
-            context, weights, positions = self.layer(query, values, mask=mask)
-            weights = over_source(weights, positions, values.shape[1])
-        else:
-            context, weights = self.layer(query, values, mask=mask)
+        context, weights = outputs(self.layer, query, values, mask)
         return tf.cast(context, "float64").numpy(), tf.cast(weights, "float64").numpy()
 
-    def scores(self, dtype="float64"):
+    def scores(self, dtype):
         """The reference's, over the whole source."""
         query, keys = (np.asarray(tf.cast(x, dtype)) for x in (self.query, self.values))
-        w = [np.asarray(tf.cast(weight, dtype)) for weight in self.layer.get_weights()]
-        if self.kind == "pooling":
-            return reference.pooling_scores(keys, *w)[:, None]
-        if self.kind == "location":
-            return reference.location_scores(query, *w)[:, :, : keys.shape[1]]
-        if self.kind == "additive":
-            return reference.additive_scores(query, keys, *w)
-        if self.layer.score == "dot":
-            return reference.dot_scores(query, keys)
-        if self.layer.score == "general":
-            return reference.general_scores(query, keys, w[0])
-        w, v = w[:2]
-        return reference.concat_scores(
-            query, keys, w if len(w) > DIM else np.concatenate([w, np.eye(DIM)]), v
-        )
+        weights = [np.asarray(tf.cast(w, dtype)) for w in self.layer.get_weights()]
+        return reference_scores(self.layer, query, keys, weights)
 
     def expected(self):
         """The reference's context and weights."""
-        if self.kind not in LOCAL:
-            return reference.attend(
-                self.scores(), np.asarray(self.values, float), self.mask
-            )
-        mask = np.ones(self.values.shape[:2], bool) if self.mask is None else self.mask
-        lengths = (mask * np.arange(1, mask.shape[1] + 1)).max(1, initial=0)[:, None]
-        query = np.asarray(self.query, float)
-        if self.layer.center == "monotonic":
-            centers = np.minimum(
-                np.arange(query.shape[1]), np.maximum(lengths - 1.0, 0)
-            )
-        else:
-            w_p, v_p = (np.asarray(w, float) for w in self.layer.get_weights()[-2:])
-            centers = lengths / (1 + np.exp(-np.tanh(query @ w_p) @ v_p))
-        values = np.asarray(self.values, float)
-        score = lambda *_: self.scores()  # noqa: E731
-        half_width, gaussian = self.layer.half_width, self.layer.gaussian
-        return reference.local_attend(
-            query, values, values, centers, half_width, score, mask, gaussian
-        )
+        return reference_outputs(self.layer, self.query, self.values, self.mask)
 
 
 def drawn(data, kind, dtypes=("float32",), shortest=0, masks=True, scale=1.0):
@@ -178,16 +134,15 @@ def assert_equal(got, expected, **tolerance):
 def test_layer_equals_the_reference_in_every_dtype(kind, data):
     case = drawn(data, kind, tuple(DTYPES))
     dtype = case.layer.dtype_policy.name
-    assume(
-        not (kind.startswith("local-p") and dtype in HALF)
-    )  # a rounded centre may lie in another window
+    # A rounded center may lie in another window.
+    assume(not (kind.startswith("local-p") and dtype in HALF))
     assert_equal(case.attend(), case.expected(), rtol=0, atol=8 * DTYPES[dtype])
 
 
 @every_kind
 @examples
 @given(st.data())
-def test_weights_sum_to_one_and_are_zero_under_the_mask(kind, data):
+def test_layer_weights_sum_to_one_and_are_zero_under_the_mask(kind, data):
     case = drawn(data, kind, tuple(DTYPES))
     context, weights = case.attend()
     mask = np.ones(case.values.shape[:2], bool) if case.mask is None else case.mask
@@ -213,7 +168,7 @@ def test_weights_sum_to_one_and_are_zero_under_the_mask(kind, data):
 )
 @examples
 @given(st.data())
-def test_permuting_the_source_permutes_the_weights(kind, data):
+def test_layer_permuting_the_source_permutes_the_weights(kind, data):
     case = drawn(data, kind, ("float32", "mixed_float16"), shortest=1)
     order = data.draw(st.permutations(range(case.values.shape[1])))
     context, weights = case.attend()
@@ -229,30 +184,32 @@ def test_permuting_the_source_permutes_the_weights(kind, data):
 @every_kind
 @examples
 @given(st.data())
-def test_more_padding_changes_nothing(kind, data):
+def test_layer_more_padding_changes_nothing(kind, data):
     case = drawn(data, kind, ("float32", "float64", "mixed_bfloat16"))
     garbage = data.draw(st.sampled_from([0.0, 1.0, -1e4, 1e30, np.nan, np.inf]))
     more = data.draw(st.integers(1, 5))
     mask = np.ones(case.values.shape[:2], bool) if case.mask is None else case.mask
     longer = np.pad(case.values, ((0, 0), (0, more), (0, 0)), constant_values=garbage)
     context, weights = case.attend(mask=mask)
-    padded, wider = case.attend(values=longer, mask=np.pad(mask, ((0, 0), (0, more))))
-    assert_allclose(wider[:, :, : weights.shape[2]], weights, atol=1e-6)
-    assert not wider[:, :, weights.shape[2] :].any()
+    padded, longer_weights = case.attend(
+        values=longer, mask=np.pad(mask, ((0, 0), (0, more)))
+    )
+    assert_allclose(longer_weights[:, :, : weights.shape[2]], weights, atol=1e-6)
+    assert not longer_weights[:, :, weights.shape[2] :].any()
     if np.isfinite(garbage):
         assert_allclose(padded, context, atol=2 * DTYPES[case.layer.dtype_policy.name])
-    elif kind not in LOCAL:  # a window need not reach so far
+    elif kind not in LOCAL:  # whose window may not contain the padding
         assert np.isnan(padded).all(), "0 * NaN is NaN, as the module says"
 
 
 @every_kind
 @examples
 @given(st.data())
-def test_a_batch_equals_its_sentences_one_by_one(kind, data):
+def test_layer_batch_equals_its_sentences_one_by_one(kind, data):
     case = drawn(data, kind, ("float32", "float64", "mixed_float16"))
     whole = case.attend()
-    for place in range(len(case.query)):
-        rows = slice(place, place + 1)
+    for i in range(len(case.query)):
+        rows = slice(i, i + 1)
         mask = None if case.mask is None else case.mask[rows]
         one = Case.attend(case, case.query[rows], case.values[rows], mask)
         assert_equal(
@@ -275,7 +232,7 @@ SIZES = {
 @every_kind
 @twice_as_many
 @given(st.data())
-def test_finite_scores_give_no_nan(kind, data):
+def test_layer_finite_scores_give_no_nan(kind, data):
     dtype = data.draw(st.sampled_from(list(SIZES)))
     size = data.draw(st.floats(-SIZES[dtype], SIZES[dtype]))
     case = drawn(data, kind, (dtype,), scale=10.0**size)
@@ -299,14 +256,14 @@ def test_finite_scores_give_no_nan(kind, data):
 @every_kind
 @examples
 @given(st.data())
-def test_nan_and_inf_stay_in_their_sentence(kind, data):
+def test_layer_nan_and_inf_stay_in_their_sentence(kind, data):
     wrong = data.draw(st.sampled_from([np.nan, np.inf, -np.inf]))
     case = drawn(data, kind, ("float32", "float64"), shortest=1, masks=False)
     case.mask = np.ones(case.values.shape[:2], bool)
     where = data.draw(st.sampled_from(["values", "query"]))
-    spoilt = {"values": case.values.copy(), "query": case.query.copy()}
-    spoilt[where][0, 0, 0] = wrong
-    before, after = case.attend(), case.attend(**spoilt)
+    changed = {"values": case.values.copy(), "query": case.query.copy()}
+    changed[where][0, 0, 0] = wrong
+    before, after = case.attend(), case.attend(**changed)
     for one, other in zip(before, after, strict=True):
         assert_allclose(other[1:], one[1:], atol=1e-6)  # the other sentences
         if where == "query" and kind != "pooling":
@@ -320,7 +277,7 @@ def test_nan_and_inf_stay_in_their_sentence(kind, data):
     "batch, target_len, source_len",
     [(0, 3, 5), (2, 0, 5), (0, 3, 0), (2, 3, 0), (1, 1, 1)],
 )
-def test_shapes_of_nothing(kind, batch, target_len, source_len):
+def test_layer_shapes_of_nothing(kind, batch, target_len, source_len):
     case = Case(kind, batch, target_len, source_len)
     for mask in (None, np.ones((batch, source_len), bool)):
         context, weights = case.attend(mask=mask)
@@ -334,10 +291,9 @@ def test_shapes_of_nothing(kind, batch, target_len, source_len):
 
 
 @every_kind
-def test_long_sources(kind):
-    dtype = (
-        "float64" if kind.startswith("local-p") else "float32"
-    )  # whose centres, at 19,000, are a thousandth off
+def test_layer_long_sources(kind):
+    # At 19,000, centers in float32 are a thousandth off.
+    dtype = "float64" if kind.startswith("local-p") else "float32"
     case = Case(kind, 1, 2, 20_000, dtype, mask=np.arange(20_000)[None] < 19_000)
     context, weights = case.attend()
     assert_equal((context, weights), case.expected(), atol=1e-4)
@@ -357,15 +313,15 @@ def test_layer_saved_and_loaded_gives_equal_outputs(kind, dtype, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     rng = np.random.default_rng(0)
-    numbers = [rng.normal(size=(2, n, DIM)).astype("float32") for n in (3, 6)]
-    for one, other in zip(model(numbers), again(numbers), strict=True):
+    inputs = [rng.normal(size=(2, n, DIM)).astype("float32") for n in (3, 6)]
+    for one, other in zip(model(inputs), again(inputs), strict=True):
         assert one.dtype == other.dtype
         assert_array_equal(tf.cast(one, "float64"), tf.cast(other, "float64"))
 
 
 @every_kind
 @pytest.mark.parametrize("dtype", ["float16", "mixed_float16"])
-def test_numbers_as_large_as_float16_has_them(kind, dtype):
+def test_layer_numbers_as_large_as_float16_has_them(kind, dtype):
     """The products of these are infinite in float16, and one less the other is NaN."""
     case = Case(kind, 1, 2, 3, dtype)
     case.layer.set_weights([np.ones(w.shape) for w in case.layer.weights])

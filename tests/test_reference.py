@@ -1,4 +1,4 @@
-"""The oracle itself: against values worked out by hand, against einsum, and as
+"""The reference itself: against values worked out by hand, against einsum, and as
 properties.
 """
 
@@ -103,7 +103,7 @@ def test_softmax_source_length_zero_and_one():
 
 
 @pytest.mark.parametrize(
-    "given_dtype, dtype",
+    "argument_dtype, dtype",
     [
         ("float16", "float32"),
         ("float32", "float32"),
@@ -112,8 +112,8 @@ def test_softmax_source_length_zero_and_one():
         ("bool", "float32"),
     ],
 )
-def test_softmax_runs_in_float32_at_least(given_dtype, dtype):
-    assert ref.softmax(np.ones((2, 2), given_dtype)).dtype == dtype
+def test_softmax_runs_in_float32_at_least(argument_dtype, dtype):
+    assert ref.softmax(np.ones((2, 2), argument_dtype)).dtype == dtype
 
 
 def test_softmax_refuses_bad_masks():
@@ -123,12 +123,18 @@ def test_softmax_refuses_bad_masks():
         ref.softmax([1.0, 2.0], np.array([1, 0], np.int64))
     with pytest.raises(
         ValueError,
-        match=r"mask of shape \(3,\) does not broadcast to scores of shape \(2,\)",
+        match=(
+            r"mask should broadcast to the shape of the scores, \(2,\), got shape"
+            r" \(3,\)"
+        ),
     ):
         ref.softmax([1.0, 2.0], np.array([True, True, True]))
     with pytest.raises(
         ValueError,
-        match=r"mask of shape \(2, 2\) does not broadcast to scores of shape \(2,\)",
+        match=(
+            r"mask should broadcast to the shape of the scores, \(2,\), got shape"
+            r" \(2, 2\)"
+        ),
     ):
         ref.softmax([1.0, 2.0], np.ones((2, 2), bool))
 
@@ -181,7 +187,7 @@ def test_additive_scores_of_an_empty_source():
 
 
 @pytest.mark.parametrize(
-    "place, wrong, message",
+    "index, wrong, message",
     [
         (
             0,
@@ -195,17 +201,17 @@ def test_additive_scores_of_an_empty_source():
         ),
         (2, (5, 7), r"w_query should have shape \(4, units\), got \(5, 7\)"),
         (3, (6, 8), r"w_keys should have shape \(6, 7\), got \(6, 8\)"),
-        (4, (7, 1), r"v should have shape \(7\), got \(7, 1\)"),
+        (4, (7, 1), r"v should have shape \(7,\), got \(7, 1\)"),
     ],
 )
-def test_additive_scores_refuses_shapes_that_do_not_fit(place, wrong, message):
+def test_additive_scores_refuses_shapes_that_do_not_fit(index, wrong, message):
     arguments = tensors()
-    arguments[place] = np.zeros(wrong)
+    arguments[index] = np.zeros(wrong)
     with pytest.raises(ValueError, match=message):
         ref.additive_scores(*arguments)
 
 
-def test_additive_scores_refuses_what_is_no_number():
+def test_additive_scores_refuses_what_is_not_a_number():
     _, keys, *weights = tensors()
     with pytest.raises(TypeError, match="query should hold numbers, got <U3"):
         ref.additive_scores([["two"]], keys, *weights)
