@@ -22,11 +22,14 @@ def test_canvases_hold_digits_of_their_part_alone(part):
         (image / 16).astype("float32").tobytes(): label
         for image, label in zip(images, labels, strict=True)
     }
-    own = {(images[i] / 16).astype("float32").tobytes() for i in canvases.pool(part)}
+    allowed = {
+        (images[i] / 16).astype("float32").tobytes()
+        for i in canvases.digit_indices(part)
+    }
     made = canvases.load(50, part, seed=3)
     for pixels, cue, digit, shown, corners in zip(*made, strict=True):
         boxes = [box(pixels, color, corners[color]) for color in range(3)]
-        assert all(each.tobytes() in own for each in boxes)
+        assert all(each.tobytes() in allowed for each in boxes)
         assert [known[each.tobytes()] for each in boxes] == shown.tolist() and shown[
             cue
         ] == digit
@@ -36,7 +39,7 @@ def test_canvases_hold_digits_of_their_part_alone(part):
 
 
 def test_canvases_parts_share_no_digit():
-    train, test = canvases.pool("train"), canvases.pool("test")
+    train, test = canvases.digit_indices("train"), canvases.digit_indices("test")
     assert not set(train) & set(test) and sorted([*train, *test]) == list(range(1797))
     images = load_digits().images
     assert not {images[i].tobytes() for i in train} & {
@@ -44,14 +47,14 @@ def test_canvases_parts_share_no_digit():
     }, "no image twice"
 
 
-def test_canvases_targets_are_the_cued_box():
+def test_canvases_cued_box_covers_the_cued_digit():
     made = canvases.load(20, seed=1)
-    targets = made.targets()
-    assert targets.shape == (20, 24, 24)
-    assert_array_equal(targets.sum((1, 2)), np.full(20, 64))
-    for target, cue, corners in zip(targets, made.cues, made.corners, strict=True):
+    cued = made.cued_box()
+    assert cued.shape == (20, 24, 24)
+    assert_array_equal(cued.sum((1, 2)), np.full(20, 64))
+    for marked, cue, corners in zip(cued, made.cues, made.corners, strict=True):
         row, column = corners[cue]
-        assert target[row : row + 8, column : column + 8].all()
+        assert marked[row : row + 8, column : column + 8].all()
 
 
 def test_canvases_boxes_do_not_overlap():
@@ -70,36 +73,29 @@ def test_canvases_repeat_with_their_seed():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        ((0,), "n must be at least 1, got 0"),
-        ((5, "dev"), "part should be 'train' or 'test'"),
+        ((0,), "n should be an integer of 1 or more, got 0"),
+        ((5, "dev"), "part should be one of 'train', 'test', got 'dev'"),
     ],
 )
-def test_canvases_refuse_what_they_cannot_make(arguments, said):
-    with pytest.raises(ValueError, match=said):
+def test_canvases_refuse_what_they_cannot_make(arguments, message):
+    with pytest.raises(ValueError, match=message):
         canvases.load(*arguments)
 
 
-def test_canvases_spread_lays_a_patch_over_its_pixels():
+def test_canvases_to_pixels_distributes_a_patch_over_its_pixels():
     made = canvases.load(2, seed=6)
     weights = np.zeros((2, 81))
     weights[0, 0] = 1  # the patch in the upper left corner
-    weights[1, 80], weights[1, 79] = (
-        0.5,
-        0.5,
-    )  # lower right, and the one two pixels to its left
-    laid = made.spread(weights)
-    assert laid[0, :8, :8] == pytest.approx(1 / 64) and laid[0].sum() == pytest.approx(
-        1
-    )
-    assert laid[1, 20, 15] == pytest.approx(0.5 / 64) and laid[
-        1, 20, 14
-    ] == pytest.approx(0.5 / 64)
-    assert (
-        laid[1, 20, 17] == pytest.approx(1 / 64)
-        and laid[1, 15].sum() == 0
-        and laid[1].sum() == pytest.approx(1)
-    )
+    weights[1, 80] = 0.5  # lower right
+    weights[1, 79] = 0.5  # two pixels to its left
+    pixels = made.to_pixels(weights)
+    assert pixels.sum((1, 2)) == pytest.approx([1, 1])
+    assert pixels[0, :8, :8] == pytest.approx(1 / 64)
+    assert pixels[1, 20, 15] == pytest.approx(0.5 / 64)
+    assert pixels[1, 20, 14] == pytest.approx(0.5 / 64)
+    assert pixels[1, 20, 17] == pytest.approx(1 / 64)
+    assert pixels[1, 15].sum() == 0
     with pytest.raises(ValueError, match=r"shape \(2, 81\), got \(2, 80\)"):
-        made.spread(weights[:, :80])
+        made.to_pixels(weights[:, :80])

@@ -1,4 +1,4 @@
-"""Dates: Babel's own output as the oracle, gold alignments by hand, what is refused."""
+"""Dates: Babel's own output as the reference, gold alignments, what is refused."""
 
 import copy
 import pickle
@@ -17,7 +17,7 @@ from attnlib import metrics
 from attnlib.tasks import dates
 
 DAY = date(2024, 3, 5)
-STYLES = [(locale, format) for locale in dates.LOCALES for format in dates.FORMATS]
+STYLES = [(locale, name) for locale in dates.LOCALES for name in dates.FORMATS]
 days = st.dates(dates.FIRST, dates.LAST)
 
 
@@ -26,7 +26,7 @@ def text(tokens):
 
 
 @pytest.mark.parametrize(
-    ("locale", "format", "written"),
+    ("locale", "date_format", "written"),
     [
         ("en", "full", "Tuesday, March 5, 2024"),
         ("en", "yMMMEd", "Tue, Mar 5, 2024"),
@@ -35,8 +35,8 @@ def text(tokens):
         ("es", "full", "martes, 5 de marzo de 2024"),
     ],
 )
-def test_pair_by_hand(locale, format, written):
-    source, target = dates.pair(DAY, locale, format)
+def test_pair_by_hand(locale, date_format, written):
+    source, target = dates.pair(DAY, locale, date_format)
     assert source == list(written)
     assert target == list("2024-03-05")
 
@@ -44,22 +44,22 @@ def test_pair_by_hand(locale, format, written):
 @settings(deadline=None, max_examples=300)
 @given(days)
 def test_pair_joined_equals_babel(day):
-    for locale, format in STYLES:
-        if format == "yMMMEd":
-            expected = format_skeleton(format, day, locale=locale)
+    for locale, date_format in STYLES:
+        if date_format == "yMMMEd":
+            expected = format_skeleton(date_format, day, locale=locale)
         else:
-            expected = format_date(day, format, locale=locale)
-        source, target = dates.pair(day, locale, format)
+            expected = format_date(day, date_format, locale=locale)
+        source, target = dates.pair(day, locale, date_format)
         assert text(source) == expected
         assert date.fromisoformat(text(target)) == day
 
 
 def test_sources_never_collide():
-    read = {}
+    targets = {}
     for ordinal in range(date(2000, 1, 1).toordinal(), date(2004, 1, 1).toordinal()):
-        for locale, format in STYLES:
-            source, target = dates.pair(date.fromordinal(ordinal), locale, format)
-            assert read.setdefault(text(source), target) == target
+        for style in STYLES:
+            source, target = dates.pair(date.fromordinal(ordinal), *style)
+            assert targets.setdefault(text(source), target) == target
 
 
 def named_links(pair, links):
@@ -112,10 +112,10 @@ def test_gold_alignment_properties(day, style):
 
 
 def test_pairs_unpack_and_survive_a_copy():
-    first, *_ = found = dates.pairs(5)
+    first, *_ = pairs = dates.pairs(5)
     source, target = first
     assert first == (source, target) and len(first) == 2
-    assert [text(t) for _, t in found] == [pair.date.isoformat() for pair in found]
+    assert [text(t) for _, t in pairs] == [pair.date.isoformat() for pair in pairs]
     for again in (copy.deepcopy(first), pickle.loads(pickle.dumps(first))):
         assert (
             again == first and again.sure == first.sure and again.locale == first.locale
@@ -132,14 +132,15 @@ def test_pairs_are_the_same_for_the_same_seed_and_begin_longer_lists():
 
 
 def test_pairs_draw_locales_and_formats_evenly():
-    counts = Counter((pair.locale, pair.format) for pair in dates.pairs(3200))
+    counts = Counter((pair.locale, pair.date_format) for pair in dates.pairs(3200))
     assert set(counts) == set(STYLES)
     assert all(150 < count < 250 for count in counts.values())
 
 
-def test_pairs_keep_to_locales_and_formats_given():
+def test_pairs_have_the_locales_and_formats_asked_for():
     assert {
-        (p.locale, p.format) for p in dates.pairs(50, locales=["es"], formats=["long"])
+        (p.locale, p.date_format)
+        for p in dates.pairs(50, locales=["es"], date_formats=["long"])
     } == {("es", "long")}
 
 
@@ -162,12 +163,12 @@ def test_alignment_error_rate_by_hand():
     perfect = [one_hot(pair, pair.possible) for pair in pairs]
     assert dates.alignment_error_rate(perfect, pairs) == 0
     # The first pair's weights all on source position 0, "0" of "05": of 8 links one is
-    # right, and sure. Sums: |A∩S| = 1 + 5, |A∩P| = 1 + 8, |A| = 8 + 8, |S| = 8 + 5.
+    # correct, and sure. Sums: |A∩S| = 1 + 5, |A∩P| = 1 + 8, |A| = 8 + 8, |S| = 8 + 5.
     wrong = [one_hot(pairs[0], {(t, 0) for t in range(11)}), perfect[1]]
     assert dates.alignment_error_rate(wrong, pairs) == pytest.approx(1 - 15 / 29)
 
 
-def test_alignment_error_rate_shift_reads_the_step_after():
+def test_alignment_error_rate_shift_aligns_the_step_after():
     pairs = dates.pairs(20)
     late = [np.roll(one_hot(pair, pair.possible), 1, axis=0) for pair in pairs]
     assert dates.alignment_error_rate(late, pairs, shift=1) == 0
@@ -202,8 +203,8 @@ def test_best_monotonic_aer_clamps_to_the_last_word():
     pair = dates.pair(DAY, "es", "medium")
     short = dates.Pair((pair[0][:6], pair[1]))
     short.spans = pair.spans[:2]
-    # Day at 0, month at 2 … 4, last word 5. D = 1: t = 5 and 6 see 4 … 5 (possible),
-    # the others see nothing right.
+    # Day at 0, month at 2 … 4, last word 5. D = 1: t = 5 and 6 reach 4 … 5
+    # (possible), the others nothing correct.
     assert dates.best_monotonic_aer([short], 1) == pytest.approx(1 - 2 / 9)
 
 
@@ -249,8 +250,8 @@ def test_tasks_import_neither_keras_nor_tensorflow():
 
 def test_gold_links_work_with_metrics():
     pair = dates.pair(DAY)
-    found = metrics.links(one_hot(pair, pair.possible), rows=pair.rows)
-    assert metrics.alignment_error_rate(found, pair.sure, pair.possible) == 0
+    links = metrics.links(one_hot(pair, pair.possible), rows=pair.rows)
+    assert metrics.alignment_error_rate(links, pair.sure, pair.possible) == 0
 
 
 PAIR = dates.pair(DAY, "fr", "long")  # 11 characters
@@ -259,42 +260,50 @@ PAIR = dates.pair(DAY, "fr", "long")  # 11 characters
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: dates.pairs(0), ValueError, "n must be at least 1, got 0"),
-        (lambda: dates.pairs(2.0), TypeError, r"n must be a whole number, got 2\.0"),
+        (
+            lambda: dates.pairs(0),
+            ValueError,
+            "n should be an integer of 1 or more, got 0",
+        ),
+        (
+            lambda: dates.pairs(2.0),
+            TypeError,
+            r"n should be an integer of 1 or more, got 2\.0",
+        ),
         (
             lambda: dates.pairs(5, seed=-1),
             ValueError,
-            "seed must be at least 0, got -1",
+            "seed should be an integer of 0 or more, got -1",
         ),
         (
             lambda: dates.pairs(73_050),
             ValueError,
-            "n must be at most 73049, the dates of 1900-01-01 to 2099-12-31",
+            "n should be at most 73049, the dates of 1900-01-01 to 2099-12-31",
         ),
         (
             lambda: dates.pairs(73_000, exclude=dates.pairs(50)),
             ValueError,
-            "n must be at most 72999",
+            "n should be at most 72999",
         ),
         (
             lambda: dates.pairs(5, locales=["xx"]),
             ValueError,
-            "unknown locale 'xx', expected one of en, fr, de, es",
+            "locale should be one of 'en', 'fr', 'de', 'es', got 'xx'",
         ),
         (
             lambda: dates.pairs(5, locales=[]),
             ValueError,
-            "should name at least one each",
+            r"should name at least one each, got \[\] and \['full', ",
         ),
         (
-            lambda: dates.pairs(5, formats=["long", "short"]),
+            lambda: dates.pairs(5, date_formats=["long", "short"]),
             ValueError,
-            "'short' has years of two digits, which collide",
+            "one of 'full', 'long', .*, got 'short', whose years of two digits collide",
         ),
         (
             lambda: dates.pair(DAY, "en", "tiny"),
             ValueError,
-            "unknown format 'tiny', expected one of full, long, medium",
+            "date_format should be one of 'full', 'long', 'medium', .* got 'tiny'",
         ),
         (
             lambda: dates.pair("2024-03-05"),
@@ -309,7 +318,7 @@ PAIR = dates.pair(DAY, "fr", "long")  # 11 characters
         (
             lambda: dates.alignment_error_rate([], [PAIR]),
             ValueError,
-            "weights for each pair, got 0 for 1 pairs",
+            "weights should have one array per pair, got 0 for 1 pairs",
         ),
         (
             lambda: dates.alignment_error_rate([np.ones((9, 11))], [PAIR]),
@@ -332,7 +341,7 @@ PAIR = dates.pair(DAY, "fr", "long")  # 11 characters
         (
             lambda: dates.best_monotonic_aer([PAIR], -1),
             ValueError,
-            "half_width must be at least 0, got -1",
+            "half_width should be an integer of 0 or more, got -1",
         ),
         (
             lambda: dates.best_monotonic_aer([("a", "b")], 1),

@@ -116,7 +116,7 @@ def test_uci_loses_no_row():
 
 
 @real
-def test_uci_duplicates_are_taken_out_and_stray_bytes_mended():
+def test_uci_duplicates_are_removed_and_stray_bytes_fixed():
     found = reviews.load("uci")
     assert (
         len(found.sentences)
@@ -159,7 +159,9 @@ def test_archive_download_is_tried_again(known, server):
 @pytest.mark.parametrize("status", [404, 503])
 def test_archive_download_gives_up(known, server, status):
     server.answers = [(status, b"")]
-    with pytest.raises(ConnectionError, match="failed 2 times, at last with HTTPError"):
+    with pytest.raises(
+        ConnectionError, match="failed 2 times, the last time with HTTPError"
+    ):
         reviews.archive(server.url, attempts=2)
     assert not known.exists() and server.asked == 2
 
@@ -173,7 +175,7 @@ def test_archive_download_that_hangs_is_given_up(known, server, monkeypatch):
     monkeypatch.setattr(reviews, "TIMEOUT", 0.2)
     server.slow = 2
     with pytest.raises(
-        ConnectionError, match="failed 2 times, at last with ReadTimeout"
+        ConnectionError, match="failed 2 times, the last time with ReadTimeout"
     ):
         reviews.archive(server.url, attempts=2)
     assert not known.exists()
@@ -184,7 +186,7 @@ def test_archive_that_is_not_the_known_one_is_never_kept(known, server, bad):
     server.answers = [(200, bad + b"\0" * (len(GOOD) - len(bad)))]
     with pytest.raises(
         reviews.ChecksumError,
-        match=f"expected SHA-256 {reviews.ARCHIVE_HASH}, found [0-9a-f]{{64}}",
+        match=f"it should have SHA-256 {reviews.ARCHIVE_HASH}, got [0-9a-f]{{64}} ",
     ):
         reviews.archive(server.url)
     assert not known.exists()
@@ -249,15 +251,15 @@ def member(name="yelp_labelled.txt", change=lambda text: text):
 BAD = {
     "cut short": (
         GOOD[:200],
-        "not a whole zip archive .*: expected SHA-256 .*, found ",
+        "not a whole zip file .*: it should have SHA-256 .*, got ",
     ),
     "other line ends": (
         member(change=lambda t: t.replace(b"\n", b"\r\n")),
-        "yelp_labelled.txt is not the file we know",
+        "yelp_labelled.txt should have SHA-256 .*, got ",
     ),
     "an older one, with more lines": (
         member(change=lambda t: t + b"More.\t1\n"),
-        "expected SHA-256 .*, found ",
+        "yelp_labelled.txt should have SHA-256 .*, got ",
     ),
     "a member too few": (
         zipped({reviews.FOLDER + "imdb_labelled.txt": b""}),
@@ -270,7 +272,7 @@ BAD = {
                 **{reviews.FOLDER + name: text for name, text in TEXTS.items()},
             }
         ),
-        r"leads outside, '\.\./evil.txt': expected SHA-256 .*, found ",
+        r"leads outside, '\.\./evil.txt': it should have SHA-256 .*, got ",
     ),
 }
 
@@ -299,12 +301,12 @@ def test_archive_zipped_anew_from_the_same_files_is_taken(known):
     )
     assert hashlib.sha256(again).hexdigest() != reviews.ARCHIVE_HASH
     reviews.check(again)
-    assert reviews.uci(again) == reviews.uci(GOOD)
+    assert reviews.load_uci(again) == reviews.load_uci(GOOD)
 
 
 def test_uci_reads_lines_by_their_ends_alone(known):
     text = 'Wait\x85 "what"\u2028is this.\t0\nIt has a, comma.  \t1\n'.encode()
-    made = reviews.uci(
+    made = reviews.load_uci(
         zipped({reviews.FOLDER + name: text for name in TEXTS}), duplicates=True
     )
     assert made.sentences[:2] == [
@@ -333,7 +335,7 @@ def test_auto_falls_back_from_a_bad_archive(known, capsys):
     (known / reviews.ARCHIVE).write_bytes(b"half")
     assert reviews.load() == reviews.load("builtin")
     said = capsys.readouterr().out
-    assert said.count("\n") == 1 and "not a whole zip archive" in said
+    assert said.count("\n") == 1 and "not a whole zip file" in said
 
 
 def test_auto_takes_uci_where_it_is(known, capsys):
@@ -348,7 +350,10 @@ def test_auto_takes_uci_where_it_is(known, capsys):
 
 
 def test_load_refuses_other_sources():
-    with pytest.raises(ValueError, match="one of auto, uci, builtin, got 'amazon'"):
+    with pytest.raises(
+        ValueError,
+        match="source should be one of 'auto', 'uci', 'builtin', got 'amazon'",
+    ):
         reviews.load("amazon")
 
 
@@ -360,9 +365,9 @@ def test_builtin_is_large_balanced_and_without_duplicates():
     assert len(sentences) >= 600 and sum(labels) == len(labels) / 2
     assert len({reviews.key(sentence) for sentence in sentences}) == len(sentences)
     assert min(collections.Counter(origins).values()) >= 200
-    assert all(found.rationales), "every sentence has a marked word"
-    for sentence, places in zip(sentences, found.rationales, strict=True):
-        assert "[" not in sentence and max(places) < len(reviews.tokens(sentence)), (
+    assert all(found.rationales), "every sentence has an annotated word"
+    for sentence, positions in zip(sentences, found.rationales, strict=True):
+        assert "[" not in sentence and max(positions) < len(reviews.tokens(sentence)), (
             sentence
         )
 
@@ -375,8 +380,8 @@ def test_builtin_sentences_are_no_templates():
     assert max(shared.values()) <= 4
 
 
-def test_builtin_marks_are_read_as_places():
-    assert reviews._unmark("It was [not good], at [all].") == (
+def test_builtin_annotations_are_read_as_positions():
+    assert reviews._split_annotation("It was [not good], at [all].") == (
         "It was not good, at all.",
         {2, 3, 6},
     )
@@ -425,12 +430,12 @@ def lines(n=20):
     return [f"Sentence {number}.\t{number % 2}" for number in range(n)]
 
 
-def test_own_reads_a_file_and_a_list(tmp_path):
+def test_read_takes_a_file_and_a_list(tmp_path):
     path = tmp_path / "mine.tsv"
     path.write_bytes(
         b"\xef\xbb\xbf" + "\r\n".join([*lines(), "Tab\tinside, café.\t1", ""]).encode()
     )
-    found = reviews.own(path)
+    found = reviews.read(path)
     assert (
         found.sentences[-1] == "Tab\tinside, café."
         and found.labels[:2] == [0, 1]
@@ -440,7 +445,7 @@ def test_own_reads_a_file_and_a_list(tmp_path):
         (sentence, label)
         for sentence, label in zip(found.sentences, found.labels, strict=True)
     ]
-    assert reviews.own(rows) == found
+    assert reviews.read(rows) == found
 
 
 @pytest.mark.parametrize(
@@ -448,61 +453,64 @@ def test_own_reads_a_file_and_a_list(tmp_path):
     [
         (
             lambda t: t[:4] + ["no label here"] + t[5:],
-            "line 5: expected a sentence, a tab and a label, got no label",
+            "line 5 should be a sentence, a tab, and a label, got no label in 'no",
         ),
         (
             lambda t: t[:4] + ["Good.\tpositive"] + t[5:],
-            "line 5: expected the label 0 or 1, got 'positive'",
+            "line 5 should have the label 0 or 1, got 'positive'",
         ),
         (
             lambda t: t[:4] + ["Good.\t2"] + t[5:],
-            "line 5: expected the label 0 or 1, got '2'",
+            "line 5 should have the label 0 or 1, got '2'",
         ),
-        (lambda t: t[:4] + ["  \t1"] + t[5:], "line 5: expected a sentence, got '  '"),
-        (lambda t: t[:19], "expected 20 sentences or more, got 19"),
+        (
+            lambda t: t[:4] + ["  \t1"] + t[5:],
+            "line 5 should have a sentence, got '  '",
+        ),
+        (lambda t: t[:19], "there should be 20 sentences or more, got 19"),
         (
             lambda t: [line[:-1] + "1" for line in t],
-            "expected sentences of both labels, 0 and 1, got 1 alone",
+            "the labels should be both 0 and 1, got 1 alone in 20 lines",
         ),
     ],
 )
-def test_own_names_the_line_and_what_was_expected(tmp_path, change, message):
+def test_read_names_the_line_and_what_was_expected(tmp_path, change, message):
     path = tmp_path / "mine.tsv"
     path.write_text("\n".join(change(lines())), encoding="utf-8")
     with pytest.raises(ValueError, match=message):
-        reviews.own(str(path))
+        reviews.read(str(path))
 
 
-def test_own_names_the_line_of_another_encoding(tmp_path):
+def test_read_names_the_line_of_another_encoding(tmp_path):
     path = tmp_path / "mine.tsv"
     path.write_bytes("\n".join([*lines(), "café\t1"]).encode("latin-1"))
     with pytest.raises(
-        ValueError, match="line 21: expected UTF-8 text, got the byte 0xe9"
+        ValueError, match="line 21 should be UTF-8 text, got the byte 0xe9"
     ):
-        reviews.own(path)
+        reviews.read(path)
 
 
 @pytest.mark.parametrize(
     "row, message",
     [
-        ("text", "expected .sentence, label."),
-        (("a", True), "expected the label 0 or 1"),
+        ("text", "line 1 should be .sentence, label., got 'text'"),
+        (("a", True), "line 1 should have the label 0 or 1, got True"),
     ],
 )
-def test_own_refuses_rows_of_another_form(row, message):
-    with pytest.raises(ValueError, match=f"line 1: {message}"):
-        reviews.own([row] * 30)
+def test_read_refuses_rows_of_another_form(row, message):
+    with pytest.raises(ValueError, match=message):
+        reviews.read([row] * 30)
 
 
-# Numbers
+# Token IDs
 
 
-def test_encode_numbers_known_tokens_and_pads():
-    numbers = reviews.vocabulary(["A good, good film.", "A bad film."])
-    assert numbers == {".": 2, "a": 3, "film": 4, "good": 5}
-    assert reviews.encode(["A good dog.", "Film"], numbers).tolist() == [
+def test_encode_replaces_known_tokens_and_pads():
+    token_ids = reviews.vocabulary(["A good, good film.", "A bad film."])
+    assert token_ids == {".": 2, "a": 3, "film": 4, "good": 5}
+    assert reviews.encode(["A good dog.", "Film"], token_ids).tolist() == [
         [3, 5, 1, 2],
         [4, 0, 0, 0],
     ]
-    with pytest.raises(ValueError, match="a word or mark each, got ' '"):
-        reviews.encode([" "], numbers)
+    with pytest.raises(ValueError, match="a word or punctuation mark each, got ' '"):
+        reviews.encode([" "], token_ids)

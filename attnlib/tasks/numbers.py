@@ -2,7 +2,7 @@
 
 A pair is (source_tokens, target_tokens). The words come from num2words and are split at
 spaces; commas are dropped, and a hyphen is a token of its own. Lengths are in tokens.
-`random.Random` draws the same numbers on every platform.
+``random.Random`` draws the same numbers on every platform. ::
 
     train = numbers.pairs(8000)
     test = numbers.stratified(per_bin=100, exclude=train)
@@ -17,54 +17,76 @@ from random import Random
 
 from num2words import CONVERTER_CLASSES
 
-from attnlib.arguments import integer
+from attnlib.arguments import increasing, integer, one_of
 
 MAX_DIGITS = 15  # up to the trillions
-EDGES = (
-    0,
-    5,
-    10,
-    15,
-    20,
-    25,
-    30,
-    45,
-)  # bins of source lengths; the longest English number has 34 tokens
+# Bins of source lengths. The longest English number has 34 tokens.
+EDGES = (0, 5, 10, 15, 20, 25, 30, 45)
 # Every language of num2words but those that stop short of 15 digits (en_IN, kn, te),
 # never end (am), or say one number in two ways (tet).
 LANGUAGES = tuple(sorted(set(CONVERTER_CLASSES) - {"am", "en_IN", "kn", "te", "tet"}))
 
 
 def words(number, language="en"):
-    """Say a whole number: words(81_000) → ["eighty", "-", "one", "thousand"].
+    """Say an integer: ``words(81_000)`` → ``["eighty", "-", "one", "thousand"]``.
 
-    number: 0 to 10**15 - 1. language: one of `LANGUAGES`. Returns a list of tokens.
-    Raises TypeError for a number that is not whole, ValueError for one out of range or
-    an unknown language.
+    Parameters
+    ----------
+    number : int
+        In 0 … 10**15 − 1.
+    language : str, optional
+        One of ``LANGUAGES``.
+
+    Returns
+    -------
+    tokens : list of str
+
+    Raises
+    ------
+    TypeError
+        If `number` is not an integer or `language` not a str.
+    ValueError
+        If `number` is out of range or `language` is another one.
     """
     number = integer("number", number, 0, 10**MAX_DIGITS - 1)
     if not isinstance(language, str):
-        raise TypeError(f"language must be a string such as 'en', got {language!r}")
-    return (
-        _converter(language)
-        .to_cardinal(number)
-        .replace(",", "")
-        .replace("-", " - ")
-        .split()
-    )
+        raise TypeError(f"language should be a str such as 'en', got {language!r}")
+    spoken = _converter(language).to_cardinal(number)
+    return spoken.replace(",", "").replace("-", " - ").split()
 
 
 def pairs(n, max_digits=MAX_DIGITS, source="en", target="fr", seed=0, exclude=()):
-    """Draw `n` different numbers: a digit count, uniform in 1 … max_digits, then a
-    number of that many digits, uniform.
+    """Draw `n` different numbers and say each in two languages.
 
-    exclude: pairs, in the same source language, that must not come again: `pairs(1000,
-    seed=1, exclude=train)`.
-    Returns a list of (source_tokens, target_tokens) in the order drawn: `pairs(10)`
-    begins `pairs(20)`.
-    Raises ValueError when fewer than `n` such numbers can be found, for `max_digits`
-    outside 1 … 15, and for an unknown language; TypeError for an `n`, `max_digits` or
-    `seed` that is not whole.
+    First the number of digits is drawn, uniform in 1 … max_digits, then a number of
+    that many digits, uniform.
+
+    Parameters
+    ----------
+    n : int
+        Number of pairs, 1 or more.
+    max_digits : int, optional
+        In 1 … 15.
+    source, target : str, optional
+        Two of ``LANGUAGES``.
+    seed : int, optional
+        0 or more.
+    exclude : iterable of pairs, optional
+        In the same source language; they are not drawn: ``pairs(1000, seed=1,
+        exclude=train)``.
+
+    Returns
+    -------
+    pairs : list of (source_tokens, target_tokens)
+        In the order drawn: ``pairs(10)`` is the beginning of ``pairs(20)``.
+
+    Raises
+    ------
+    TypeError
+        If `n`, `max_digits`, or `seed` is not an integer.
+    ValueError
+        If there are fewer than `n` such numbers, an integer is out of range, or a
+        language is another one.
     """
     n = integer("n", n)
     draw = _uniform(max_digits, _random("pairs", seed))
@@ -80,18 +102,32 @@ def stratified(
     seed=0,
     exclude=(),
 ):
-    """Draw as `pairs` does, until each bin of *source* lengths, low ≤ length < high,
-    holds `per_bin` numbers.
+    """Draw as ``pairs`` does, until each bin of *source* lengths is full.
 
-    edges: the bins' limits in tokens, increasing. The other arguments are those of
-    `pairs`.
-    Returns one list of pairs, the shortest bin first. Raises ValueError, naming the
-    bin, when one cannot be filled.
+    Parameters
+    ----------
+    per_bin : int, optional
+        Numbers per bin, 1 or more.
+    edges : sequence of two or more increasing numbers, optional
+        Limits of the bins, in tokens. A bin holds low ≤ length < high.
+    max_digits, source, target, seed, exclude : optional
+        As for ``pairs``.
+
+    Returns
+    -------
+    pairs : list of (source_tokens, target_tokens)
+        The shortest bin first.
+
+    Raises
+    ------
+    TypeError
+        As for ``pairs``, or if `per_bin` is not an integer.
+    ValueError
+        As for ``pairs``, if the edges do not increase, or if a bin cannot be filled;
+        the message names the bin.
     """
     per_bin = integer("per_bin", per_bin)
-    edges = tuple(edges)
-    if len(edges) < 2 or any(low >= high for low, high in pairwise(edges)):
-        raise ValueError(f"edges must be two or more increasing lengths, got {edges}")
+    edges = increasing("edges", edges)
     draw = _uniform(max_digits, _random("stratified", seed))
     return _fill(draw, edges, per_bin, max_digits, source, target, exclude)
 
@@ -99,13 +135,32 @@ def stratified(
 def short(
     n, max_tokens, max_digits=MAX_DIGITS, source="en", target="fr", seed=0, exclude=()
 ):
-    """Draw `n` numbers whose source has at most `max_tokens` tokens, with the scale
-    words balanced.
+    """Draw `n` numbers with a short source, with the scale words balanced.
 
-    Numbers drawn as in `pairs` hardly ever say "billion" in few words. Here each group
-    of three digits below the leading one becomes 000 with probability 1/2, so that
-    round numbers, "two trillion and six", are common. The other arguments, what is
-    returned and what is raised are those of `pairs`.
+    Numbers drawn as in ``pairs`` hardly ever say "billion" in few words. Here each
+    group of three digits below the leading one becomes 000 with probability 1/2, so
+    round numbers such as "two trillion and six" are common.
+
+    Parameters
+    ----------
+    n : int
+        Number of pairs, 1 or more.
+    max_tokens : int
+        Maximum length of the source, in tokens, 1 or more.
+    max_digits, source, target, seed, exclude : optional
+        As for ``pairs``.
+
+    Returns
+    -------
+    pairs : list of (source_tokens, target_tokens)
+        In the order drawn.
+
+    Raises
+    ------
+    TypeError
+        As for ``pairs``, or if `max_tokens` is not an integer.
+    ValueError
+        As for ``pairs``, or if `max_tokens` is below 1.
     """
     n = integer("n", n)
     max_tokens = integer("max_tokens", max_tokens)
@@ -116,9 +171,8 @@ def short(
         number = uniform()
         for scale in (10**power for power in range(3, MAX_DIGITS + 1, 3)):
             if number >= scale and random.random() < 0.5:
-                number -= number % scale - number % (
-                    scale // 1000
-                )  # the group below `scale` becomes 000
+                # The group of three digits below `scale` becomes 000.
+                number -= number % scale - number % (scale // 1000)
         return number
 
     return _fill(draw, (0, max_tokens + 1), n, max_digits, source, target, exclude)
@@ -134,7 +188,8 @@ def _uniform(max_digits, random):
 
     def draw():
         digits = random.randint(1, max_digits)
-        return random.randrange(10 ** (digits - 1) if digits > 1 else 0, 10**digits)
+        lowest = 10 ** (digits - 1) if digits > 1 else 0
+        return random.randrange(lowest, 10**digits)
 
     return draw
 
@@ -145,12 +200,12 @@ def _fill(draw, edges, per_bin, max_digits, source, target, exclude):
     """
     excluded = {tuple(tokens) for tokens, _ in exclude}
     bins = [[] for _ in edges[1:]]
-    tried, limit = (
-        set(),
-        20_000 + 20 * per_bin * len(bins) + len(excluded),
-    )  # enough for any usual request, in seconds
-    while any(len(found) < per_bin for found in bins):
-        if len(tried) == min(limit, 10**max_digits):
+    # Enough draws for any usual request, in seconds.
+    limit = 20_000 + 20 * per_bin * len(bins) + len(excluded)
+    limit = min(limit, 10**max_digits)
+    tried = set()
+    while any(len(pairs) < per_bin for pairs in bins):
+        if len(tried) == limit:
             _refuse(bins, edges, per_bin, len(tried))
         number = draw()
         if number in tried:
@@ -158,22 +213,19 @@ def _fill(draw, edges, per_bin, max_digits, source, target, exclude):
         tried.add(number)
         tokens = words(number, source)
         k = bisect_right(edges, len(tokens)) - 1
-        if (
-            0 <= k < len(bins)
-            and len(bins[k]) < per_bin
-            and tuple(tokens) not in excluded
-        ):
+        wanted = 0 <= k < len(bins) and len(bins[k]) < per_bin
+        if wanted and tuple(tokens) not in excluded:
             bins[k].append((tokens, words(number, target)))
-    return [pair for found in bins for pair in found]
+    return [pair for pairs in bins for pair in pairs]
 
 
 def _refuse(bins, edges, per_bin, tried):
-    for found, (low, high) in zip(bins, pairwise(edges), strict=True):
-        if len(found) < per_bin:
+    for pairs, (low, high) in zip(bins, pairwise(edges), strict=True):
+        if len(pairs) < per_bin:
             raise ValueError(
-                f"found only {len(found)} of {per_bin} numbers of {low} ≤ length <"
-                f" {high} tokens among {tried} drawn: ask for fewer, allow more lengths"
-                " or digits, or exclude less"
+                f"there should be {per_bin} numbers of {low} ≤ length < {high} tokens,"
+                f" got {len(pairs)} among {tried} drawn: ask for fewer, allow more"
+                " lengths or digits, or exclude less"
             )
 
 
@@ -182,10 +234,7 @@ def _converter(language):
     """num2words' converter, without the scale words past 15 digits, which it would try
     in turn for every number.
     """
-    if language not in LANGUAGES:
-        raise ValueError(
-            f"unknown language {language!r}, expected one of {', '.join(LANGUAGES)}"
-        )
+    one_of("language", language, LANGUAGES)
     converter = copy.copy(CONVERTER_CLASSES[language])
     if hasattr(converter, "cards"):
         converter.cards = {

@@ -1,15 +1,15 @@
-"""Sentences of reviews, each with a feeling: 1 for a good word, 0 for a bad one.
+"""Sentences of reviews, each with its sentiment: 1 for positive, 0 for negative.
 
-Two sets. "uci" is the Sentiment Labelled Sentences of Kotzias et al. (2015), UCI id
-331, CC BY 4.0: 3,000 sentences of Amazon, IMDb and Yelp, downloaded once and checked
-against its hashes. "builtin" was written for this book; its words that carry the
-feeling are marked.
+There are two sets. "uci" is the Sentiment Labelled Sentences of Kotzias et al. (2015),
+UCI ID 331, CC BY 4.0: 3,000 sentences of Amazon, IMDb, and Yelp, downloaded once and
+checked against their hashes. "builtin" was written for this book; the words that carry
+the sentiment are annotated in it. ::
 
     sentences, labels, origins = reviews.load()
     train, test = reviews.split(labels, origins)
 
-ATTNLIB_DATA names a folder where the archive lies already; ATTNLIB_OFFLINE=1 forbids
-every download.
+The environment variable ``ATTNLIB_DATA`` names a folder that already holds the archive.
+``ATTNLIB_OFFLINE=1`` forbids every download.
 """
 
 import hashlib
@@ -27,13 +27,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from attnlib.arguments import integer
+from attnlib.arguments import integer, one_of
 
 URL = "https://archive.ics.uci.edu/static/public/331/sentiment+labelled+sentences.zip"
 ARCHIVE = "sentiment+labelled+sentences.zip"
 ARCHIVE_HASH = "afc26626d710899948693e1a61405dce197f57ffa719fa1130d346b4cc095343"
 FOLDER = "sentiment labelled sentences/"
-MEMBERS = {  # where from: the file's name in the archive, and its SHA-256
+MEMBERS = {  # origin: the file's name in the archive, and its SHA-256
     "amazon": (
         "amazon_cells_labelled.txt",
         "47003fc0a0d4840b00e96e715b6189bad09e7443a3da41c4cbe12ffc79f86ae3",
@@ -47,18 +47,16 @@ MEMBERS = {  # where from: the file's name in the archive, and its SHA-256
         "c76468b7b5c6e56a0804d728345c5f84aa2142ddb214420f61cc9cfd4c00d2ea",
     ),
 }
-CP1252 = {
-    0x85: "…",
-    0x96: "–",
-    0x97: "—",
-}  # read as Latin-1 once, by whoever wrote the files
+# Bytes of Windows-1252 that whoever wrote the files once read as Latin-1.
+CP1252 = {0x85: "…", 0x96: "–", 0x97: "—"}
 TIMEOUT = 20  # seconds without an answer
 SOURCES = ("auto", "uci", "builtin")
+BUILTIN_ORIGINS = ("goods", "meals", "films")
 
 
 class ChecksumError(ValueError):
-    """An archive that is not the one we know; the message gives the hash that was
-    expected and the one found.
+    """The archive is not the known one. The message gives the hash that it should have
+    and the one that it has.
     """
 
 
@@ -69,78 +67,127 @@ class _Reviews(NamedTuple):
 
 
 class Reviews(_Reviews):
-    """(sentences, labels, origins): texts; 1 for good and 0 for bad; and where each
-    came from.
+    """(sentences, labels, origins), one entry each per sentence.
 
-    Also rationales: for the built-in sentences, a set of places in
-    ``tokens(sentence)``, one a sentence: the words that carry the feeling. None for
-    other data.
+    Attributes
+    ----------
+    sentences : list of str
+    labels : list of int
+        1 for positive and 0 for negative.
+    origins : list of str
+        Where each sentence came from.
+    rationales : list of sets of int, or None
+        For the built-in sentences, the positions in ``tokens(sentence)`` of the words
+        that carry the sentiment. None for other data.
     """
 
     rationales = None
 
     def __new__(cls, rows, rationales=None):
-        made = super().__new__(cls, *map(list, zip(*rows, strict=True)))
-        made.rationales = rationales
-        return made
+        reviews = super().__new__(cls, *map(list, zip(*rows, strict=True)))
+        reviews.rationales = rationales
+        return reviews
 
 
 def tokens(sentence):
-    """The words of a text in lower case, and its marks: "Don't go!" → ["don't", "go",
-    "!"].
+    """Split a text into its words, in lower case, and its punctuation marks.
+
+    ``tokens("Don't go!")`` → ``["don't", "go", "!"]``
+
+    Parameters
+    ----------
+    sentence : str
+
+    Returns
+    -------
+    tokens : list of str
     """
     return re.findall(r"\w+(?:['’]\w+)*|[^\w\s]", sentence.lower())
 
 
 def key(sentence):
-    """What two sentences share that differ in case, marks and spaces alone."""
+    """Reduce a text to what duplicates share: they differ in case, punctuation, and
+    spaces alone.
+
+    Parameters
+    ----------
+    sentence : str
+
+    Returns
+    -------
+    key : str
+    """
     return " ".join(re.findall(r"\w+", sentence.casefold()))
 
 
 def load(source="auto", duplicates=False):
-    """The sentences as `Reviews`: (sentences, labels, origins).
+    """Load the sentences.
 
-    source: "uci"; "builtin"; or "auto", which takes UCI's where they can be had, else
-    the built-in ones, and says in
-    one line which. duplicates: whether to keep sentences whose `key` came before (28 of
-    UCI's 3,000).
-    Raises ChecksumError for an archive that is not the one known; OSError where "uci"
-    cannot be had at all; ValueError for another source. "auto" raises none of these.
+    Parameters
+    ----------
+    source : {"auto", "uci", "builtin"}, optional
+        "auto" takes UCI's sentences if they are available, else the built-in ones, and
+        says in one line which.
+    duplicates : bool, optional
+        Whether to keep sentences whose ``key`` came before (28 of UCI's 3,000).
+
+    Returns
+    -------
+    reviews : Reviews
+        (sentences, labels, origins).
+
+    Raises
+    ------
+    ChecksumError
+        For "uci", if the archive is not the known one.
+    OSError
+        For "uci", if there is no archive.
+    ValueError
+        If `source` is another one.
     """
-    if source not in SOURCES:
-        raise ValueError(
-            f"source should be one of {', '.join(SOURCES)}, got {source!r}"
-        )
+    one_of("source", source, SOURCES)
     if source == "builtin":
-        return builtin()
+        return load_builtin()
     try:
-        found = uci(archive(), duplicates)
+        reviews = load_uci(archive(), duplicates)
     except (ChecksumError, OSError) as error:
         if source == "uci":
             raise
         reason = str(error).splitlines()[0]
         print(
-            "Reviews: the built-in sentences of this book. (UCI's cannot be had:"
+            "Reviews: the built-in sentences of this book. (UCI's are not available:"
             f" {reason})"
         )
-        return builtin()
+        return load_builtin()
     if source == "auto":
         print(
             "Reviews: UCI's Sentiment Labelled Sentences (Kotzias et al. 2015, CC BY"
             " 4.0)."
         )
-    return found
+    return reviews
 
 
-def uci(archive, duplicates=False):
-    """The rows of UCI's archive, given as bytes that `check` let pass."""
-    rows, seen = [], set()
-    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+def load_uci(content, duplicates=False):
+    """Read the rows of UCI's archive.
+
+    Parameters
+    ----------
+    content : bytes
+        The archive, which ``check`` has accepted.
+    duplicates : bool, optional
+        Whether to keep sentences whose ``key`` came before.
+
+    Returns
+    -------
+    reviews : Reviews
+    """
+    rows = []
+    seen = set()
+    with zipfile.ZipFile(io.BytesIO(content)) as opened:
         for origin, (name, _) in MEMBERS.items():
             text = opened.read(FOLDER + name).decode("utf-8").translate(CP1252)
-            for line in text.removesuffix("\n").split(
-                "\n"
-            ):  # not splitlines: a sentence may hold other line ends
+            # Not splitlines: a sentence may hold other line ends.
+            for line in text.removesuffix("\n").split("\n"):
                 sentence, label = line.rsplit("\t", 1)
                 if duplicates or key(sentence) not in seen:
                     rows.append((sentence.strip(), int(label), origin))
@@ -149,70 +196,87 @@ def uci(archive, duplicates=False):
 
 
 def check(content):
-    """Raises ChecksumError unless `content`, bytes, is UCI's archive, or one made anew
-    of the same files.
+    """Check that an archive is UCI's, or one made anew of the same files.
+
+    Parameters
+    ----------
+    content : bytes
+
+    Raises
+    ------
+    ChecksumError
+        If it is not.
     """
-    found = hashlib.sha256(content).hexdigest()
-    if found == ARCHIVE_HASH:
+    archive_hash = hashlib.sha256(content).hexdigest()
+    if archive_hash == ARCHIVE_HASH:
         return
-    whole = f"expected SHA-256 {ARCHIVE_HASH}, found {found} ({len(content)} bytes)"
+    hashes = (
+        f"it should have SHA-256 {ARCHIVE_HASH}, got {archive_hash}"
+        f" ({len(content)} bytes)"
+    )
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as opened:
-            outside = [
-                n
-                for n in opened.namelist()
-                if n.startswith("/") or ".." in n.split("/")
-            ]
-            if outside:
-                raise ChecksumError(
-                    f"the archive holds a name that leads outside, {outside[0]!r}:"
-                    f" {whole}"
-                )
-            for name, expected in MEMBERS.values():
-                if FOLDER + name not in opened.namelist():
-                    raise ChecksumError(f"the archive has no {FOLDER}{name}: {whole}")
-                member = hashlib.sha256(opened.read(FOLDER + name)).hexdigest()
-                if member != expected:
-                    raise ChecksumError(
-                        f"{name} is not the file we know: expected SHA-256 {expected},"
-                        f" found {member}"
-                    )
+            _check_members(opened, hashes)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ChecksumError(f"not a whole zip archive ({error}): {whole}") from None
+        raise ChecksumError(
+            f"the archive is not a whole zip file ({error}): {hashes}"
+        ) from None
+
+
+def _check_members(opened, hashes):
+    names = opened.namelist()
+    for name in names:
+        if name.startswith("/") or ".." in name.split("/"):
+            raise ChecksumError(
+                f"the archive holds a name that leads outside, {name!r}: {hashes}"
+            )
+    for name, expected in MEMBERS.values():
+        if FOLDER + name not in names:
+            raise ChecksumError(f"the archive has no {FOLDER}{name}: {hashes}")
+        member_hash = hashlib.sha256(opened.read(FOLDER + name)).hexdigest()
+        if member_hash != expected:
+            raise ChecksumError(
+                f"{name} should have SHA-256 {expected}, got {member_hash}"
+            )
 
 
 def cache_folder():
-    """Where a downloaded archive is kept."""
+    """Return the folder where a downloaded archive is kept, as a Path."""
     import pooch
 
     return Path(os.environ.get("ATTNLIB_CACHE") or pooch.os_cache("attnlib"))
 
 
 def archive(url=URL, attempts=3):
-    """UCI's archive as bytes, checked: from ATTNLIB_DATA, else the cache, else
-    downloaded and kept in the cache.
+    """Get UCI's archive and check it.
 
-    Raises ChecksumError for one that is not right, wherever it lies (it is left there);
-    OSError where none can be had.
+    It is read from ``ATTNLIB_DATA``, else from the cache, else downloaded and kept in
+    the cache.
+
+    Parameters
+    ----------
+    url : str, optional
+    attempts : int, optional
+        How often a download is tried.
+
+    Returns
+    -------
+    content : bytes
+
+    Raises
+    ------
+    ChecksumError
+        If it is not the known one. It is left where it is.
+    OSError
+        If there is none, or the download fails.
     """
-    places = (
-        [Path(os.environ["ATTNLIB_DATA"]) / ARCHIVE]
-        if os.environ.get("ATTNLIB_DATA")
-        else []
-    )
-    for place in (*places, cache_folder() / ARCHIVE):
-        try:
-            content = place.read_bytes()
-        except OSError:
-            continue
-        try:
-            check(content)
-        except ChecksumError as error:
-            raise ChecksumError(
-                f"{error}\nIt was read from {place}; remove it to have it downloaded"
-                " again."
-            ) from None
-        return content
+    folders = [cache_folder()]
+    if os.environ.get("ATTNLIB_DATA"):
+        folders.insert(0, Path(os.environ["ATTNLIB_DATA"]))
+    for folder in folders:
+        content = _read_checked(folder / ARCHIVE)
+        if content is not None:
+            return content
     if os.environ.get("ATTNLIB_OFFLINE", "0") not in ("", "0"):
         raise FileNotFoundError(
             "ATTNLIB_OFFLINE is set, and neither ATTNLIB_DATA nor the cache holds the"
@@ -224,204 +288,269 @@ def archive(url=URL, attempts=3):
     return content
 
 
+def _read_checked(path):
+    """The archive at `path`, or None if there is no file to read."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    try:
+        check(content)
+    except ChecksumError as error:
+        raise ChecksumError(
+            f"{error}\nIt was read from {path}; remove it to have it downloaded again."
+        ) from None
+    return content
+
+
 def _download(url, attempts):
-    """The bytes at `url`; tried again where the connection fails. ConnectionError after
+    """The bytes at `url`, tried again if the connection fails. ConnectionError after
     the last attempt.
     """
     import pooch
 
     logging.getLogger("pooch").setLevel(logging.WARNING)
+    downloader = pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=False)
     for attempt in range(attempts):
         with tempfile.TemporaryDirectory() as folder:
             try:
-                downloader = pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=False)
-                kept = pooch.retrieve(
+                path = pooch.retrieve(
                     url, None, fname=ARCHIVE, path=folder, downloader=downloader
                 )
-                return Path(kept).read_bytes()
-            except (
-                Exception
-            ) as error:  # requests, urllib3 and the system each have their own
+                return Path(path).read_bytes()
+            # Any exception: requests, urllib3, and the system each have their own.
+            except Exception as error:
                 if attempt == attempts - 1:
-                    message = (
-                        f"the download failed {attempts} times, at last with"
-                        f" {type(error).__name__}"
-                    )
-                    raise ConnectionError(f"{message}\n{url}\n{error}") from error
+                    raise ConnectionError(
+                        f"the download failed {attempts} times, the last time with"
+                        f" {type(error).__name__}\n{url}\n{error}"
+                    ) from error
 
 
-def _keep(content, place):
-    """Into the cache, whole or not at all, also when two processes do it at once. No
-    cache is no error.
+def _keep(content, path):
+    """Write the archive to the cache, whole or not at all, also when two processes do
+    it at once. It is no error if there cannot be a cache.
     """
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=place.parent
-        ) as folder:  # which goes again, whatever happens
-            partial = Path(folder) / place.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            partial = Path(folder) / path.name
             partial.write_bytes(content)
-            os.replace(partial, place)
+            os.replace(partial, path)
     except OSError:
         return
 
 
-def builtin():
-    """The sentences written for this book, as `Reviews` with rationales.
+def load_builtin():
+    """Read the sentences written for this book, with their rationales.
 
-    Each line of the files is ``label<TAB>sentence``, the words that carry the feeling
-    in [brackets].
+    Each line of the files is ``label<TAB>sentence``, with the words that carry the
+    sentiment in [brackets].
+
+    Returns
+    -------
+    reviews : Reviews
     """
-    rows, rationales = [], []
-    for origin in ("goods", "meals", "films"):
-        text = (
-            resources.files("attnlib.tasks") / "builtin_reviews" / f"{origin}.tsv"
-        ).read_text(encoding="utf-8")
+    folder = resources.files("attnlib.tasks") / "builtin_reviews"
+    rows = []
+    rationales = []
+    for origin in BUILTIN_ORIGINS:
+        text = (folder / f"{origin}.tsv").read_text(encoding="utf-8")
         for line in text.splitlines():
-            label, marked = line.split("\t")
-            sentence, places = _unmark(marked)
+            label, annotated = line.split("\t")
+            sentence, rationale = _split_annotation(annotated)
             rows.append((sentence, int(label), origin))
-            rationales.append(places)
+            rationales.append(rationale)
     return Reviews(rows, rationales)
 
 
-def _unmark(marked):
-    """ "It was [not good]." → ("It was not good.", {2, 3}): the text, and the places of
-    the marked tokens.
+def _split_annotation(annotated):
+    """ "It was [not good]." → ("It was not good.", {2, 3}): the text, and the positions
+    of the annotated tokens.
     """
-    places, before = set(), []
-    for number, part in enumerate(re.split(r"[\[\]]", marked)):
-        found = tokens(part)
+    rationale = set()
+    length = 0
+    for number, part in enumerate(re.split(r"[\[\]]", annotated)):
+        start = length
+        length += len(tokens(part))
         if number % 2:  # between brackets
-            places |= set(range(len(before), len(before) + len(found)))
-        before += found
-    return re.sub(r"[\[\]]", "", marked), places
+            rationale |= set(range(start, length))
+    return re.sub(r"[\[\]]", "", annotated), rationale
 
 
-def vocabulary(sentences, fewest=2):
-    """{token: number} of the tokens that come `fewest` times or more, from 2 on: 0 is
-    padding, 1 any other token.
+def vocabulary(sentences, min_count=2):
+    """Assign an ID to each token that is frequent enough.
+
+    Parameters
+    ----------
+    sentences : list of str
+    min_count : int, optional
+        How often a token has to occur to get an ID.
+
+    Returns
+    -------
+    token_ids : dict of str to int
+        In alphabetical order from 2 on: 0 is padding, and 1 any other token.
     """
     counts = Counter(token for sentence in sentences for token in tokens(sentence))
-    return {
-        token: number
-        for number, token in enumerate(
-            sorted(t for t in counts if counts[t] >= fewest), start=2
-        )
-    }
+    frequent = sorted(token for token in counts if counts[token] >= min_count)
+    return {token: index for index, token in enumerate(frequent, start=2)}
 
 
-def encode(sentences, numbers):
-    """Sentences as numbers, (sentences, longest), padded with 0 at the end. numbers: as
-    `vocabulary` gives them.
+def encode(sentences, token_ids):
+    """Turn sentences into token IDs.
 
-    Raises ValueError for a sentence without tokens.
+    Parameters
+    ----------
+    sentences : list of str
+    token_ids : dict of str to int
+        As ``vocabulary`` returns it.
+
+    Returns
+    -------
+    encoded : int array, shape (sentences, longest)
+        Padded with 0 at the end.
+
+    Raises
+    ------
+    ValueError
+        If a sentence has no token.
     """
     rows = [
-        [numbers.get(token, 1) for token in tokens(sentence)] for sentence in sentences
+        [token_ids.get(token, 1) for token in tokens(sentence)]
+        for sentence in sentences
     ]
     for sentence, row in zip(sentences, rows, strict=True):
         if not row:
             raise ValueError(
-                f"expected sentences with a word or mark each, got {sentence!r}"
+                "sentences should have a word or punctuation mark each, got"
+                f" {sentence!r}"
             )
     encoded = np.zeros((len(rows), max(map(len, rows), default=0)), "int32")
-    for place, row in enumerate(rows):
-        encoded[place, : len(row)] = row
+    for i, row in enumerate(rows):
+        encoded[i, : len(row)] = row
     return encoded
 
 
 def split(labels, origins, test_share=0.2, seed=0):
-    """Shuffled places of sentences for training and for testing: the same shares of
-    each label and origin in both.
+    """Split sentences into two shuffled parts, one for training and one for testing.
 
-    labels, origins: lists, one entry a sentence. test_share: between 0 and 1. Returns
-    two lists of places.
-    Take duplicates out before (as `load` does): else a sentence may be in both.
+    Both have the same shares of each label and origin. Remove duplicates first, as
+    ``load`` does, or a sentence may be in both.
+
+    Parameters
+    ----------
+    labels, origins : list
+        One entry per sentence.
+    test_share : float, optional
+        Between 0 and 1.
+    seed : int, optional
+        0 or more.
+
+    Returns
+    -------
+    train, test : list of int
+        The indices of the sentences.
+
+    Raises
+    ------
+    TypeError
+        If `seed` is not an integer.
+    ValueError
+        If the numbers of labels and origins differ, or a number is out of range.
     """
     if len(labels) != len(origins):
         raise ValueError(
-            f"expected a label and an origin for each sentence, got {len(labels)} and"
-            f" {len(origins)}"
+            "labels and origins should have one entry per sentence, got"
+            f" {len(labels)} and {len(origins)}"
         )
     if not 0 < test_share < 1:
         raise ValueError(f"test_share should lie between 0 and 1, got {test_share}")
     random = Random(f"reviews {integer('seed', seed, 0)}")
     groups = {}
-    for place, group in enumerate(zip(labels, origins, strict=True)):
-        groups.setdefault(group, []).append(place)
-    train, test = [], []
+    for index, group in enumerate(zip(labels, origins, strict=True)):
+        groups.setdefault(group, []).append(index)
+    train = []
+    test = []
     for group in sorted(groups):
-        places = groups[group]
-        random.shuffle(places)
-        kept = round(len(places) * test_share)
-        test += places[:kept]
-        train += places[kept:]
+        indices = groups[group]
+        random.shuffle(indices)
+        test_size = round(len(indices) * test_share)
+        test += indices[:test_size]
+        train += indices[test_size:]
     random.shuffle(train)
     random.shuffle(test)
     return train, test
 
 
-def own(data, fewest=20):
-    """Your own sentences as `Reviews`, from a file or a list, with every fault named by
-    its line.
+def read(data, min_sentences=20):
+    """Read your own sentences, from a file or a list.
 
-    data: path of a UTF-8 file with a line ``sentence<TAB>label`` a sentence, or a list
-    of (sentence, label); labels are
-    0 and 1. fewest: sentences there should be at least.
-    Raises ValueError for a line without label, another label, an empty sentence, one
-    label alone, too few sentences, or a file that is not UTF-8, naming the line and
-    what was expected.
+    Parameters
+    ----------
+    data : path or list of (sentence, label)
+        A path of a UTF-8 file with one line ``sentence<TAB>label`` per sentence, or the
+        sentences themselves. Labels are 0 and 1.
+    min_sentences : int, optional
+        How many sentences there should be at least.
+
+    Returns
+    -------
+    reviews : Reviews
+        With the origin "own".
+
+    Raises
+    ------
+    ValueError
+        If a line has no label or another one, a sentence is empty, there is one label
+        alone, there are too few sentences, or a file is not UTF-8. The message names
+        the line and what it should be.
     """
     if isinstance(data, (str, os.PathLike)):
-        try:
-            lines = (
-                Path(data)
-                .read_bytes()
-                .decode("utf-8-sig")
-                .replace("\r\n", "\n")
-                .removesuffix("\n")
-                .split("\n")
-            )
-        except UnicodeDecodeError as error:
-            line = error.object[: error.start].count(b"\n") + 1
-            raise ValueError(
-                f"line {line}: expected UTF-8 text, got the byte"
-                f" {error.object[error.start]:#x}"
-            ) from None
-        found = [
-            (number, *_fields(number, line))
-            for number, line in enumerate(lines, start=1)
-        ]
+        pairs = _read_lines(Path(data))
     else:
-        found = []
-        for number, row in enumerate(data, start=1):
-            if not isinstance(row, (tuple, list)) or len(row) != 2:
-                raise ValueError(
-                    f"line {number}: expected (sentence, label), got {row!r}"
-                )
-            found.append((number, *row))
-    rows = []
-    for number, sentence, label in found:
-        if not isinstance(sentence, str) or not sentence.strip():
-            raise ValueError(f"line {number}: expected a sentence, got {sentence!r}")
-        if str(label).strip() not in ("0", "1"):
-            raise ValueError(f"line {number}: expected the label 0 or 1, got {label!r}")
-        rows.append((sentence.strip(), int(label), "own"))
-    if len(rows) < fewest:
-        raise ValueError(f"expected {fewest} sentences or more, got {len(rows)}")
-    if len({label for _, label, _ in rows}) == 1:
+        pairs = data
+    rows = [_checked_row(number, pair) for number, pair in enumerate(pairs, start=1)]
+    if len(rows) < min_sentences:
         raise ValueError(
-            f"expected sentences of both labels, 0 and 1, got {rows[0][1]} alone in"
+            f"there should be {min_sentences} sentences or more, got {len(rows)}"
+        )
+    labels = {label for _, label, _ in rows}
+    if len(labels) == 1:
+        raise ValueError(
+            f"the labels should be both 0 and 1, got {labels.pop()} alone in"
             f" {len(rows)} lines"
         )
     return Reviews(rows)
 
 
-def _fields(number, line):
-    if "\t" not in line:
+def _read_lines(path):
+    """The lines of a file, each as [sentence, label]."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
         raise ValueError(
-            f"line {number}: expected a sentence, a tab and a label, got no label in"
-            f" {line[:60]!r}"
-        )
-    return line.rsplit("\t", 1)
+            f"line {line} should be UTF-8 text, got the byte"
+            f" {error.object[error.start]:#x}"
+        ) from None
+    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    for number, line in enumerate(lines, start=1):
+        if "\t" not in line:
+            raise ValueError(
+                f"line {number} should be a sentence, a tab, and a label, got no label"
+                f" in {line[:60]!r}"
+            )
+    return [line.rsplit("\t", 1) for line in lines]
+
+
+def _checked_row(number, pair):
+    """(sentence, label, origin) of one line."""
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise ValueError(f"line {number} should be (sentence, label), got {pair!r}")
+    sentence, label = pair
+    if not isinstance(sentence, str) or not sentence.strip():
+        raise ValueError(f"line {number} should have a sentence, got {sentence!r}")
+    if str(label).strip() not in ("0", "1"):
+        raise ValueError(f"line {number} should have the label 0 or 1, got {label!r}")
+    return sentence.strip(), int(label), "own"
