@@ -80,8 +80,10 @@ def open_figures(browser, tmp_path):
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
         if clock:
-            page.clock.install()
+            page.clock.install(time=0)
         page.goto(path.as_uri())
+        if clock:
+            page.clock.pause_at(60_000)  # a slow machine does not move the clock
         return page
 
     yield opened

@@ -49,15 +49,17 @@ class Figure:
         self.title = title
         self.fallback = fallback
         self.data = data
-        self.files = ("controls",) * controls + (name, "frame")
+        self.files = ["controls", name] if controls else [name]
 
     def __repr__(self):
         return f"Figure({self.name!r}, {self.title!r})"
 
     def __str__(self):
         label = escape(self._label())
-        style = "".join(_minified_css(f"{name}.css") for name in self.files[::-1])
-        script = "".join(_minified_js(f"{name}.js") for name in self.files)
+        # The style starts with the frame, so that a figure may override it. The script
+        # ends with the frame, which starts the figure.
+        style = "".join(_minified_css(f"{name}.css") for name in ["frame", *self.files])
+        script = "".join(_minified_js(f"{name}.js") for name in [*self.files, "frame"])
         data = to_script_json(self.data)
         heading = f'<p class="af-title" style="font-weight:600">{label}</p>'
         return (
