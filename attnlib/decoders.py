@@ -26,6 +26,7 @@ class Decoder(keras.layers.Layer):
     ``max_source_len`` the longest source that the attention can have, None for any.
     """
 
+    OPTIONS = ()  # a model's options that not every decoder has
     has_attention = True
     max_source_len = None
 

@@ -30,7 +30,7 @@ def gru(cell, x, h):
     return z * h + (1 - z) * np.tanh(xh + r * hh)
 
 
-def read(cell, words):
+def run_gru(cell, words):
     """All states of a GRU over `words` (source_len, dim)."""
     states = [np.zeros(cell.units)]
     for word in words:
@@ -44,35 +44,33 @@ def dense(layer, x):
 
 
 def encode(model, source):
-    """s_0, annotations h_j and final state of one sentence of numbers."""
+    """s_0, annotations h_j and final state of one sentence."""
     words = model.source_embedding.get_weights()[0][source]
-    if model.bidirectional:
-        forward = read(model.encoder.forward_layer.cell, words)
-        backward = read(model.encoder.backward_layer.cell, words[::-1])[::-1]
+    if model.options.bidirectional:
+        forward = run_gru(model.encoder.forward_layer.cell, words)
+        backward = run_gru(model.encoder.backward_layer.cell, words[::-1])[::-1]
         annotations = np.concatenate([forward, backward], -1)
         final = np.concatenate([forward[-1], backward[0]])
         first_word = backward[0]
     else:
-        annotations = read(model.encoder.cell, words)
+        annotations = run_gru(model.encoder.cell, words)
         final = first_word = annotations[-1]
     s_0 = np.tanh(
         dense(
             model.decoder.first_state,
-            final if model.attention == "none" else first_word,
+            first_word if model.has_attention else final,
         )
     )
     return s_0, annotations, final
 
 
 def logits(model, source, before):
-    """Logits (target_len, vocabulary) and weights (target_len, source_len) of one pair
-    of numbers.
-    """
+    """Logits (target_len, vocabulary) and attention weights, of one pair."""
     state, annotations, final = encode(model, source)
-    outputs, looked = [], []
+    outputs, alphas = [], []
     for word in model.target_embedding.get_weights()[0][before]:
         context = final
-        if model.attention == "additive":
+        if model.has_attention:
             scores = reference.additive_scores(
                 state[None, None],
                 annotations[None],
@@ -81,13 +79,15 @@ def logits(model, source, before):
             context, weights = (
                 x[0, 0] for x in reference.attend(scores, annotations[None])
             )
-            looked.append(weights)
+            alphas.append(weights)
         state = gru(model.decoder.cell, np.concatenate([word, context]), state)
-        outputs.append(dense(model.readout, np.concatenate([state, context, word])))
-    return np.array(outputs), np.array(looked)
+        outputs.append(
+            dense(model.output_layer, np.concatenate([state, context, word]))
+        )
+    return np.array(outputs), np.array(alphas)
 
 
-def numbers(model, pairs):
+def token_ids(model, pairs):
     source = model.source_vocabulary.encode([source for source, _ in pairs])
     return source, model.target_vocabulary.encode(
         [target for _, target in pairs], start=True
@@ -99,15 +99,15 @@ def test_model_equals_the_equations_in_numpy(options):
     model = toy_task.model(scale=0.7, **options)
     pairs = toy_task.PAIRS[::6]
     assert len({len(source) for source, _ in pairs}) > 2
-    source, before = numbers(model, pairs)
+    source, before = token_ids(model, pairs)
     got, weights = model((source, before), return_weights=True)
     for i, (words, _) in enumerate(pairs):
-        expected, looked = logits(model, source[i, : len(words)], before[i])
+        expected, alphas = logits(model, source[i, : len(words)], before[i])
         assert_allclose(got[i], expected, atol=1e-5)
-        if model.attention == "none":
+        if not model.has_attention:
             assert weights is None
         else:
-            assert_allclose(weights[i, :, : len(words)], looked, atol=1e-5)
+            assert_allclose(weights[i, :, : len(words)], alphas, atol=1e-5)
             assert_array_equal(
                 weights[i, :, len(words) :],
                 np.zeros((len(before[i]), source.shape[1] - len(words))),
@@ -117,11 +117,11 @@ def test_model_equals_the_equations_in_numpy(options):
 @options
 def test_encoder_padding_does_not_change_its_states(options):
     model = toy_task.model(scale=0.7, **options)
-    source, _ = numbers(model, toy_task.PAIRS[::6])
+    source, _ = token_ids(model, toy_task.PAIRS[::6])
     longer = np.pad(source, ((0, 0), (0, 5)))
     (state, memory), (padded_state, padded) = model.encode(source), model.encode(longer)
     assert_array_equal(state, padded_state)
-    if model.attention == "none":
+    if not model.has_attention:
         assert_array_equal(memory["context"], padded["context"])
     else:
         assert_array_equal(padded["mask"], longer != 0)
@@ -131,9 +131,9 @@ def test_encoder_padding_does_not_change_its_states(options):
             )
 
 
-def test_encoder_first_state_comes_from_the_backward_state_at_the_first_word():
+def test_decoder_initial_state_comes_from_the_backward_state_at_the_first_word():
     model = toy_task.model(scale=0.7)
-    source, _ = numbers(model, [(["a", "b", "c"], ["A"]), (["b"], ["B"])])
+    source, _ = token_ids(model, [(["a", "b", "c"], ["A"]), (["b"], ["B"])])
     state, memory = model.encode(source)
     backward_at_first_word = memory["values"].numpy()[
         :, 0, 4:
@@ -147,11 +147,11 @@ def test_encoder_first_state_comes_from_the_backward_state_at_the_first_word():
 
 def test_decoder_without_attention_gets_the_final_state_at_every_step():
     model = toy_task.model(scale=0.7, attention="none")
-    source, before = numbers(model, [(["a", "b", "c"], ["A", "B"])])
+    source, before = token_ids(model, [(["a", "b", "c"], ["A", "B"])])
     state, memory = model.encode(source)
     _, _, final = encode(model, source[0])
     assert_allclose(memory["context"][0], final, atol=1e-6)
-    features, weights = model.decoder.run(
+    features, weights = model.decoder.unroll(
         state, model.target_embedding(before), memory, return_weights=True
     )
     assert weights is None
@@ -161,12 +161,12 @@ def test_decoder_without_attention_gets_the_final_state_at_every_step():
 
 
 @options
-def test_decoder_run_equals_stepping_by_hand(options):
+def test_decoder_unroll_equals_its_steps(options):
     model = toy_task.model(scale=0.7, **options)
-    source, before = numbers(model, toy_task.PAIRS[:4])
+    source, before = token_ids(model, toy_task.PAIRS[:4])
     state, memory = model.encode(source)
     words = model.target_embedding(before)
-    features, weights = model.decoder.run(state, words, memory, return_weights=True)
+    features, weights = model.decoder.unroll(state, words, memory, return_weights=True)
     for step in range(before.shape[1]):
         state, feature, alpha = model.decoder.step(state, words[:, step], memory)
         assert_allclose(features[:, step], feature, atol=1e-6)
@@ -179,7 +179,7 @@ def test_decoder_run_equals_stepping_by_hand(options):
 @options
 def test_model_more_padding_changes_nothing(options):
     model = toy_task.model(scale=0.7, **options)
-    source, before = numbers(model, toy_task.PAIRS[::12])
+    source, before = token_ids(model, toy_task.PAIRS[::12])
     padded = model((np.pad(source, ((0, 0), (0, 3))), np.pad(before, ((0, 0), (0, 2)))))
     assert_allclose(padded[:, : before.shape[1]], model((source, before)), atol=1e-6)
     one_by_one = [
@@ -190,13 +190,13 @@ def test_model_more_padding_changes_nothing(options):
 
 def test_model_gradients_reach_every_weight():
     model = toy_task.model()
-    source, before = numbers(model, toy_task.PAIRS[:4])
+    source, before = token_ids(model, toy_task.PAIRS[:4])
     with tf.GradientTape() as tape:
         total = tf.reduce_sum(model((source, before)) ** 2)
     gradients = tape.gradient(total, model.trainable_variables)
     assert (
         len(gradients) == 18
-    )  # embeddings 2, encoder 6, cell 3, s_0 2, attention 3, readout 2
+    )  # embeddings 2, encoder 6, cell 3, s_0 2, attention 3, output layer 2
     for gradient, variable in zip(gradients, model.trainable_variables, strict=True):
         assert np.any(keras.ops.convert_to_numpy(tf.convert_to_tensor(gradient))), (
             variable.path

@@ -10,7 +10,7 @@ import pytest
 import toy_task
 from numpy.testing import assert_allclose
 
-from attnlib import decoding
+from attnlib import search
 from attnlib.backend import tf
 from attnlib.vocabulary import Vocabulary
 
@@ -55,7 +55,7 @@ def log_probabilities(model, source, prefixes):
 
 
 def greedy(model, source, limit):
-    """The likeliest word after a growing prefix; <pad> and <start> are never written."""
+    """The most probable word after a growing prefix, never <pad> or <start>."""
     prefix = []
     while len(prefix) < limit:
         word = END + int(
@@ -150,8 +150,8 @@ def test_beam_of_one_equals_greedy(model):
     source = model.source_vocabulary.encode(SOURCES)
     limits = np.full(len(source), 7, np.int32)
     for a, b in zip(
-        decoding.beam(model, source, limits, 1),
-        decoding.greedy(model, source, limits),
+        search.beam_search(model, source, limits, 1),
+        search.greedy_search(model, source, limits),
         strict=True,
     ):
         assert_allclose(a, b, atol=1e-6)
@@ -167,7 +167,7 @@ def test_translate_batch_equals_one_by_one(model, width):
     for a, b, c in zip(together, in_threes, one_by_one, strict=True):
         assert a.tokens == b.tokens == c.tokens
         assert a.text == " ".join(a.tokens)
-        if model.attention == "none":
+        if not model.has_attention:
             assert a.weights is b.weights is c.weights is None
         else:
             assert_allclose(a.weights, b.weights, atol=1e-5)
@@ -216,29 +216,25 @@ def test_decoding_never_writes_padding_or_start():
     model = toy_task.model()
     bias = np.zeros(len(model.target_vocabulary))
     bias[: Vocabulary.end] = 100  # a model that likes nothing better
-    model.readout.set_weights([model.readout.get_weights()[0], bias])
+    model.output_layer.set_weights([model.output_layer.get_weights()[0], bias])
     for width in (1, 3):
         found, weights = model.decode(
-            model.source_vocabulary.encode(SOURCES), width, [5] * len(SOURCES)
+            model.source_vocabulary.encode(SOURCES), np.full(len(SOURCES), 5), width
         )
         assert found.min() >= Vocabulary.end
         assert np.isfinite(weights).all()
 
 
 def test_decoding_is_traced_once_whatever_the_lengths(monkeypatch):
-    """Greedy decoding twice: for batches, and for a few sentences."""
-    traced = []
-    for name in ("steps", "beam"):
-        search = getattr(decoding, name)
-        count = lambda *arguments, name=name, search=search: (
-            traced.append(name) or search(*arguments)
-        )  # noqa: E731
-        monkeypatch.setattr(decoding, name, count)
+    traced, step = [], search.decode_step
+    monkeypatch.setattr(
+        search, "decode_step", lambda *args: traced.append("step") or step(*args)
+    )
     model = toy_task.model()
     for sources in (SOURCES, SOURCES[:12], SOURCES[:3], [["a"]], [["a", "b"] * 20]):
         for width in (1, 3):
             model.translate(sources, beam_width=width, max_length=3, verbose=0)
-    assert sorted(traced) == ["beam", "steps", "steps"]
+    assert traced == ["step", "step"]  # of greedy and of beam search
 
 
 def test_translate_works_in_half_precision(monkeypatch):
@@ -267,12 +263,10 @@ def test_translate_nothing():
 @pytest.mark.parametrize("name", ["beam_width", "max_length", "batch_size"])
 @pytest.mark.parametrize("value", [0, -1, 2.5, "3", True])
 def test_translate_refuses_numbers(additive, name, value):
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises((TypeError, ValueError)) as raised:
         additive.translate(SOURCES, **{name: value})
-    assert (
-        str(raised.value)
-        == f"{name} should be a whole number of 1 or more, got {value!r}"
-    )
+    expected = f"{name} should be an integer of 1 or more, got {value!r}"
+    assert str(raised.value) == expected
 
 
 @pytest.mark.parametrize(
@@ -294,13 +288,18 @@ def test_translate_refuses_numbers(additive, name, value):
         (
             [["a"], ["z"]],
             ValueError,
-            "sentence 1 holds 'z', which is not among the vocabulary's 7 tokens",
+            "sentence 1 should hold tokens of the vocabulary, got 'z', which is not "
+            "among its 7 tokens",
         ),
-        ([["a"], []], ValueError, "sentence 1 is empty, expected at least one token"),
+        (
+            [["a"], []],
+            ValueError,
+            "sentence 1 should have at least one token, got none",
+        ),
         (
             [["a"], ["<end>"]],
             ValueError,
-            "sentence 1 holds '<end>', expected words alone",
+            "sentence 1 should hold words alone, got '<end>'",
         ),
     ],
 )

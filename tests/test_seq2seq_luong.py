@@ -2,6 +2,8 @@
 learning, decoding, saving.
 """
 
+import dataclasses
+
 import numpy as np
 import pytest
 import toy_task
@@ -9,9 +11,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from attnlib import metrics, reference
 from attnlib.backend import keras, tf
-from attnlib.seq2seq import ATTENTIONS, Seq2Seq
+from attnlib.decoders import DECODERS, LuongDecoder
+from attnlib.seq2seq import Options, Seq2Seq
 
-LUONG = ATTENTIONS[2:]
+LUONG = [name for name, decoder in DECODERS.items() if decoder is LuongDecoder]
 BOTH = [(attention, feeding) for attention in LUONG for feeding in (False, True)]
 PAIRS = toy_task.pairs(40, shortest=2, longest=6)
 
@@ -41,7 +44,7 @@ def test_step_by_step_equals_all_at_once(attention, feeding):
         state, features, step_weights = model.decoder.step(
             state, model.target_embedding(before[:, t]), memory
         )
-        assert_allclose(model.readout(features), logits[:, t], atol=1e-5)
+        assert_allclose(model.output_layer(features), logits[:, t], atol=1e-5)
         assert_allclose(step_weights, weights[:, t], atol=1e-6)
 
 
@@ -58,7 +61,8 @@ def test_shift_of_footnote_14_takes_the_step_that_reads_a_word(attention):
         words = model.target_vocabulary.encode([target], start=True)[
             0
         ]  # <start>, the words, <end>
-        looked = []  # place t: where the step looked that reads words[t] and writes words[t + 1]
+        # Entry t: where the step looked that reads words[t] and writes words[t + 1].
+        looked = []
         for t in range(len(target) + 1):
             state, _, step = model.decoder.step(
                 state, model.target_embedding(words[None, t]), memory
@@ -90,12 +94,12 @@ def test_path_is_that_of_the_paper(feeding):
         )
         attentional = np.tanh(np.concatenate([context, query], -1)[:, 0] @ w_c)  # eq. 5
         assert_allclose(weights[:, t], expected[:, 0], atol=1e-5)
-        assert_allclose(logits[:, t], model.readout(attentional), atol=1e-5)
+        assert_allclose(logits[:, t], model.output_layer(attentional), atol=1e-5)
         fed = tf.constant(attentional)
     assert model.decoder.cell.kernel.shape[0] == 4 + 8 * feeding
 
 
-def test_first_state_is_that_of_the_encoder_or_zeros():
+def test_initial_state_is_that_of_the_encoder_or_zeros():
     for attention in ("none", "additive", "general"):
         given, cut = small(attention), small(attention, initial_state="zeros")
         states = [
@@ -166,9 +170,9 @@ def test_dropout_is_for_training_alone(monkeypatch):
     trained = model(inputs, training=True).numpy()
     assert np.abs(trained - model(inputs)).max() > 1e-3
     assert np.abs(trained - model(inputs, training=True)).max() > 1e-3
-    seen, call = [], model.drop.call
+    seen, call = [], model.dropout_layer.call
     monkeypatch.setattr(
-        model.drop,
+        model.dropout_layer,
         "call",
         lambda x, training=False: seen.append(x.shape) or call(x, training),
     )
@@ -247,8 +251,8 @@ def test_location_has_a_longest_source():
     )
     longer = [*"abcdabc"]
     message = (
-        "attention='location' was built for sources of 6 tokens at most, sentence 1 has"
-        " 7; give a larger max_sour"
+        "sentence 1 should have at most 6 tokens, which is this model's max_source_len,"
+        " got 7"
     )
     for refused in (
         lambda: model.translate([["a"], longer], verbose=0),
@@ -259,8 +263,8 @@ def test_location_has_a_longest_source():
         with pytest.raises(ValueError, match=message):
             refused()
     with pytest.raises(
-        ValueError,
-        match="max_source_len, which score='location' needs, should be a whole number",
+        TypeError,
+        match="max_source_len, which score='location' needs, should be an integer",
     ):
         Seq2Seq(model.source_vocabulary, model.target_vocabulary, attention="location")
 
@@ -284,7 +288,7 @@ def test_config_holds_every_option():
         "max_source_len": None,
         "concat_identity": True,
     }
-    assert set(options) == set(Seq2Seq.OPTIONS)
+    assert set(options) == {field.name for field in dataclasses.fields(Options)}
     model = Seq2Seq.for_pairs(PAIRS, **options)
     config = Seq2Seq.from_config(model.get_config()).get_config()
     assert {name: config[name] for name in options} == options
@@ -303,30 +307,30 @@ def test_config_holds_every_option():
     [
         (
             {"attention": "luong"},
-            "attention should be one of none, additive, dot, .*, local-p, got 'luong'",
+            "attention should be one of 'none', .*, 'local-p', got 'luong'",
         ),
         (
             {"initial_state": "zero"},
-            "initial_state should be 'encoder' or 'zeros', got 'zero'",
+            "initial_state should be one of 'encoder', 'zeros', got 'zero'",
         ),
         (
             {"attention": "additive", "input_feeding": True},
             (
-                "input_feeding goes with Luong's attention, dot, .*, local-p, got"
-                " 'additive'"
+                "input_feeding should go with one of dot, .*, local-p, got"
+                " attention='additive'"
             ),
         ),
         (
             {"attention": "none", "input_feeding": True},
-            "input_feeding goes with Luong's attention, dot, .*, local-p, got 'none'",
+            "input_feeding should go with one of dot, .*, got attention='none'",
         ),
         (
             {"attention": "local-p", "half_width": 0},
-            "half_width should be a whole number of 1 or more, got 0",
+            "half_width should be an integer of 1 or more, got 0",
         ),
         (
             {"attention": "local-m", "score": "location"},
-            "score should be one of dot, general, concat, got 'location'",
+            "score should be one of 'dot', 'general', 'concat', got 'location'",
         ),
     ],
 )

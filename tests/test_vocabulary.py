@@ -1,4 +1,4 @@
-"""Words to numbers and back, and what is refused on the way."""
+"""Tokens to token IDs and back, and what is refused on the way."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_vocabulary_is_made_again_from_its_tokens(sentences):
 )
 def test_vocabulary_without_its_special_tokens_is_refused(tokens):
     with pytest.raises(
-        ValueError, match="starts with its special tokens <pad>, <start>, <end>, got"
+        ValueError, match="tokens should start with <pad>, <start>, <end>, got"
     ) as raised:
         Vocabulary(tokens)
     assert str(tokens[:3]) in str(raised.value)
@@ -85,10 +85,11 @@ def test_vocabulary_without_its_special_tokens_is_refused(tokens):
 
 def test_vocabulary_refuses_a_token_twice_and_what_is_no_string():
     with pytest.raises(
-        ValueError, match=r"holds each token once, got \['a'\] more than once"
+        ValueError,
+        match=r"tokens should hold each token once, got \['a'\] more than once",
     ):
         Vocabulary([*SPECIAL, "a", "b", "a"])
-    with pytest.raises(TypeError, match="holds strings, got 7 of type int"):
+    with pytest.raises(TypeError, match="tokens should be strings, got 7 of type int"):
         Vocabulary([*SPECIAL, "a", 7])
 
 
@@ -111,16 +112,16 @@ TEXT = (
             r"sentence 1 should be a list of strings, got array\(\[3, 4\]\)",
         ),
         (None, TypeError, "sentence 1 should be a list of strings, got None"),
-        ([], ValueError, "sentence 1 is empty, expected at least one token"),
+        ([], ValueError, "sentence 1 should have at least one token, got none"),
         (
             ["a", END],
             ValueError,
             (
-                "sentence 1 holds '<end>', expected words alone: special tokens are"
+                "sentence 1 should hold words alone, got '<end>': special tokens are"
                 " added later"
             ),
         ),
-        ([PAD], ValueError, "sentence 1 holds '<pad>', expected words alone"),
+        ([PAD], ValueError, "sentence 1 should hold words alone, got '<pad>'"),
     ],
 )
 def test_sentences_that_are_no_token_lists_are_refused(use, sentence, error, message):
@@ -133,6 +134,6 @@ def test_encode_names_the_unknown_word():
         ABC.encode([["a"], ["a", "zebra"]])
     assert (
         str(raised.value)
-        == "sentence 1 holds 'zebra', which is not among the vocabulary's 6 tokens"
-        " (such as ['a', 'b', 'c'])"
+        == "sentence 1 should hold tokens of the vocabulary, got 'zebra', which is not"
+        " among its 6 tokens (such as ['a', 'b', 'c'])"
     )
