@@ -1,4 +1,4 @@
-"""Figures of the book: each function draws on the `ax` it is given and returns it.
+"""Figures of the book: each function draws on the ``ax`` it is given and returns it.
 
 The colors are those of the diagrams: blue for the source, orange for the target, green
 for attention. Nothing depends on color alone: lines also differ by marker and dash,
@@ -87,7 +87,7 @@ def alignment(ax, weights, source, target, gold=None):
     Returns
     -------
     matplotlib.axes.Axes
-        The same `ax`.
+        The same ``ax``.
 
     Raises
     ------
@@ -113,8 +113,8 @@ def alignment(ax, weights, source, target, gold=None):
 
 
 def _label_cells(ax, source, target):
-    """Label the columns above with `source`, turned if long, and the rows with
-    `target`.
+    """Label the columns above with ``source``, turned if long, and the rows with
+    ``target``.
     """
     axes_size = 72 * ax.figure.get_size_inches() * ax.get_position().size  # in points
     cell = min(axes_size[0] / len(source), axes_size[1] / len(target))
@@ -131,7 +131,7 @@ def _label_cells(ax, source, target):
 
 
 def _token_ticks(axis, tokens, points):
-    """Label an axis with tokens in a font that fits `points` per token; where none
+    """Label an axis with tokens in a font that fits ``points`` per token; where none
     does, with every second, third, … token.
     """
     step = max(1, int(np.ceil(5 / points)))
@@ -185,12 +185,12 @@ def length_curve(ax, centers, curves, counts=None, ylabel="exact match"):
     Returns
     -------
     matplotlib.axes.Axes
-        The same `ax`.
+        The same ``ax``.
 
     Raises
     ------
     ValueError
-        If the bins of a curve do not match `centers`, or all of them are empty; the
+        If the bins of a curve do not match ``centers``, or all of them are empty; the
         message names the curve.
     """
     centers = array_of_shape("centers", centers, "bins")
@@ -277,7 +277,7 @@ def strip_plot(ax, rows, label=None, marker="o", color=ATTENTION, offset=0.0):
     Returns
     -------
     matplotlib.axes.Axes
-        The same `ax`.
+        The same ``ax``.
     """
     for row, values in enumerate(rows.values()):
         values = np.atleast_1d([] if values is None else values)
@@ -313,7 +313,7 @@ def token_accuracy_map(ax, accuracy, lengths, label="token accuracy"):
     Returns
     -------
     matplotlib.axes.Axes
-        The same `ax`.
+        The same ``ax``.
 
     Raises
     ------
@@ -355,7 +355,7 @@ def words(ax, tokens, weights, columns=60):
     Returns
     -------
     matplotlib.axes.Axes
-        The same `ax`.
+        The same ``ax``.
 
     Raises
     ------

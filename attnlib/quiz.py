@@ -16,7 +16,8 @@ def quiz(question, choices):
     Parameters
     ----------
     question : str
-        The question. All text is shown as it is, except that `backticks` mark code.
+        The question. All text is shown as it is, except that text between
+        backticks is code.
     choices : list of (str, bool, str)
         Two or more tuples (text, is_correct, feedback), at least one of them correct.
         Opening a choice shows whether it is correct, and the feedback.
@@ -63,7 +64,7 @@ def quiz(question, choices):
 
 
 class Quiz:
-    """What `quiz` returns: HTML in a notebook, the bare question elsewhere."""
+    """What ``quiz`` returns: HTML in a notebook, the bare question elsewhere."""
 
     def __init__(self, question, choices):
         self.question = question
@@ -101,5 +102,5 @@ def _check_text(name, text):
 
 
 def _to_html(text):
-    """Escaped text in which `backticks` mark code."""
+    """Escaped text, in which text between backticks is code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

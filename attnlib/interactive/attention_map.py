@@ -16,12 +16,11 @@ from attnlib.interactive.frame import (
 
 
 def attention_map(source, target, weights, title=None):
-    r"""The attention map of one sentence pair, which the reader can point at, tab
-    through, or play.
+    r"""The attention map of one sentence pair, to point at, tab through, or play.
 
     Target token :math:`i` attends to source token :math:`j` with the weight
 
-    .. math:: \alpha_{ij} \in [0, 1], \qquad \textstyle\sum_j \alpha_{ij} \le 1,
+    .. math:: \alpha_{ij} \in [0, 1],
 
     and the thickness of the line between the two tokens grows with :math:`\alpha_{ij}`.
 

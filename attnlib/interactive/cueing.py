@@ -35,13 +35,14 @@ INTERVAL = (
 
 
 def cueing():
-    r"""The cueing experiment: a central arrow, then a dot in one of two boxes; the
-    reader presses one key on seeing it.
+    r"""The cueing experiment: an arrow, then a dot, then a key press.
 
-    There is one key for both boxes (detection), not one key per side: with two keys, an
-    arrow would also prepare a hand, and the difference between valid and invalid trials
-    would include both effects. The price is that a reader could answer without having
-    seen the dot, hence the random onset and the catch trials without a target.
+    The central arrow points to one of two boxes, and the dot appears in one of them;
+    the reader presses one key on seeing it. There is one key for both boxes
+    (detection), not one key per side: with two keys, an arrow would also prepare a
+    hand, and the difference between valid and invalid trials would include both
+    effects. The price is that a reader could answer without having seen the dot, hence
+    the random onset and the catch trials without a target.
 
     From the :math:`n` sorted reaction times :math:`x_{(1)} \le \dots \le x_{(n)}` of
     one kind, the page shows the median and the interval
@@ -121,7 +122,7 @@ def simulated_reader(seed=0, share=0.8):
 
 def reaction_times(trials):
     """Reaction times (valid, invalid) of the trials answered in time, from trials as
-    `simulated_reader` returns them.
+    ``simulated_reader`` returns them.
     """
     valid, invalid = [], []
     for _, cue, target, _, reaction in trials:

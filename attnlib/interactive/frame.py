@@ -117,14 +117,14 @@ def to_script_json(data):
 
 
 def printable_tokens(name, tokens, max_length=None):
-    """`tokens` as a checked list of str in which half a surrogate pair is "?".
+    """``tokens`` as a checked list of str in which half a surrogate pair is "?".
 
     Raises
     ------
     TypeError
         If it is a text instead of a list, or holds anything but str.
     ValueError
-        If it is empty or longer than `max_length`.
+        If it is empty or longer than ``max_length``.
     """
     tokens = token_list(name, tokens)
     if max_length is not None and len(tokens) > max_length:

@@ -21,8 +21,7 @@ MAX_WORDS = 24  # more do not fit on a phone
 def window(
     words, scores, center, half_width, sigma=None, title="A window on a sentence"
 ):
-    r"""Sliders for the window of local attention: a softmax over a window, times a
-    Gaussian.
+    r"""Sliders for local attention: a softmax over a window, times a Gaussian.
 
     With center :math:`p_t`, half-width :math:`D`, and standard deviation
     :math:`\sigma`, the weight of position :math:`s` is
