@@ -1,9 +1,8 @@
 """Attention, step by step: the small library behind the book.
 
-Modules load on first use, so that ``import attnlib`` costs next to nothing and needs no
-TensorFlow:
-``attnlib.reference`` is NumPy alone, ``attnlib.layers`` and ``attnlib.seq2seq`` bring
-Keras in.
+Modules load on first use, so ``import attnlib`` costs next to nothing and needs no
+TensorFlow: ``attnlib.reference`` is NumPy alone, ``attnlib.layers`` and
+``attnlib.seq2seq`` load Keras.
 """
 
 import importlib
@@ -11,17 +10,21 @@ import importlib
 __version__ = "0.1.0"
 _MODULES = (
     "checking",
+    "decoders",
     "exercises",
     "interactive",
     "layers",
     "metrics",
     "plots",
+    "provenance",
     "quiz",
     "reference",
     "results",
     "scores",
+    "search",
     "seq2seq",
     "tasks",
+    "translator",
     "vocabulary",
 )
 
@@ -30,8 +33,8 @@ def __getattr__(name):
     if name in _MODULES:
         return importlib.import_module(f"attnlib.{name}")
     raise AttributeError(
-        f"module 'attnlib' has no attribute {name!r}; its modules are"
-        f" {', '.join(_MODULES)}"
+        f"module 'attnlib' has no attribute {name!r}; its modules are "
+        f"{', '.join(_MODULES)}"
     )
 
 
