@@ -1,4 +1,4 @@
-"""Small mistakes, made of a solution's own source: each mutant is changed in one place."""
+"""Small mistakes, made from a solution's own source: each mutant has one change."""
 
 import ast
 import copy
@@ -49,8 +49,8 @@ OTHERS = {
 
 
 def mutants(source, namespace):
-    """(description, object) of every mutant of a function's or a class' source, run
-    with `namespace` at hand.
+    """(description, object) of every mutant of the source of a function or a class; the
+    names in `namespace` are available to it.
     """
     tree = ast.parse(source)
     for definition in ast.walk(tree):
@@ -59,11 +59,11 @@ def mutants(source, namespace):
         ) and ast.get_docstring(definition):
             definition.body = definition.body[1:]
     name, seen = tree.body[0].name, {ast.unparse(tree)}
-    places = list(_places(tree))
-    for place, (node, names) in enumerate(places):
+    positions = list(_nodes(tree))
+    for position, (node, names) in enumerate(positions):
         for replacement in _replacements(node, names):
             changed = copy.deepcopy(tree)
-            target = next(itertools.islice(_places(changed), place, None))[0]
+            target = next(itertools.islice(_nodes(changed), position, None))[0]
             text = ast.unparse(
                 ast.fix_missing_locations(
                     _Replace(target, copy.deepcopy(replacement)).visit(changed)
@@ -80,7 +80,7 @@ def mutants(source, namespace):
             yield f"{ast.unparse(node)} -> {ast.unparse(replacement)}", made[name]
 
 
-def _places(tree):
+def _nodes(tree):
     """Each node, with the names that its function knows: parameters and local
     variables.
     """
@@ -105,7 +105,7 @@ def _places(tree):
 
 
 def _replacements(node, names):
-    """What may stand in the place of `node`, each a small mistake."""
+    """What may replace `node`, each a small mistake."""
     if isinstance(node, ast.BinOp):
         yield from (node.left, node.right)  # a factor or a term dropped
         yield ast.BinOp(node.right, node.op, node.left)
@@ -115,11 +115,11 @@ def _replacements(node, names):
     elif isinstance(node, ast.UnaryOp):
         yield node.operand
     elif isinstance(node, ast.Compare):
-        for place, operator in enumerate(node.ops):
+        for index, operator in enumerate(node.ops):
             for other in OPERATORS.get(type(operator), ()):
                 yield ast.Compare(
                     node.left,
-                    [*node.ops[:place], other(), *node.ops[place + 1 :]],
+                    [*node.ops[:index], other(), *node.ops[index + 1 :]],
                     node.comparators,
                 )
     elif isinstance(node, ast.BoolOp):
@@ -199,9 +199,9 @@ def _other_calls(node):
         yield ast.Call(
             node.func, [node.args[1], node.args[0], *node.args[2:]], node.keywords
         )
-    for place in range(len(node.keywords)):
+    for index in range(len(node.keywords)):
         yield ast.Call(
-            node.func, node.args, node.keywords[:place] + node.keywords[place + 1 :]
+            node.func, node.args, node.keywords[:index] + node.keywords[index + 1 :]
         )
     name = getattr(node.func, "attr", getattr(node.func, "id", None))
     if name in OTHERS:
@@ -214,11 +214,11 @@ def _other_calls(node):
         yield ast.Call(other, node.args, node.keywords)
     if name in ("arange", "range"):  # one step more, one less
         for operator in (ast.Add(), ast.Sub()):
-            for place, argument in enumerate(node.args):
+            for index, argument in enumerate(node.args):
                 shifted = ast.BinOp(argument, operator, ast.Constant(1))
                 yield ast.Call(
                     node.func,
-                    [*node.args[:place], shifted, *node.args[place + 1 :]],
+                    [*node.args[:index], shifted, *node.args[index + 1 :]],
                     node.keywords,
                 )
 
@@ -229,20 +229,18 @@ def _is_module(node):
 
 
 def _other_einsums(text):
-    """The subscripts with two letters of one operand, or of the result, in each other's
-    places.
-    """
+    """The subscripts with two letters of one operand, or of the result, swapped."""
     parts = text.replace("->", ",").split(",")
-    for place, part in enumerate(parts):
+    for index, part in enumerate(parts):
         for i, j in itertools.combinations(range(len(part)), 2):
             letters = list(part)
             letters[i], letters[j] = letters[j], letters[i]
-            *operands, result = [*parts[:place], "".join(letters), *parts[place + 1 :]]
+            *operands, result = [*parts[:index], "".join(letters), *parts[index + 1 :]]
             yield f"{','.join(operands)}->{result}"
 
 
 class _Replace(ast.NodeTransformer):
-    """Puts `replacement` in the place of `target`."""
+    """Replaces `target` by `replacement`."""
 
     def __init__(self, target, replacement):
         self.target, self.replacement = target, replacement

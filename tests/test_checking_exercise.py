@@ -2,6 +2,7 @@
 limit of the sandbox.
 """
 
+import functools
 import gc
 import subprocess
 import sys
@@ -56,14 +57,18 @@ def shifted(numbers, by):
 
 def test_check_names_the_case_the_input_and_both_values():
     result = scale.check(lambda numbers, factor: (numbers * factor, 7.0))
-    assert (
-        repr(result)
-        == "Not yet: scale.\ntotal:\n  expected  4\n  got       7\nInput: two numbers\n"
-        "  numbers = [1, 3]\n  factor = 2"
+    assert repr(result) == (
+        "Not yet: scale.\n"
+        "total:\n"
+        "  expected  4\n"
+        "  got       7\n"
+        "Input: two numbers\n"
+        "  numbers = [1, 3]\n"
+        "  factor = 2"
     )
-    assert (
-        result.inputs["factor"] == 2 and result.expected[1] == 4 and result.got[1] == 7
-    )
+    assert result.inputs["factor"] == 2
+    assert result.expected[1] == 4
+    assert result.got[1] == 7
 
 
 def test_check_shows_large_arrays_by_their_first_difference():
@@ -76,12 +81,14 @@ def test_check_shows_large_arrays_by_their_first_difference():
     message = repr(scale.check(wrong_later))
     assert "scaled: 2 of 30 numbers differ, the first at [7]:\n  expected  " in message
     assert message.endswith(
-        "\n  got       0.5\nInput: random numbers\n  numbers = an array of shape"
-        " (30,)\n  factor = 5"
+        "\n  got       0.5\n"
+        "Input: random numbers\n"
+        "  numbers = an array of shape (30,)\n"
+        "  factor = 5"
     )
 
 
-def test_check_takes_the_wrong_answer_that_agrees_most():
+def test_check_takes_the_known_mistake_that_agrees_most():
     assert repr(scale.check(divides)).startswith(
         "Not yet: scale.\nYou divide.\nscaled:\n  expected  [2, 6]\n"
     )
@@ -90,19 +97,15 @@ def test_check_takes_the_wrong_answer_that_agrees_most():
     )
 
 
-def test_faulty_code_to_start_from_is_told_by_its_symptom():
-    assert (
-        isinstance(shifted, exercise.Exercise)
-        and shifted.check(shifted.reference_solution).passed
+def test_starter_code_is_detected_by_its_symptom():
+    assert isinstance(shifted, exercise.Exercise)
+    assert shifted.check(shifted.reference_solution).passed
+    assert repr(shifted.check(shifted.starter)).startswith(
+        "Not yet: shifted.\n"
+        "The bug is still there. The last number is not the largest.\n"
     )
-    message = (
-        "Not yet: shifted.\nThe bug is still there. The last number is not the"
-        " largest.\n"
-    )
-    assert repr(shifted.check(shifted.starter)).startswith(message)
-    assert (
-        shifted.starter_source
-        == "def shifted(numbers, by):\n    return numbers[::-1] + by"
+    assert shifted.starter_source == (
+        "def shifted(numbers, by):\n    return numbers[::-1] + by"
     )
     assert shifted.source.endswith("np.sort(numbers + by)")
     assert scale.starter is None
@@ -138,10 +141,9 @@ def test_faulty_code_to_start_from_is_told_by_its_symptom():
         ),
         (
             lambda n, f: (n * np.nan, n.sum()),
-            (
-                "scaled (your result holds NaN):\n  expected  [2, 6]\n  got       [nan,"
-                " nan]"
-            ),
+            "scaled (your result holds NaN):\n"
+            "  expected  [2, 6]\n"
+            "  got       [nan, nan]",
         ),
         (
             lambda n, f: (n * f, str(n.sum())),
@@ -169,15 +171,15 @@ def test_check_accepts_other_precisions_and_scalars():
 
 
 def test_check_says_which_signature_is_wanted():
-    assert (
-        repr(scale.check(lambda numbers: 1))
-        == "Not yet: scale.\nYour function should take (numbers, factor=1), "
-        "but it takes (numbers)."
+    assert repr(scale.check(lambda numbers: 1)) == (
+        "Not yet: scale.\n"
+        "Your function should take (numbers, factor=1), but it takes (numbers)."
     )
     assert "it takes (factor, numbers)." in repr(scale.check(lambda factor, numbers: 1))
-    assert (
-        "check needs the function itself: write check(scale), with nothing after the name."
-        in repr(scale.check())
+    assert repr(scale.check()) == (
+        "Not yet: scale.\n"
+        "check needs the function itself: "
+        "write check(scale), with nothing after the name."
     )
 
 
@@ -207,10 +209,9 @@ def test_check_shows_what_was_printed_only_when_it_fails():
         (
             [1, 2],
             [1],
-            (
-                "The result should have 2 items, got 1:\n  expected  [1, 2]\n  got     "
-                "  [1]"
-            ),
+            "The result should have 2 items, got 1:\n"
+            "  expected  [1, 2]\n"
+            "  got       [1]",
         ),
         ([1, 2], (1, 2), "The result should be a list, got a tuple."),
         ([1, 2], [1, "2"], "The result:\n  expected  [1, 2]\n  got       [1, '2']"),
@@ -238,16 +239,161 @@ def test_difference_says_what_differs(expected, got, message):
     assert compare.difference(expected, sandbox.plain(got)) == message
 
 
+# Stubs: nothing has been written yet
+
+
+def unchanged(function):
+    return function
+
+
+def stub_of_a_docstring(numbers, factor=1):
+    """Multiply and add up."""
+
+
+def stub_with_comments(numbers, factor=1):
+    # Multiply the numbers,
+    # then add them up.
+    ...  # your code
+
+
+def stub_that_passes(numbers, factor=1):
+    pass
+
+
+def stub_that_returns(numbers, factor=1):
+    """Multiply and add up."""
+    return
+
+
+def stub_that_returns_none(numbers, factor=1):
+    return None
+
+
+def stub_that_raises(numbers, factor=1):
+    """Multiply and add up."""
+    raise NotImplementedError
+
+
+def stub_that_raises_with_a_message(numbers, factor=1):
+    raise NotImplementedError("write me")
+
+
+@unchanged
+@unchanged
+def decorated_stub(numbers, factor=1):
+    """Multiply and add up."""
+    ...
+
+
+def nested_stub():
+    def scale(numbers, factor=1):
+        """Multiply
+        and add up."""
+
+    return scale
+
+
+class Stubs:
+    def method(self, numbers, factor=1):
+        """Multiply and add up."""
+
+
+STUBS = [
+    stub_of_a_docstring,
+    stub_with_comments,
+    stub_that_passes,
+    stub_that_returns,
+    stub_that_returns_none,
+    stub_that_raises,
+    stub_that_raises_with_a_message,
+    decorated_stub,
+    nested_stub(),
+    Stubs().method,
+    lambda numbers, factor=1: None,
+]
+
+
+@pytest.mark.parametrize("stub", STUBS, ids=lambda stub: stub.__qualname__)
+def test_stub_is_recognized_by_its_syntax_tree(stub, monkeypatch):
+    monkeypatch.setattr(exercise, "_steps", None)  # opcodes are not needed
+    assert exercise._is_stub(stub)
+    result = scale.check(stub)
+    assert repr(result) == "Not attempted yet: scale."
+    assert not result.attempted and not result.passed
+
+
+def first_line_only(numbers, factor=1):
+    """Multiply and add up."""
+    total = numbers.sum()  # noqa: F841
+
+
+def returns_a_constant(numbers, factor=1):
+    return 0
+
+
+def raises_another_error(numbers, factor=1):
+    raise ValueError
+
+
+def two_lambdas_on_a_line():
+    return (lambda numbers, factor=1: None, lambda numbers, factor=1: 0)[1]
+
+
+@functools.wraps(stub_of_a_docstring)
+def wraps_a_stub(numbers, factor=1):
+    return numbers.sum()
+
+
+@pytest.mark.parametrize(
+    "submission",
+    [
+        first_line_only,
+        returns_a_constant,
+        raises_another_error,
+        two_lambdas_on_a_line(),
+        wraps_a_stub,
+        lambda numbers, factor=1: 0,
+    ],
+)
+def test_begun_submission_is_no_stub(submission):
+    result = scale.check(submission)
+    assert result.attempted and repr(result).startswith("Not yet: scale.\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "is_stub"),
+    [
+        ("...", True),
+        ("pass", True),
+        ("'''What to do.'''", True),
+        ("'''What to do.'''; return", True),
+        ("return None", True),
+        ("return 0", False),
+        ("return numbers", False),
+        ("total = None", False),
+        ("return [n for n in numbers]", False),
+    ],
+)
+def test_stub_without_source_is_recognized_by_its_instructions(body, is_stub):
+    namespace = {}
+    exec(f"def scale(numbers, factor=1): {body}", namespace)
+    assert exercise._syntax_tree(namespace["scale"].__code__) is None
+    assert scale.check(namespace["scale"]).attempted is not is_stub
+
+
 # Hints and solutions
 
 
 def test_hint_is_folded_and_escaped():
     hint = scale.hint()
     summary = '<details><summary style="list-style: revert; cursor: pointer">'
-    assert (
-        hint._repr_html_() == f"{summary}Show hint 1</summary>\n<p>Use <code>numbers +"
-        f" 1</code>.</p>\n</details>\n{summary}Show hint 2</summary>\n<p>a &lt; b"
-        " &amp; c</p>\n</details>"
+    assert hint._repr_html_() == (
+        f"{summary}Show hint 1</summary>\n"
+        "<p>Use <code>numbers + 1</code>.</p>\n"
+        "</details>\n"
+        f"{summary}Show hint 2</summary>\n"
+        "<p>a &lt; b &amp; c</p>\n"
+        "</details>"
     )
     assert repr(hint) == "Hint for scale (folded; print it to read it here)"
     assert str(hint) == "Use `numbers + 1`.\na < b & c"
@@ -401,13 +547,17 @@ def test_run_waits_for_an_import_to_end(tmp_path, monkeypatch):
 
 def test_run_leaves_the_interpreter_fit_for_a_profiler():
     """A flag left up after a stop makes CPython 3.11 hang under a profiler."""
-    code = (
-        "import cProfile, time\nfrom attnlib.checking import"
-        " sandbox\nsandbox.run(lambda: 1, None, 5)\nsandbox.run(lambda:"
-        " time.sleep(0.2), None, 0.1)\nprofile ="
-        " cProfile.Profile()\nprofile.enable()\nsandbox.run(lambda: 1, None,"
-        " 5)\nprofile.disable()\nprint('fit')"
-    )
+    code = """
+import cProfile, time
+from attnlib.checking import sandbox
+sandbox.run(lambda: 1, None, 5)
+sandbox.run(lambda: time.sleep(0.2), None, 0.1)
+profile = cProfile.Profile()
+profile.enable()
+sandbox.run(lambda: 1, None, 5)
+profile.disable()
+print("fit")
+"""
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30
     )
@@ -417,11 +567,10 @@ def test_run_leaves_the_interpreter_fit_for_a_profiler():
 def test_run_says_when_compiled_code_cannot_be_stopped(capsys):
     outcome = sandbox.run(lambda: time.sleep(2.6), None, 0.1)
     assert outcome.timed_out
-    assert (
-        capsys.readouterr().out
-        == "Still running after 2.1 seconds, in an import or in one call into compiled"
-        " code, which cannot be stopped from here. Press Interrupt (the square); if"
-        " that does not help, restart the kernel.\n"
+    assert capsys.readouterr().out == (
+        "Still running after 2.1 seconds, in an import or in one call into compiled "
+        "code, which cannot be stopped from here. Press Interrupt (the square); "
+        "if that does not help, restart the kernel.\n"
     )
 
 
@@ -463,39 +612,52 @@ def test_plain_copies_and_refuses_what_could_act():
 
 
 def test_check_in_a_kernel_survives_exit_and_input():
-    """`exit()` in a kernel raises nothing and would end it; input() has nobody to ask;
-    a loop leaves it usable.
+    """In a kernel, exit() raises nothing and would end it, and input() has nobody to
+    ask; an infinite loop leaves the kernel usable.
     """
     cells = [
-        (
-            "from attnlib.exercises import bahdanau as ex\nfrom"
-            " attnlib.checking.exercise import Exercise"
-        ),
-        (
-            "def leaves(links, sure, possible):\n   "
-            " exit()\nex.alignment_error_rate.check(leaves)"
-        ),
-        (
-            "def asks(links, sure, possible):\n    return"
-            " input()\nex.alignment_error_rate.check(asks)"
-        ),
-        (
-            "Exercise.time_limit = 0.3\ndef spins(links, sure, possible):\n    while"
-            " True:\n        try: pass\n        except BaseException:"
-            " pass\nex.alignment_error_rate.check(spins)"
-        ),
-        (
-            "def fails(links, sure, possible):\n    a = 1\n    return a /"
-            " 0\nex.alignment_error_rate.check(fails)"
-        ),
-        (
-            "Exercise.time_limit ="
-            " 5\nex.alignment_error_rate.check(ex.alignment_error_rate.reference_solution)"
-        ),
+        """
+from attnlib.checking.exercise import Exercise
+from attnlib.exercises.bahdanau import alignment_error_rate
+""",
+        """
+def leaves(links, sure, possible):
+    exit()
+alignment_error_rate.check(leaves)
+""",
+        """
+def asks(links, sure, possible):
+    return input()
+alignment_error_rate.check(asks)
+""",
+        """
+Exercise.time_limit = 0.3
+def spins(links, sure, possible):
+    while True:
+        try: pass
+        except BaseException: pass
+alignment_error_rate.check(spins)
+""",
+        """
+def fails(links, sure, possible):
+    a = 1
+    return a / 0
+alignment_error_rate.check(fails)
+""",
+        """
+def stub(links, sure, possible):
+    # 1 - ...
+    ...
+alignment_error_rate.check(stub)
+""",
+        """
+Exercise.time_limit = 5
+alignment_error_rate.check(alignment_error_rate.reference_solution)
+""",
         "print('alive')",
     ]
     notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(source) for source in cells]
+        cells=[nbformat.v4.new_code_cell(source.strip()) for source in cells]
     )
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute(
         stderr=subprocess.DEVNULL
@@ -508,7 +670,11 @@ def test_check_in_a_kernel_survives_exit_and_input():
     assert "Your code raised StdinNotImplementedError" in texts[1]
     assert "still running after 0.3 seconds" in texts[2]
     assert (
-        "raised ZeroDivisionError: division by zero\n  in line 3 of its cell: return a"
-        " / 0\n" in texts[3]
-    )
-    assert texts[4:] == ["Passed: alignment_error_rate, 6 cases.", "alive\n"]
+        "raised ZeroDivisionError: division by zero\n"
+        "  in line 3 of its cell: return a / 0\n"
+    ) in texts[3]
+    assert texts[4:] == [
+        "Not attempted yet: alignment_error_rate.",
+        "Passed: alignment_error_rate, 6 cases.",
+        "alive\n",
+    ]

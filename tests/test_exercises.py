@@ -178,10 +178,10 @@ def test_exercise_refuses_parameters_in_another_order(exercise):
 def test_exercise_without_numpy_of_its_own_asks_for_a_restart(monkeypatch):
     monkeypatch.setattr(np, "exp", np.tanh)
     result = bahdanau.attend.check(bahdanau.attend.reference_solution)
-    assert (
-        repr(result)
-        == "Not yet: attend.\nnp.exp is no longer NumPy's own function. Restart the kernel and"
-        " run the cells again."
+    assert repr(result) == (
+        "Not yet: attend.\n"
+        "np.exp is no longer NumPy's own function. "
+        "Restart the kernel and run the cells again."
     )
 
 

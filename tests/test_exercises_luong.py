@@ -1,4 +1,4 @@
-"""The solutions of chapters 05 and 06 against something that was not written with them."""
+"""The solutions of chapters 05 and 06 against something independent."""
 
 import numpy as np
 import pytest
@@ -76,10 +76,10 @@ def test_input_feeding_step_is_that_of_the_decoder():
         return decoder.cell(inputs.astype("float32"), [state])[0].numpy()
 
     w_c = decoder.combine.get_weights()[0]
-    found = luong_global.input_feeding_step.reference_solution(
+    result = luong_global.input_feeding_step.reference_solution(
         state, fed, word, annotations, mask, w_c, gru
     )
-    for one, other in zip(found, (following["h"], attentional, weights), strict=True):
+    for one, other in zip(result, (following["h"], attentional, weights), strict=True):
         assert_allclose(one, other, atol=1e-5)
 
 

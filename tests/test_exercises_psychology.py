@@ -1,5 +1,5 @@
-"""The solutions of chapter 01 against the reference, hand calculations and
-scikit-learn's kernels.
+"""The solutions of chapter 01 against the reference, hand calculations,
+and scikit-learn's kernels.
 """
 
 import numpy as np

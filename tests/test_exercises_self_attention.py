@@ -47,11 +47,11 @@ def test_scaled_dot_product_attention_equals_keras(rng):
 
 
 def test_causal_mask_by_hand_as_the_chapter_gives_it():
-    found = self_attention.causal_mask.reference_solution(
+    result = self_attention.causal_mask.reference_solution(
         np.array([[True, True, True], [True, True, False]])
     )
-    assert_array_equal(found[0], [[1, 0, 0], [1, 1, 0], [1, 1, 1]])
-    assert_array_equal(found[1], [[1, 0, 0], [1, 1, 0], [1, 1, 0]])
+    assert_array_equal(result[0], [[1, 0, 0], [1, 1, 0], [1, 1, 1]])
+    assert_array_equal(result[1], [[1, 0, 0], [1, 1, 0], [1, 1, 0]])
 
 
 def test_multi_head_attention_equals_keras(rng):
@@ -61,17 +61,17 @@ def test_multi_head_attention_equals_keras(rng):
     mask = np.arange(5) < np.array([[5], [3]])
     layer = keras.layers.MultiHeadAttention(num_heads=3, key_dim=2, use_bias=False)
     layer.build(query.shape, values.shape)
-    found = self_attention.multi_head_attention.reference_solution(
+    result = self_attention.multi_head_attention.reference_solution(
         query, values, *(w.numpy() for w in layer.weights), mask
     )
     assert_allclose(
-        found, layer(query, values, attention_mask=mask[:, None, :]), atol=1e-5
+        result, layer(query, values, attention_mask=mask[:, None, :]), atol=1e-5
     )
 
 
 def test_sinusoidal_positions_by_hand():
-    found = self_attention.sinusoidal_positions.reference_solution(3, 4)
-    assert_allclose(found[0], [0, 1, 0, 1])
+    result = self_attention.sinusoidal_positions.reference_solution(3, 4)
+    assert_allclose(result[0], [0, 1, 0, 1])
     assert_allclose(
-        found[2], [math.sin(2), math.cos(2), math.sin(2 / 100), math.cos(2 / 100)]
+        result[2], [math.sin(2), math.cos(2), math.sin(2 / 100), math.cos(2 / 100)]
     )

@@ -1,8 +1,8 @@
-"""Whatever a learner types into an exercise: one plain message, the kernel lives, and
+"""Whatever a reader writes into an exercise: one plain message, the kernel lives, and
 the next check works.
 
-Each misbehavior of tests/misbehaving_submissions.py is tried on every exercise here, and once each in
-a real kernel.
+Each misbehavior of tests/misbehaving_submissions.py is tried on every exercise here,
+and once in a real kernel.
 """
 
 import functools
@@ -86,14 +86,14 @@ def test_exercise_survives_misbehaving_code(exercise, monkeypatch, capsys):
 # Nearly right results
 
 
-def spoilt(result):
+def spoiled(result):
     """(what was done, result) of every way to return the right numbers as the wrong
     thing.
     """
     if isinstance(result, tuple):
-        for place, part in enumerate(result):
-            for how, other in spoilt(part):
-                yield how, (*result[:place], other, *result[place + 1 :])
+        for index, part in enumerate(result):
+            for how, other in spoiled(part):
+                yield how, (*result[:index], other, *result[index + 1 :])
         yield "one part more", (*result, 0)
         yield "one part less", result[:-1]
         yield "as a dict", dict(enumerate(result))
@@ -134,22 +134,22 @@ def spoilt(result):
         yield "one item more", [*result, 0]
         yield "one item less", result[:-1] if result else [0]
     yield "as None", None
-    yield "as the function itself", spoilt
+    yield "as the function itself", spoiled
     yield "as an instance", types.SimpleNamespace(value=result)
 
 
 @every_exercise
 def test_exercise_refuses_the_right_numbers_as_the_wrong_thing(exercise):
     first = exercise._fresh_cases()[0][1]
-    for number, (how, _) in enumerate(spoilt(exercise.reference_solution(*first))):
+    for number, (how, _) in enumerate(spoiled(exercise.reference_solution(*first))):
 
-        def learner(*arguments, number=number):
+        def submission(*arguments, number=number):
             others = [
-                other for _, other in spoilt(exercise.reference_solution(*arguments))
+                other for _, other in spoiled(exercise.reference_solution(*arguments))
             ]
             return others[min(number, len(others) - 1)]
 
-        result = exercise.check(learner)
+        result = exercise.check(submission)
         assert not result.passed and result.attempted, how
         what, *_ = result.message.removeprefix(
             f"Not yet: {exercise.name}.\n"
@@ -163,20 +163,17 @@ def test_exercise_refuses_the_right_numbers_as_the_wrong_thing(exercise):
 def test_exercise_refuses_tensors_of_tensorflow(exercise):
     tf = pytest.importorskip("tensorflow")
 
-    def learner(*arguments):
-        result = exercise.reference_solution(*arguments)
-        convert = lambda part: (
-            tf.constant(part)
-            if isinstance(part, (np.ndarray, float, int))
-            else tf.zeros(1)
-        )  # noqa: E731
-        return (
-            tuple(map(convert, result))
-            if isinstance(result, tuple)
-            else convert(result)
-        )
+    def to_tensor(part):
+        is_number = isinstance(part, (np.ndarray, float, int))
+        return tf.constant(part) if is_number else tf.zeros(1)
 
-    result = exercise.check(learner)
+    def submission(*arguments):
+        result = exercise.reference_solution(*arguments)
+        if isinstance(result, tuple):
+            return tuple(map(to_tensor, result))
+        return to_tensor(result)
+
+    result = exercise.check(submission)
     assert re.search(
         "got a tensorflow EagerTensor|no heatmap|a tensorflow EagerTensor",
         result.message,
@@ -184,7 +181,7 @@ def test_exercise_refuses_tensors_of_tensorflow(exercise):
 
 
 @every_exercise
-def test_exercise_passes_the_solution_in_other_clothes(exercise):
+def test_exercise_passes_every_kind_of_callable(exercise):
     """As a method, an object that can be called, a partial, a decorated function, a
     lambda.
     """
@@ -222,34 +219,24 @@ def cell(exercise, code, expected):
         else (f"{inspect.getsource(code)}\n", code.__name__)
     )
     seconds = 0.1 if "0.1 seconds" in expected else 20
-    return (
-        (
-            f"{source}Exercise.time_limit ="
-            f" {seconds}\nexercises.{module}.{name}.check({call})"
-        ),
-        expected,
-    )
+    check = f"exercises.{module}.{name}.check({call})"
+    return f"{source}Exercise.time_limit = {seconds}\n{check}", expected
 
 
 def cells():
     """A cell for each misbehavior, the exercises taken in turn; then each exercise,
     solved.
     """
-    for place, (code, expected) in enumerate(MISBEHAVIORS):
-        yield cell(EXERCISES[place % len(EXERCISES)], code, expected)
-    yield from rights(EXERCISES)
+    for index, (code, expected) in enumerate(MISBEHAVIORS):
+        yield cell(EXERCISES[index % len(EXERCISES)], code, expected)
+    yield from solution_cells(EXERCISES)
 
 
-def rights(exercises):
+def solution_cells(exercises):
     for exercise in exercises:
-        module, name = exercise.id.split(".")
-        yield (
-            (
-                "Exercise.time_limit ="
-                f" 20\nexercises.{module}.{name}.check(exercises.{module}.{name}.reference_solution)"
-            ),
-            "^Passed: ",
-        )
+        name = f"exercises.{exercise.id}"
+        check = f"{name}.check({name}.reference_solution)"
+        yield f"Exercise.time_limit = 20\n{check}", "^Passed: "
 
 
 def run_cells(pairs):
@@ -261,12 +248,14 @@ def run_cells(pairs):
         inspect.getsource(getattr(misbehaving_submissions, name))
         for name in ("Callable", "AnswersEverything", "returns_none")
     )
-    first = (
-        "import functools, os, random, sys, threading, time, types as ex,"
-        " warnings\nimport numpy as np\nfrom attnlib import exercises, reference\nfrom"
-        f" attnlib.exercises import {names}\nfrom attnlib.checking.exercise import"
-        f" Exercise\n{helpers}"
-    )
+    first = f"""
+import functools, os, random, sys, threading, time, types as ex, warnings
+import numpy as np
+from attnlib import exercises, reference
+from attnlib.exercises import {names}
+from attnlib.checking.exercise import Exercise
+{helpers}
+""".strip()
     pairs = list(pairs)
     sources = [first, *(source for source, _ in pairs)]
     notebook = nbformat.v4.new_notebook(
@@ -301,13 +290,11 @@ def test_interrupt_ends_a_check_in_one_native_call(kernel):
     Interrupt is the way out.
     """
     manager, client = kernel
-    ask = lambda source, **options: client.execute_interactive(
-        source, timeout=60, **options
-    )  # noqa: E731
-    ask(
-        "import time\nfrom attnlib.exercises import bahdanau as ex\nfrom"
-        " attnlib.checking.exercise import Exercise\nExercise.time_limit = 0.1"
-    )
+    run_cell = functools.partial(client.execute_interactive, timeout=60)
+    run_cell("import time")
+    run_cell("from attnlib.exercises import bahdanau as ex")
+    run_cell("from attnlib.checking.exercise import Exercise")
+    run_cell("Exercise.time_limit = 0.1")
     shown = []
 
     def on_output(message):
@@ -319,7 +306,7 @@ def test_interrupt_ends_a_check_in_one_native_call(kernel):
             manager.interrupt_kernel()
 
     started = time.monotonic()
-    ask(
+    run_cell(
         "ex.alignment_error_rate.check(lambda *arguments: time.sleep(40))",
         output_hook=on_output,
     )
@@ -334,14 +321,14 @@ def test_interrupt_ends_a_check_in_one_native_call(kernel):
         text,
     ), text
     del shown[:]
-    ask(
+    run_cell(
         "ex.alignment_error_rate.check(ex.alignment_error_rate.reference_solution)",
         output_hook=on_output,
     )
     assert "Passed: alignment_error_rate" in "".join(shown)
 
 
-def test_what_ends_a_kernel_all_the_same_is_told():
+def test_sandbox_docstring_says_what_still_ends_a_kernel():
     run = subprocess.run(
         [
             sys.executable,
