@@ -73,7 +73,7 @@ class Batches(keras.utils.PyDataset):
         ids = tf.TensorSpec((None, None), tf.int32)
         data = tf.data.Dataset.from_generator(epoch, output_signature=((ids, ids), ids))
         data = data.apply(tf.data.experimental.assert_cardinality(len(self)))
-        # The autotuning thread sleeps 10, 20, 40 … ms, and `fit` would wait for it.
+        # The autotuning thread sleeps 10, 20, 40 … ms, and ``fit`` would wait for it.
         options = tf.data.Options()
         options.autotune.enabled = False
         return data.prefetch(2).with_options(options)
@@ -85,7 +85,7 @@ def sentence_lengths(token_ids):
 
 
 def check_pairs(pairs):
-    """`pairs` as a list, if it is one of (source_tokens, target_tokens)."""
+    """``pairs`` as a list, if it is one of (source_tokens, target_tokens)."""
     pairs = list(pairs)
     if not pairs:
         raise ValueError(

@@ -1,13 +1,14 @@
 """The decoders: one step, and all steps at once when the target is known.
 
-A decoder decides what a step computes, and what it takes from the encoder:
+A decoder decides what a step computes, and what it takes from the encoder::
 
     get_initial_state(finals)                 s_0, from the encoder's final states
     prepare_memory(annotations, finals, mask) what depends on the source alone
     step(state, word, memory)                 one step
     unroll(state, words, memory)              all steps, for training
 
-Words are embedded: (batch, embedding_dim) in `step`, with an axis for time in `unroll`.
+Words are embedded: (batch, embedding_dim) in ``step``, and (batch, target_len,
+embedding_dim) in ``unroll``.
 ``finals`` are the encoder's final states: [forward at the last word], or [forward at
 the last word, backward at the first word].
 """
@@ -22,8 +23,19 @@ ops = keras.ops
 class Decoder(keras.layers.Layer):
     """What all decoders share: a GRU cell, and the plain loop over the steps.
 
-    ``feature_dim`` is the size of what the next word is predicted from, and
-    ``max_source_len`` the longest source that the attention can have, None for any.
+    Parameters
+    ----------
+    units : int
+        Size of the state.
+    initial_state : "encoder" or "zeros"
+
+    Attributes
+    ----------
+    feature_dim : int
+        Size of what the next word is predicted from.
+    max_source_len : int or None
+        The longest source that the attention can have; None for any.
+    has_attention : bool
     """
 
     OPTIONS = ()  # a model's options that not every decoder has
@@ -36,10 +48,21 @@ class Decoder(keras.layers.Layer):
         self.cell = keras.layers.GRUCell(units, name="cell")
 
     def unroll(self, state, words, memory, return_weights=False):
-        """All steps, with the true words given: words (batch, target_len, dim).
+        """All steps, with the true words given.
 
-        Returns features (batch, target_len, feature_dim) and attention weights
-        (batch, target_len, source_len), or None where they are not asked for.
+        Parameters
+        ----------
+        state : the initial state
+        words : tensor, shape (batch, target_len, embedding_dim)
+            Embedded, <start> first.
+        memory : what ``prepare_memory`` returned
+        return_weights : bool
+
+        Returns
+        -------
+        features : tensor, shape (batch, target_len, feature_dim)
+        weights : tensor, shape (batch, target_len, source_len), or None
+            None where they are not asked for, or there is no attention.
         """
 
         def step(state, word):
@@ -52,13 +75,18 @@ class Decoder(keras.layers.Layer):
 
 
 class BahdanauDecoder(Decoder):
-    """s_{i-1} -> alpha_i -> c_i -> s_i -> y_i: Bahdanau et al. (2015), eq. 4 to 6.
+    r"""The decoder of Bahdanau, Cho, and Bengio (2015), eq. 4 to 6.
 
-    s_i = GRU([y_{i-1}; c_i], s_{i-1}), and the next word is predicted from
-    [s_i; c_i; y_{i-1}] by one linear map: from s_i as in eq. 4 (appendix A.2.2 has
-    s_{i-1}), without the paper's maxout. The GRU is Keras' (reset_after=True), not the
-    paper's. s_0 = tanh(W_s h_1), from the backward state at the first word (A.2.2), or
-    zeros.
+    .. math::
+        s_{i-1} \to \alpha_i \to c_i \to s_i \to y_i, \qquad
+        s_i = \mathrm{GRU}([y_{i-1}; c_i],\, s_{i-1})
+
+    Notes
+    -----
+    The next word is predicted from [s_i; c_i; y_{i-1}] by one linear map: from s_i as
+    in eq. 4 (appendix A.2.2 has s_{i-1}), without the paper's maxout. The GRU is Keras'
+    (``reset_after=True``), not the paper's. s_0 = tanh(W_s h_1), from the backward
+    state at the first word (A.2.2), or zeros.
     """
 
     @classmethod
@@ -77,7 +105,10 @@ class BahdanauDecoder(Decoder):
         return AdditiveAttention(self.units, name="attention")
 
     def build(self, embedding_dim, value_dim, final_dims):
-        """value_dim: size of h_j. final_dims: sizes of the encoder's final states."""
+        """Make the weights, for annotations of size value_dim.
+
+        final_dims are the sizes of the encoder's final states.
+        """
         if self.initial_state == "encoder":
             self.first_state.build((None, self._size_of_source(final_dims)))
         self.cell.build((None, embedding_dim + value_dim))
@@ -134,8 +165,10 @@ class BahdanauDecoder(Decoder):
 class FixedContextDecoder(BahdanauDecoder):
     """The encoder–decoder without attention: c is the same at every step.
 
-    c is the encoder's final state, all of it, as in the paper's RNNencdec (A.2.2), and
-    s_0 is made from all of it too.
+    Notes
+    -----
+    c is the encoder's final state, all of it, as in the RNNencdec of Bahdanau et al.
+    (2015), appendix A.2.2, and s_0 is made from all of it too.
     """
 
     has_attention = False
@@ -157,15 +190,27 @@ class FixedContextDecoder(BahdanauDecoder):
 
 
 class LuongDecoder(Decoder):
-    """h_t -> a_t -> c_t -> h~_t -> y_t: Luong, Pham, and Manning (2015), eq. 5 to 7.
+    r"""The decoder of Luong, Pham, and Manning (2015), eq. 5 to 7.
 
-    h_t = GRU([y_{t-1}; h~_{t-1}], h_{t-1}) with input feeding (section 3.3), and
-    GRU(y_{t-1}, h_{t-1}) without. The query is the current h_t; h~_t = tanh(W_c [c_t;
-    h_t]) (eq. 5), and the next word is predicted from h~_t alone (eq. 6). One GRU
-    stands in place of the paper's four LSTM layers. h_0 is the encoder's final state
-    itself, or zeros; h~_0 is zeros.
+    .. math::
+        h_t \to a_t \to c_t \to \tilde h_t \to y_t, \qquad
+        \tilde h_t = \tanh(W_c [c_t; h_t])
 
-    attention: a `LuongAttention` or a `LocalAttention`.
+    The query is the current state h_t, and the next word is predicted from the
+    attentional state alone (eq. 6). With input feeding (section 3.3), that state is an
+    input of the next step: h_t = GRU([y_{t-1}; h~_{t-1}], h_{t-1}).
+
+    Parameters
+    ----------
+    units : int
+    attention : LuongAttention or LocalAttention
+    input_feeding : bool
+    initial_state : "encoder" or "zeros"
+
+    Notes
+    -----
+    One GRU stands in place of the paper's four LSTM layers. h_0 is the encoder's final
+    state itself, or zeros; h~_0 is zeros.
     """
 
     OPTIONS = ("input_feeding",)
@@ -192,7 +237,10 @@ class LuongDecoder(Decoder):
         return self.attention.max_source_len
 
     def build(self, embedding_dim, value_dim, final_dims):
-        """value_dim: size of h_s. The final states together are `units` wide: h_0."""
+        """Make the weights, for annotations of size value_dim.
+
+        The final states together have the size of h_0, which is ``units``.
+        """
         fed_dim = self.units if self.input_feeding else 0
         self.cell.build((None, embedding_dim + fed_dim))
         self.attention.build((None, None, self.units), (None, None, value_dim))
@@ -209,7 +257,7 @@ class LuongDecoder(Decoder):
         return {**state, "fed": ops.zeros_like(h)} if self.input_feeding else state
 
     def prepare_memory(self, annotations, finals, mask):
-        """As for `BahdanauDecoder`: what of the score depends on the source alone."""
+        """Values, keys, and mask: what of the score depends on the source alone."""
         keys = self.attention.project(annotations)
         return {"values": annotations, "keys": keys, "mask": mask}
 
@@ -260,7 +308,7 @@ LOCAL_CENTERS = {"local-m": "monotonic", "local-p": "predictive"}
 
 
 def luong_attention(options):
-    """The attention layer of a `LuongDecoder`, for a model's options."""
+    """The attention layer of a ``LuongDecoder``, for a model's options."""
     common = {"concat_identity": options.concat_identity, "name": "attention"}
     if options.attention in LOCAL_CENTERS:
         center = LOCAL_CENTERS[options.attention]
@@ -274,8 +322,15 @@ def luong_attention(options):
 def scatter_to_source(weights, positions, source_len):
     """Local weights at their positions in the source, and zero elsewhere.
 
-    weights, positions: (batch, target_len, window), as `LocalAttention` returns them.
-    Returns (batch, target_len, source_len).
+    Parameters
+    ----------
+    weights, positions : tensors, shape (batch, target_len, window)
+        As ``LocalAttention`` returns them.
+    source_len : int
+
+    Returns
+    -------
+    tensor, shape (batch, target_len, source_len)
     """
     batch, target_len = ops.shape(weights)[0], ops.shape(weights)[1]
     rows = ops.reshape(ops.arange(batch * target_len), (batch, target_len, 1))

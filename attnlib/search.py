@@ -84,7 +84,7 @@ def greedy_search(model, source, max_lengths, size=None):
 def beam_search(model, source, max_lengths, beam_width):
     """The best complete hypothesis, by total log-probability, that a beam finds.
 
-    At every step the `beam_width` most probable hypotheses of each sentence are kept.
+    At every step the ``beam_width`` most probable hypotheses of each sentence are kept.
     One that has ended stays as it is.
     """
     state, memory = model.encode(source)
@@ -131,7 +131,7 @@ def beam_search(model, source, max_lengths, beam_width):
 
 
 def best_continuations(totals, log_probabilities, ended):
-    """The `beam_width` best of all beams, each continued by every token.
+    """The ``beam_width`` best of all beams, each continued by every token.
 
     totals: (batch, beam_width), log-probabilities so far. log_probabilities: (batch *
     beam_width, vocabulary). ended: (batch * beam_width,).

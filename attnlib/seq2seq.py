@@ -1,7 +1,7 @@
 """The recurrent translator: a GRU encoder, and a GRU decoder with or without attention.
 
-How it is read: `Options` lists all it can be told, `Seq2Seq.encode` is the encoder,
-`attnlib.decoders` has the decoders' steps, and `attnlib.translator` what every
+How it is read: ``Options`` lists all it can be told, ``Seq2Seq.encode`` is the encoder,
+``attnlib.decoders`` has the decoders' steps, and ``attnlib.translator`` what every
 translator shares, from pairs to translations.
 """
 
@@ -21,7 +21,7 @@ ops = keras.ops
 
 @dataclass
 class Options:
-    """What a `Seq2Seq` can be told."""
+    """What a ``Seq2Seq`` can be told."""
 
     #: "none", where the encoder's final state is all that the decoder gets, at every
     #: step; "additive", as Bahdanau et al. have it; or as Luong et al. have it: "dot",
@@ -50,11 +50,11 @@ class Options:
     half_width: int = 10
     #: Local attention: "dot", "general", or "concat".
     score: str = "general"
-    #: Local attention: as in `attnlib.layers.LocalAttention`.
+    #: Local attention: as in ``attnlib.layers.LocalAttention``.
     gaussian: bool | None = None
     #: "location": the longest source it can have.
     max_source_len: int | None = None
-    #: Concat: as in `attnlib.layers.LuongAttention`.
+    #: Concat: as in ``attnlib.layers.LuongAttention``.
     concat_identity: bool = False
 
     def __post_init__(self):
@@ -103,7 +103,7 @@ class Seq2Seq(Translator):
     name, dtype
         As for every ``keras.Model``.
     **options
-        The fields of `Options`.
+        The fields of ``Options``.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class Seq2Seq(Translator):
         -------
         logits : shape (batch, target_len, target vocabulary)
         weights : shape (batch, target_len, source_len)
-            Only with `return_weights`; None without attention.
+            Only with ``return_weights``; None without attention.
         """
         source, decoder_inputs = inputs
         state, memory = self.encode(source)

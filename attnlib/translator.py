@@ -1,6 +1,6 @@
 """What every translator shares: pairs, batches, loss, fit, translate, align, and save.
 
-A model that translates is a `Translator` with an encoder and a decoder of its own:
+A model that translates is a ``Translator`` with its own encoder and decoder::
 
     encode(source)                         first state, and memory of the source
     decode_step(state, token_ids, memory)  one step of generation
@@ -38,7 +38,7 @@ class Translation(NamedTuple):
 
 
 class Translator(keras.Model):
-    """Not used by itself: see `attnlib.seq2seq.Seq2Seq`.
+    """A ``keras.Model`` that translates. Not used by itself: see ``Seq2Seq``.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Translator(keras.Model):
 
     @classmethod
     def for_pairs(cls, pairs, learning_rate=3e-3, **options):
-        """A compiled model whose vocabularies are those of `pairs`.
+        """A compiled model whose vocabularies are those of ``pairs``.
 
         Parameters
         ----------
@@ -74,7 +74,7 @@ class Translator(keras.Model):
         learning_rate : float
             Of Adam, whose gradients are clipped to a norm of 1.
         **options
-            As for the class. `max_source_len` is that of `pairs` if it is not given.
+            As for the class. ``max_source_len`` is that of ``pairs`` if not given.
         """
         pairs = check_pairs(pairs)
         source_vocabulary = Vocabulary.of(source for source, _ in pairs)
@@ -117,7 +117,7 @@ class Translator(keras.Model):
             return super().train_step(data)
 
     def batches(self, pairs, batch_size=128, shuffle=True, seed=0):
-        """`pairs` as a PyDataset for fit and evaluate, in batches of like length."""
+        """``pairs`` as a PyDataset for fit and evaluate, in batches of like length."""
         batches = Batches(
             pairs,
             self.source_vocabulary,
@@ -188,7 +188,7 @@ class Translator(keras.Model):
         [float, float]
             Loss in nats per real token, and accuracy over real tokens.
         """
-        if pairs is not None:  # None when `fit` calls it, for its validation data
+        if pairs is not None:  # None when ``fit`` calls it, for its validation data
             batches = self._as_batches(pairs, batch_size, False)
             return super().evaluate(batches.dataset(), verbose=verbose, **options)
         return super().evaluate(batch_size=batch_size, verbose=verbose, **options)
@@ -229,7 +229,7 @@ class Translator(keras.Model):
         Returns
         -------
         list of Translation
-            In the order of `sentences`.
+            In the order of ``sentences``.
         """
         beam_width = integer("beam_width", beam_width)
         batch_size = integer("batch_size", batch_size)

@@ -47,7 +47,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, sentences):
-        """The special tokens and, sorted, every token that occurs in `sentences`.
+        """The special tokens and, sorted, every token that occurs in ``sentences``.
 
         Parameters
         ----------
@@ -125,7 +125,7 @@ class Vocabulary:
 
 
 def check_sentence(sentence, index=0):
-    """`sentence`, if it is a non-empty list of strings without special tokens."""
+    """``sentence``, if it is a non-empty list of strings without special tokens."""
     name = f"sentence {index}"
     if isinstance(sentence, str):
         raise TypeError(

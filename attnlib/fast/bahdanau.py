@@ -1,6 +1,6 @@
-r"""All steps of `BahdanauDecoder`, compiled, with their gradient written out.
+"""All steps of ``BahdanauDecoder``, compiled, with their gradient written out.
 
-For each step i, with s = s_{i-1} and y = y_{i-1}, as in Bahdanau et al. (2015):
+For each step i, with s = s_{i-1} and y = y_{i-1}, as in Bahdanau et al. (2015)::
 
     q = s W_a                    (batch, units), the query
     t_j = tanh(q + k_j)          (batch, source_len, units), with k_j = U_a h_j
@@ -8,7 +8,7 @@ For each step i, with s = s_{i-1} and y = y_{i-1}, as in Bahdanau et al. (2015):
     alpha = softmax(e)           (batch, source_len), over unmasked positions
     c = sum_j alpha_j h_j        (batch, value_dim), the context
     x = [y; c]                   (batch, embedding_dim + value_dim)
-    s_i = GRU(x, s)              in the notation of `attnlib.fast.gru`
+    s_i = GRU(x, s)              in the notation of ``attnlib.fast.gru``
 
 ``dx`` is the gradient of the loss with respect to x. t_j is the largest array by far,
 so it is computed again on the way back instead of being saved. s U and s W_a are one
@@ -99,7 +99,7 @@ def attend_backward(dc, alpha, q, keys, values, v):
 def backward(d_states, d_contexts, before, saved, keys, values, from_state, kernel, v):
     """From the gradients of all s_i and c_i, those of everything within the loop.
 
-    before: s_{i-1}, over time. saved: alpha, q, [z, r], n, and h_n, from `forward`.
+    before: s_{i-1}, over time. saved: alpha, q, [z, r], n, and h_n, from ``forward``.
     Returns over time: da, d(s_{i-1} [U, W_a]), and dx; then ds_0, dk_j, and dv_a.
     """
     units, time, value_dim = before.shape[-1], tf.shape(before)[0], values.shape[-1]
@@ -137,7 +137,7 @@ compiled_forward, compiled_backward = xla.compiled(forward), xla.compiled(backwa
 
 @tf.custom_gradient
 def steps(words, first, keys, values, allowed, from_state, kernel, bias, v):
-    """s_i and c_i over time, as `forward` has them, with their gradient."""
+    """s_i and c_i over time, as ``forward`` has them, with their gradient."""
     states, contexts, *saved = compiled_forward(
         words, first, keys, values, allowed, from_state, kernel, bias, v
     )

@@ -21,8 +21,8 @@ MIN_HALF = 16  # sentences, below which a batch is not split
 class GreedySearch:
     """``search(source, max_lengths)``: token IDs and weights, or None.
 
-    As `search.greedy_search` with NumPy arrays. None means that the shape has not come
-    often enough. The two halves of a batch run side by side, one per core.
+    As ``search.greedy_search``, with NumPy arrays. None means that the shape has not
+    come often enough. The two halves of a batch run side by side, one per core.
     """
 
     def __init__(self, model, plain_search):

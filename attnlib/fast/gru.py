@@ -1,7 +1,7 @@
 """A GRU over a whole sequence, compiled, with its gradient written out.
 
 It computes what Keras' GRU computes (reset_after=True), from the same weights, and from
-here on in its notation. For each step t, with input x_t and state s_{t-1}:
+here on in its notation. For each step t, with input x_t and state s_{t-1}::
 
     a = x_t W + b           (batch, 3 * units): a_z, a_r, and a_n side by side
     h = s_{t-1} U + c       (batch, 3 * units): h_z, h_r, and h_n
@@ -104,7 +104,7 @@ def forward(inputs, first, keep, kernel, recurrent_kernel, bias):
 def backward(d_states, before, saved, recurrent_kernel):
     """From the gradients of all s_t, those of all a and h, and of s_0.
 
-    before: s_{t-1}, over time. saved: [z, r], n, and h_n, from `forward`.
+    before: s_{t-1}, over time. saved: [z, r], n, and h_n, from ``forward``.
     """
     time, units = tf.shape(before)[0], before.shape[-1]
 
@@ -129,7 +129,7 @@ compiled_forward, compiled_backward = xla.compiled(forward), xla.compiled(backwa
 
 @tf.custom_gradient
 def recurrence(inputs, first, keep, kernel, recurrent_kernel, bias):
-    """s_t (time, batch, units), as `forward` has it, with its gradient."""
+    """s_t (time, batch, units), as ``forward`` has it, with its gradient."""
     states, *saved = compiled_forward(
         inputs, first, keep, kernel, recurrent_kernel, bias
     )

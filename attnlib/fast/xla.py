@@ -45,7 +45,7 @@ def never():
 
 
 def forced():
-    """True within `always`, False within `never`, None elsewhere."""
+    """True within ``always``, False within ``never``, None elsewhere."""
     return _FORCED.get()
 
 
@@ -59,7 +59,7 @@ class Padding(NamedTuple):
 class TrainingLoops:
     """Whether the loops of a model's training are compiled.
 
-    `plan` decides, before a training. A training step that is traced within ``with
+    ``plan`` decides, before a training. A training step that is traced within ``with
     loops:`` then gets the loops decided on; evaluation, whose batches have other
     shapes, stays plain.
     """
@@ -68,7 +68,7 @@ class TrainingLoops:
         self.padding, self.elements_trained = None, 0
 
     def plan(self, model, batches, epochs):
-        """Decide for a training of `epochs` on `batches`. A change is traced anew."""
+        """Decide for a training of so many epochs. A change is traced anew."""
         elements = epochs * count_elements(batches, model.units)
         chosen = forced()
         if chosen is None:  # what was trained so far says how long the training is
@@ -116,7 +116,7 @@ def batch_lengths(batches):
 
 
 def padding():
-    """The `Padding` to compile with, or None where loops stay plain."""
+    """The ``Padding`` to compile with, or None where loops stay plain."""
     return _ACTIVE.get()
 
 
@@ -161,7 +161,7 @@ def _split(array, axis, multiple):
 
 
 def pad_to(array, axis, multiple, value=0):
-    """`array` with an axis padded at its end to the next multiple."""
+    """``array`` with an axis padded at its end to the next multiple."""
     missing = -tf.shape(array)[axis] % multiple
     paddings = [(0, missing if i == axis else 0) for i in range(len(array.shape))]
     return tf.pad(array, paddings, constant_values=value)
