@@ -83,10 +83,11 @@ class BahdanauDecoder(Decoder):
 
     Notes
     -----
-    The next word is predicted from [s_i; c_i; y_{i-1}] by one linear map: from s_i as
-    in eq. 4 (appendix A.2.2 has s_{i-1}), without the paper's maxout. The GRU is Keras'
-    (``reset_after=True``), not the paper's. s_0 = tanh(W_s h_1), from the backward
-    state at the first word (A.2.2), or zeros.
+    The next word is predicted from :math:`[s_i; c_i; y_{i-1}]` by one linear map: from
+    :math:`s_i` as in eq. 4 (appendix A.2.2 has :math:`s_{i-1}`), without the paper's
+    maxout. The GRU is Keras' (``reset_after=True``), not the paper's. The initial state
+    is :math:`\tanh(W_s h_1)`, from the backward state at the first word (A.2.2), or
+    zeros.
     """
 
     @classmethod
@@ -124,21 +125,41 @@ class BahdanauDecoder(Decoder):
         return finals[-1]  # the backward state at the first word
 
     def get_initial_state(self, finals):
-        """s_0, (batch, units)."""
+        """The initial state.
+
+        Parameters
+        ----------
+        finals : list of tensors, each of shape (batch, dim)
+            The encoder's final states, one per direction.
+
+        Returns
+        -------
+        tensor, shape (batch, units)
+        """
         if self.initial_state == "zeros":
             return ops.zeros((ops.shape(finals[0])[0], self.units), finals[0].dtype)
         return self.first_state(self._source_of_initial_state(finals))
 
     def prepare_memory(self, annotations, finals, mask):
-        """Values, keys, and mask; the keys U_a h_j are computed once per sentence.
+        r"""What depends on the source alone, computed once per sentence.
 
-        annotations: h_j, (batch, source_len, value_dim). mask: (batch, source_len).
+        Parameters
+        ----------
+        annotations : tensor, shape (batch, source_len, value_dim)
+            The encoder's states :math:`h_j`.
+        finals : list of tensors, each of shape (batch, dim)
+        mask : boolean tensor, shape (batch, source_len)
+
+        Returns
+        -------
+        dict
+            Values, mask, and the keys :math:`U_a h_j`.
         """
         keys = self.attention.project(annotations)  # (batch, source_len, units)
         return {"values": annotations, "keys": keys, "mask": mask}
 
     def attend(self, state, memory):
-        """c_i (batch, value_dim) and alpha_i (batch, source_len), from s_{i-1}."""
+        """Context (batch, value_dim) and weights (batch, source_len) of one step."""
         query = state[:, None, :]  # (batch, 1, units)
         context, weights = self.attention(
             query, memory["values"], mask=memory["mask"], keys=memory["keys"]
@@ -146,9 +167,24 @@ class BahdanauDecoder(Decoder):
         return context[:, 0], weights[:, 0]
 
     def step(self, state, word, memory):
-        """One step, from s_{i-1} and y_{i-1}.
+        r"""One step.
 
-        Returns s_i, features (batch, feature_dim), and alpha_i or None.
+        Parameters
+        ----------
+        state : tensor, shape (batch, units)
+            :math:`s_{i-1}`.
+        word : tensor, shape (batch, embedding_dim)
+            :math:`y_{i-1}`, embedded.
+        memory : dict
+            What ``prepare_memory`` returned.
+
+        Returns
+        -------
+        state : tensor, shape (batch, units)
+            :math:`s_i`.
+        features : tensor, shape (batch, feature_dim)
+        weights : tensor, shape (batch, source_len), or None
+            :math:`\alpha_i`.
         """
         context, weights = self.attend(state, memory)
         state, _ = self.cell(ops.concatenate([word, context], -1), [state])
@@ -167,8 +203,8 @@ class FixedContextDecoder(BahdanauDecoder):
 
     Notes
     -----
-    c is the encoder's final state, all of it, as in the RNNencdec of Bahdanau et al.
-    (2015), appendix A.2.2, and s_0 is made from all of it too.
+    The context is the encoder's final state, all of it, as in the RNNencdec of Bahdanau
+    et al. (2015), appendix A.2.2, and the initial state is made from all of it too.
     """
 
     has_attention = False
@@ -197,8 +233,8 @@ class LuongDecoder(Decoder):
         \tilde h_t = \tanh(W_c [c_t; h_t])
 
     The query is the current state h_t, and the next word is predicted from the
-    attentional state alone (eq. 6). With input feeding (section 3.3), that state is an
-    input of the next step: h_t = GRU([y_{t-1}; h~_{t-1}], h_{t-1}).
+    attentional state :math:`\tilde h_t` alone (eq. 6). With input feeding (section
+    3.3), that state is an input of the next step.
 
     Parameters
     ----------
@@ -209,8 +245,8 @@ class LuongDecoder(Decoder):
 
     Notes
     -----
-    One GRU stands in place of the paper's four LSTM layers. h_0 is the encoder's final
-    state itself, or zeros; h~_0 is zeros.
+    One GRU stands in place of the paper's four LSTM layers. Its initial state is the
+    encoder's final state itself, or zeros; :math:`\tilde h_0` is zeros.
     """
 
     OPTIONS = ("input_feeding",)
@@ -249,7 +285,9 @@ class LuongDecoder(Decoder):
         self.built = True
 
     def get_initial_state(self, finals):
-        """h_0; t, for local-m's center; and h~_0, where it is fed to the first step."""
+        """A dict of h, the GRU's state; t, for local-m's center; and, with input
+        feeding, the attentional state that is fed to the next step.
+        """
         h = ops.concatenate(finals, -1)  # (batch, units)
         if self.initial_state == "zeros":
             h = ops.zeros_like(h)
@@ -262,10 +300,22 @@ class LuongDecoder(Decoder):
         return {"values": annotations, "keys": keys, "mask": mask}
 
     def attend(self, states, memory, start=0):
-        """h~_t and a_t, for states h_t (batch, target_len, units).
+        r"""Attentional states and attention weights.
 
-        start: t of the first of them, for local-m. Returns h~_t like the states, and
-        attention weights (batch, target_len, source_len).
+        Parameters
+        ----------
+        states : tensor, shape (batch, target_len, units)
+            :math:`h_t`, the queries.
+        memory : dict
+            What ``prepare_memory`` returned.
+        start : int, or tensor of shape (batch,)
+            t of the first of them, for local-m.
+
+        Returns
+        -------
+        attentional : tensor, shape (batch, target_len, units)
+            :math:`\tilde h_t`.
+        weights : tensor, shape (batch, target_len, source_len)
         """
         source = {"mask": memory["mask"], "keys": memory["keys"]}
         if isinstance(self.attention, LocalAttention):
@@ -279,7 +329,7 @@ class LuongDecoder(Decoder):
         return self.combine(ops.concatenate([context, states], -1)), weights
 
     def step(self, state, word, memory):
-        """One step, from h_{t-1} and y_{t-1}: the new state, h~_t, and a_t."""
+        """One step: the new state, the attentional state, and attention weights."""
         if self.input_feeding:
             word = ops.concatenate([word, state["fed"]], -1)
         h, _ = self.cell(word, [state["h"]])
