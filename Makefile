@@ -22,7 +22,7 @@ REVIEWS := book/04_sentiment.ipynb
 NBVAL := $(VENV) -m pytest -v --nbval-current-env --nbval-cell-timeout=300 \
   --nbval-sanitize-with tests/nbval.cfg
 # No browser, no build of the book, no long training, no notebook.
-QUICK := $(addprefix tests/test_,$(addsuffix .py,arguments reference reference_luong \
+QUICK := $(addprefix tests/test_,$(addsuffix .py,floors arguments reference reference_luong \
   additive luong local pooling search metrics vocabulary numbers dates results \
   provenance plots quiz checking_exercise exercises project binder))
 
