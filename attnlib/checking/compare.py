@@ -12,7 +12,9 @@ MAX_SHOWN = 24  # an array with more numbers is shown by its shape
 
 
 def difference(expected, got, name="The result"):
-    """What differs between `expected` and `got`, in words, or None; `name` names it."""
+    """What differs between ``expected`` and ``got``, in words, or None; ``name`` names
+    it.
+    """
     if isinstance(expected, np.ndarray):
         return _array_difference(expected, got, name)
     if isinstance(expected, (bool, str)) or expected is None:

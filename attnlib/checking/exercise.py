@@ -34,14 +34,14 @@ _NOTHING = object()
 
 
 def exercise(cases, hints, returns=(), extract=None, cleanup=None):
-    """Turn a solution into an `Exercise`; a decorator.
+    """Turn a solution into an ``Exercise``; a decorator.
 
     Parameters
     ----------
     cases : function
         Takes a ``numpy.random.Generator`` and yields (title, tuple of arguments).
     hints : list of str
-        One or more hints, the gentlest first; text in `backticks` becomes code.
+        One or more hints, the gentlest first; text in backticks becomes code.
     returns : tuple of str
         The names of the parts, where the solution returns a tuple.
     extract : function, optional
@@ -55,7 +55,7 @@ def exercise(cases, hints, returns=(), extract=None, cleanup=None):
     Returns
     -------
     function
-        A decorator that takes the solution and returns an `Exercise`.
+        A decorator that takes the solution and returns an ``Exercise``.
     """
     return lambda solution: Exercise(solution, cases, hints, returns, extract, cleanup)
 
@@ -68,7 +68,7 @@ class Exercise:
     reference_solution : function or class
         The solution. Its name and docstring become those of the exercise.
     cases, hints, returns, extract, cleanup
-        As for `exercise`.
+        As for ``exercise``.
 
     Attributes
     ----------
@@ -241,7 +241,7 @@ class Exercise:
         ]
 
     def _call(self, submission, args):
-        """The value to compare: the submission's result, or what `extract` makes of
+        """The value to compare: the submission's result, or what ``extract`` makes of
         it.
         """
         result = submission(*args)
@@ -306,7 +306,7 @@ class Exercise:
         return next(filter(None, problems), None)
 
     def _diagnosis(self, index, outcomes):
-        """The message of the known mistake that does the same in case `index`, and in
+        """The message of the known mistake that does the same in case ``index``, and in
         most others; or nothing.
         """
         alike = [
@@ -415,8 +415,8 @@ class Folded:
 
 
 def source_of(function):
-    """The source of a function or a class without decorators, from its `def` or `class`
-    on.
+    """The source of a function or a class without decorators, from its ``def`` or
+    ``class`` on.
     """
     source = textwrap.dedent(inspect.getsource(function))
     definition = ast.parse(source).body[0]
@@ -452,9 +452,9 @@ def _same_outcome(one, other):
 
 
 def _is_stub(submission):
-    """Whether nothing has been written yet: the body is a docstring, `...`, `pass`,
-    `return`, or `raise NotImplementedError`, and nothing else. Of a class, the body of
-    its `call`.
+    """Whether nothing has been written yet: the body is a docstring, ``...``, ``pass``,
+    ``return``, or ``raise NotImplementedError``, and nothing else. Of a class, the body
+    of its ``call``.
     """
     if isinstance(submission, type):
         owner = next((c for c in submission.__mro__ if "call" in vars(c)), None)
@@ -472,11 +472,11 @@ def _is_stub(submission):
 
 
 def _syntax_tree(code):
-    """The definition that `code` was compiled from, or None where its source cannot be
-    had: for example, where it was made by `exec`.
+    """The definition that ``code`` was compiled from, or None where its source cannot
+    be had: for example, where it was made by ``exec``.
 
     The code is asked for and not the function, because a function made by
-    `functools.wraps` would give the source of the one that it wraps.
+    ``functools.wraps`` would give the source of the one that it wraps.
     """
     try:
         source = textwrap.dedent(inspect.getsource(code))

@@ -44,7 +44,7 @@ def restore():
 
 @contextlib.contextmanager
 def _exit_raises_in_a_kernel():
-    """In a kernel, `exit()` raises nothing and ends the kernel a moment later; inside
+    """In a kernel, ``exit()`` raises nothing and ends the kernel a moment later; inside
     this context it raises SystemExit.
     """
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
@@ -115,7 +115,7 @@ def patched_function():
 
 
 def restore_functions():
-    """Restore all of these functions. Returns what `patched_function` said before."""
+    """Restore all of these functions. Returns what ``patched_function`` said before."""
     patched = patched_function()
     if patched:
         for (module, name), original in _ORIGINAL_FUNCTIONS.items():
@@ -129,8 +129,8 @@ def running_threads():
 
 
 def left_thread_running(submission, threads_before):
-    """Whether a thread that is not among `threads_before` runs code of the submission's
-    file. It is given 0.2 seconds to end.
+    """Whether a thread that is not among ``threads_before`` runs code of the
+    submission's file. It is given 0.2 seconds to end.
     """
     if not isinstance(submission, types.FunctionType):
         return False

@@ -3,12 +3,13 @@ infinite loops, and every error in words.
 
 The call stays in the thread that asked for it: no subprocess, no signal, no pickling,
 so this works in a kernel, on Windows, and with functions defined in a cell. A second
-thread, the watchdog, raises `TimeUp` in the first when the time limit is reached. Only
-plain values leave this module: the submission's result is copied under the time limit.
+thread, the watchdog, raises ``TimeUp`` in the first when the time limit is reached.
+Only plain values leave this module: the submission's result is copied under the time
+limit.
 
-Three things still end the kernel, as they would outside a check: `os._exit`, a crash of
-compiled code, and running out of memory. Only the kernel's variables are lost then; the
-notebook stays as it is.
+Three things still end the kernel, as they would outside a check: ``os._exit``, a crash
+of compiled code, and running out of memory. Only the kernel's variables are lost then;
+the notebook stays as it is.
 """
 
 import contextlib
@@ -34,14 +35,14 @@ _NDARRAY, _GENERIC = np.ndarray, np.generic
 
 
 class CheckFailed(Exception):
-    """A plain sentence about the submission's result, raised by the `extract` function
-    of an exercise.
+    """A plain sentence about the submission's result, raised by the ``extract``
+    function of an exercise.
     """
 
 
 class UnsupportedValue:
-    """Stands for a returned object that no exercise can use; `description` says what it
-    is ("a generator").
+    """Stands for a returned object that no exercise can use; ``description`` says what
+    it is ("a generator").
     """
 
     def __init__(self, description):
@@ -49,8 +50,8 @@ class UnsupportedValue:
 
 
 class Outcome:
-    """The outcome of one call: a plain `result`, or a `problem` in words; and what was
-    `printed`.
+    """The outcome of one call: a plain ``result``, or a ``problem`` in words; and what
+    was ``printed``.
     """
 
     def __init__(self, result=None, problem=None, attempted=True, timed_out=False):
@@ -62,9 +63,9 @@ class Outcome:
 
 
 def run(call, submission, time_limit):
-    """Call `call()` for at most `time_limit` seconds and return its Outcome.
+    """Call ``call()`` for at most ``time_limit`` seconds and return its Outcome.
 
-    `call` is a function without parameters that calls the submission; the submission
+    ``call`` is a function without parameters that calls the submission; the submission
     itself tells which file, and so which line of a traceback, is the reader's. Raises
     nothing, whatever the code does. Standard output, NumPy's functions and settings,
     the random generators, the recursion limit, the filters of warnings, and the working
@@ -136,11 +137,11 @@ class _TimeLimit:
     """One call under a time limit: a watchdog thread stops an infinite (endless) loop.
 
     The interpreter raises a pending exception only at certain points: a call, the start
-    of a function, a jump backward. Code that swallows it (`except BaseException: pass`
-    in a loop) would never end if it came from the watchdog alone. So creating the
-    exception, which happens in the submission's thread at the moment it is caught, asks
-    for the next one: `TimeUp.__init__` is the C function that raises it. The handler
-    meets it at its first call or jump, and so does each handler further out.
+    of a function, a jump backward. Code that swallows it (``except BaseException:
+    pass`` in a loop) would never end if it came from the watchdog alone. So creating
+    the exception, which happens in the submission's thread at the moment it is caught,
+    asks for the next one: ``TimeUp.__init__`` is the C function that raises it. The
+    handler meets it at its first call or jump, and so does each handler further out.
     """
 
     def __init__(self, call, time_limit, out):
@@ -225,7 +226,7 @@ class _TimeLimit:
 
 
 def _describe(call, submission):
-    """The Outcome of `call()`: its result made plain, its exceptions in words. Runs
+    """The Outcome of ``call()``: its result made plain, its exceptions in words. Runs
     under the time limit.
     """
     try:
@@ -275,11 +276,11 @@ def _location(error, submission):
 
 
 def plain(value, depth=0):
-    """A copy of `value`, made of NumPy arrays, numbers, strings, and lists, tuples,
+    """A copy of ``value``, made of NumPy arrays, numbers, strings, and lists, tuples,
     sets, or dicts of these.
 
     Anything else comes back as UnsupportedValue, so that no code of the submission (an
-    `__eq__`, a generator) runs later.
+    ``__eq__``, a generator) runs later.
     """
     scalars = (bool, int, float, complex, str)
     if value is None or value is Ellipsis or type(value) in scalars:

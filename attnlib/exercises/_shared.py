@@ -4,8 +4,8 @@ import numpy as np
 
 
 def recurrent_cell(rng, input_dim, units, joined):
-    """A random ``gru(inputs, state)`` for exercises that call one; `joined` names what
-    is joined to the word in its inputs, for the message.
+    """A random ``gru(inputs, state)`` for exercises that call one; ``joined`` names
+    what is joined to the word in its inputs, for the message.
     """
     w_input = rng.normal(size=(input_dim, units))
     w_state = rng.normal(size=(units, units))

@@ -266,9 +266,8 @@ def overflows(scores, values, mask=None):
     "and then every real word underflows. Mask first."
 )
 def maximum_over_padding(scores, values, mask=None):
-    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True)) * _allowed(
-        scores, mask
-    )
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    exponentials = exponentials * _allowed(scores, mask)
     total = exponentials.sum(axis=-1, keepdims=True)
     weights = exponentials / np.where(total == 0, 1, total)
     return weights @ values, weights
@@ -373,9 +372,9 @@ def bahdanau_step(state, word, annotations, mask, w_query, w_keys, v, gru):
     "That state needs the context, so it does not exist yet: use s_{i-1}."
 )
 def query_is_the_new_state(state, word, annotations, mask, w_query, w_keys, v, gru):
-    new_state = bahdanau_step.reference_solution(
+    new_state, _, _ = bahdanau_step.reference_solution(
         state, word, annotations, mask, w_query, w_keys, v, gru
-    )[0]
+    )
     _, context, weights = bahdanau_step.reference_solution(
         new_state, word, annotations, mask, w_query, w_keys, v, gru
     )
@@ -611,7 +610,7 @@ def _extract_drawing(returned, ax, weights, source, target):
 
 def _heatmap(ax):
     """The centers of the cells, (rows, columns, 2) in data coordinates, and the numbers
-    of the one image or mesh on `ax`.
+    of the one image or mesh on ``ax``.
     """
     from matplotlib.collections import QuadMesh
 

@@ -55,7 +55,12 @@ def sequence_loss(logits, targets, mask):
 
 def _token_losses(logits, targets, axis=-1):
     log_weights = logits - np.logaddexp.reduce(logits, axis=axis, keepdims=True)
-    return -np.take_along_axis(log_weights, targets[..., None], axis=-1)[..., 0]
+    return -_picked(log_weights, targets)
+
+
+def _picked(values, targets):
+    picked = np.take_along_axis(values, targets[..., None], axis=-1)
+    return picked[..., 0]  # (batch, target_len)
 
 
 @sequence_loss.known_mistake(
@@ -119,9 +124,7 @@ def softmax_over_positions(logits, targets, mask):
 )
 def overflows(logits, targets, mask):
     weights = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
-    return -np.log(np.take_along_axis(weights, targets[..., None], axis=-1)[..., 0])[
-        mask
-    ].mean()
+    return -np.log(_picked(weights, targets))[mask].mean()
 
 
 @sequence_loss.known_mistake(
@@ -131,9 +134,7 @@ def overflows(logits, targets, mask):
 def one_maximum_for_all(logits, targets, mask):
     shifted = logits - logits.max()
     log_total = np.log(np.exp(shifted).sum(axis=-1))
-    return (
-        log_total - np.take_along_axis(shifted, targets[..., None], axis=-1)[..., 0]
-    )[mask].mean()
+    return (log_total - _picked(shifted, targets))[mask].mean()
 
 
 @sequence_loss.known_mistake(
@@ -143,9 +144,7 @@ def one_maximum_for_all(logits, targets, mask):
 def logarithm_of_zero(logits, targets, mask):
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     weights = weights / weights.sum(axis=-1, keepdims=True)
-    return -np.log(np.take_along_axis(weights, targets[..., None], axis=-1)[..., 0])[
-        mask
-    ].mean()
+    return -np.log(_picked(weights, targets))[mask].mean()
 
 
 def _decoder(rng, vocabulary=6):

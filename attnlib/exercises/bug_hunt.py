@@ -1071,7 +1071,7 @@ def heads_attend(query, keys, values, heads):
 
 
 def _with_scaled_scores(query, keys, values, heads, scale):
-    """The starter code, with each score multiplied by `scale`."""
+    """The starter code, with each score multiplied by ``scale``."""
     return heads_attend.starter(query * scale, keys, values, heads)
 
 

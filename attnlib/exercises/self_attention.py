@@ -123,9 +123,8 @@ def scaled_mask_ignored(query, keys, values, mask):
     "Your weights sum to one over the queries, not over the source."
 )
 def scaled_over_queries(query, keys, values, mask):
-    scores = (
-        keys @ query.transpose(0, 2, 1) / np.sqrt(keys.shape[-1])
-    )  # (batch, source_len, target_len)
+    scores = keys @ query.transpose(0, 2, 1)  # (batch, source_len, target_len)
+    scores = scores / np.sqrt(keys.shape[-1])
     weights = ref.softmax(scores, mask.transpose(0, 2, 1)).transpose(0, 2, 1)
     return weights @ values, weights
 
@@ -279,12 +278,11 @@ def multi_head_attention(query, values, w_query, w_keys, w_values, w_output, mas
 
 def _heads(query, values, w_query, w_keys, w_values, mask, width):
     """The heads, (batch, heads, target_len, key_dim), with scores divided by the root
-    of `width`.
+    of ``width``.
     """
-    q, k, v = (
-        np.einsum("btd,dhk->bhtk", x, w)
-        for x, w in ((query, w_query), (values, w_keys), (values, w_values))
-    )
+    q = np.einsum("btd,dhk->bhtk", query, w_query)
+    k = np.einsum("bsd,dhk->bhsk", values, w_keys)
+    v = np.einsum("bsd,dhk->bhsk", values, w_values)
     return (
         ref.softmax(q @ k.swapaxes(2, 3) / np.sqrt(width), mask[:, None, None, :]) @ v
     )
@@ -334,10 +332,9 @@ def heads_averaged(query, values, w_query, w_keys, w_values, w_output, mask):
     "You add up the scores of all heads. A single softmax means a single head."
 )
 def heads_share_one_softmax(query, values, w_query, w_keys, w_values, w_output, mask):
-    q, k, v = (
-        np.einsum("btd,dhk->bhtk", x, w)
-        for x, w in ((query, w_query), (values, w_keys), (values, w_values))
-    )
+    q = np.einsum("btd,dhk->bhtk", query, w_query)
+    k = np.einsum("bsd,dhk->bhsk", values, w_keys)
+    v = np.einsum("bsd,dhk->bhsk", values, w_values)
     scores = (q @ k.swapaxes(2, 3) / np.sqrt(k.shape[-1])).sum(1, keepdims=True)
     return np.einsum(
         "bhtk,hkd->btd", ref.softmax(scores, mask[:, None, None, :]) @ v, w_output

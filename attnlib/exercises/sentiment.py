@@ -1,5 +1,5 @@
-"""Exercises of chapter 04, "Attention pooling for sentiment". `AttentionLayer`, a Keras
-layer, is loaded on first use.
+"""Exercises of chapter 04, "Attention pooling for sentiment". ``AttentionLayer``, a
+Keras layer, is loaded on first use.
 """
 
 import numpy as np
