@@ -240,7 +240,7 @@ def test_check_values_gives_the_shape_that_the_mask_should_have():
     assert refused(ValueError, check, Traced(5, 6)) == (
         "values should have shape (batch, source_len, value_dim), got (5, 6)"
     )
-    for shape in ((2, 4), (1, 5), (5,), (2, 3, 5)):
+    for shape in ((2, 4), (1, 5), (5,), (2,), (2, 3, 5), (2, 5, 6)):
         assert refused(ValueError, check, values, Traced(*shape, dtype=bool)) == (
             f"mask should have shape (batch, source_len) = (2, 5), got {shape}"
         )
@@ -253,7 +253,7 @@ def test_check_keys_gives_the_shape_of_the_projection():
     check = arguments.check_keys
     values = Traced(2, None, 6)
     check(Traced(2, 5, 7), values, 7)
-    for shape in ((2, 5, 6), (1, 5, 7), (5, 7)):
+    for shape in ((2, 5, 6), (1, 5, 7), (5, 7), (2, 5), (2, 5, 7, 1)):
         assert refused(ValueError, check, Traced(*shape), values, 7) == (
             "keys should be project(values), (batch, source_len, units) ="
             f" (2, None, 7), got shape {shape}"

@@ -55,8 +55,9 @@ BUILTIN_ORIGINS = ("goods", "meals", "films")
 
 
 class ChecksumError(ValueError):
-    """The archive is not the known one. The message gives the hash that it should have
-    and the one that it has.
+    """The archive is not the known one.
+
+    The message gives the hash that it should have and the one that it has.
     """
 
 
@@ -106,8 +107,9 @@ def tokens(sentence):
 
 
 def key(sentence):
-    """Reduce a text to what duplicates share: they differ in case, punctuation, and
-    spaces alone.
+    """Reduce a text to what it shares with its duplicates.
+
+    Duplicates differ in case, punctuation, and spaces alone.
 
     Parameters
     ----------
