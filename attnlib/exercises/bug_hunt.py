@@ -56,7 +56,7 @@ def pool(values, w, v):
     "so the context is the sum of all words."
 )
 def pool(values, w, v):
-    """One vector a sentence, and the weights of its words."""
+    """One vector per sentence, and the weights of its words."""
     scores = np.tanh(values @ w) @ v  # (batch, source_len, 1)
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
     weights = exponentials / exponentials.sum(axis=-1, keepdims=True)
@@ -384,16 +384,16 @@ def token_accuracy(logits, targets, mask):
     logits: (batch, target_len, vocabulary). targets: (batch, target_len), 0 at padding.
     mask: (batch, target_len), True at words. Returns a float.
     """
-    found = logits.argmax(axis=-1)  # (batch, target_len)
-    correct = (found == targets) & mask
+    predicted = logits.argmax(axis=-1)  # (batch, target_len)
+    correct = (predicted == targets) & mask
     return float(correct.sum() / mask.sum())
 
 
 @token_accuracy.starter_code("The result depends on how much padding the batch has.")
 def token_accuracy(logits, targets, mask):
-    """The share of words that are predicted rightly; padding does not count."""
-    found = logits.argmax(axis=-1)  # (batch, target_len)
-    correct = (found == targets) & mask
+    """The fraction of words that are predicted correctly; padding does not count."""
+    predicted = logits.argmax(axis=-1)  # (batch, target_len)
+    correct = (predicted == targets) & mask
     return float(correct.mean())
 
 
@@ -426,8 +426,8 @@ def accuracy_of_sentences(logits, targets, mask):
     "not by the number of words in the targets."
 )
 def accuracy_by_predicted_words(logits, targets, mask):
-    found = logits.argmax(axis=-1)
-    return float(((found == targets) & mask).sum() / (found > 0).sum())
+    predicted = logits.argmax(axis=-1)
+    return float(((predicted == targets) & mask).sum() / (predicted > 0).sum())
 
 
 @token_accuracy.known_mistake(
@@ -435,10 +435,10 @@ def accuracy_by_predicted_words(logits, targets, mask):
     "so an error there no longer counts."
 )
 def accuracy_without_missed(logits, targets, mask):
-    found = logits.argmax(axis=-1)
+    predicted = logits.argmax(axis=-1)
     return float(
-        (found == targets)[mask & (found > 0)].sum()
-        / max((mask & (found > 0)).sum(), 1)
+        (predicted == targets)[mask & (predicted > 0)].sum()
+        / max((mask & (predicted > 0)).sum(), 1)
     )
 
 
@@ -703,7 +703,7 @@ def window_gaussian(centers, half_width):
     centers: p, (batch, target_len), reals. half_width: D. The window is floor(p) - D
     ... floor(p) + D. Returns (batch, target_len, 2 D + 1).
     """
-    offsets = np.arange(-half_width, half_width + 1)  # from the middle slot
+    offsets = np.arange(-half_width, half_width + 1)  # from the middle position
     fraction = centers - np.floor(centers)
     distance = offsets - fraction[:, :, None]  # (batch, target_len, 2 D + 1)
     sigma = half_width / 2
@@ -714,8 +714,8 @@ def window_gaussian(centers, half_width):
     "When the center moves to the right, the Gaussian moves to the left."
 )
 def window_gaussian(centers, half_width):
-    """The Gaussian around each center, one number a slot of its window."""
-    offsets = np.arange(-half_width, half_width + 1)  # from the middle slot
+    """The Gaussian around each center, one number per window position."""
+    offsets = np.arange(-half_width, half_width + 1)  # from the middle position
     fraction = centers - np.floor(centers)
     distance = offsets + fraction[:, :, None]  # (batch, target_len, 2 D + 1)
     sigma = half_width / 2
@@ -822,10 +822,10 @@ def local_context(scores, values, centers, half_width):
     centers: (batch, target_len), reals. half_width: D. Returns context
     (batch, target_len, value_dim) and weights, shaped like scores.
     """
-    places = np.arange(scores.shape[-1])
-    window = abs(places - np.floor(centers)[:, :, None]) <= half_width
+    positions = np.arange(scores.shape[-1])
+    window = abs(positions - np.floor(centers)[:, :, None]) <= half_width
     weights = ref.softmax(scores, window)
-    distance, sigma = places - centers[:, :, None], half_width / 2
+    distance, sigma = positions - centers[:, :, None], half_width / 2
     weights = weights * np.exp(-(distance**2) / (2 * sigma**2))
     return weights @ values, weights
 
@@ -836,11 +836,11 @@ def local_context(scores, values, centers, half_width):
 )
 def local_context(scores, values, centers, half_width):
     """Local attention: the context of each query, and its weights."""
-    places = np.arange(scores.shape[-1])
-    window = abs(places - np.floor(centers)[:, :, None]) <= half_width
+    positions = np.arange(scores.shape[-1])
+    window = abs(positions - np.floor(centers)[:, :, None]) <= half_width
     weights = ref.softmax(scores, window)
     context = weights @ values
-    distance, sigma = places - centers[:, :, None], half_width / 2
+    distance, sigma = positions - centers[:, :, None], half_width / 2
     weights = weights * np.exp(-(distance**2) / (2 * sigma**2))
     return context, weights
 
@@ -929,11 +929,11 @@ def links(weights, target):
     weights: (len(target) + 1, source_len), one row per step: the steps generate the
     characters of target and then <end>. Hyphens get no link.
     """
-    found = set()
+    result = set()
     for step, token in enumerate([*target, "<end>"]):
         if token not in ("<end>", "-"):
-            found.add((step, int(weights[step].argmax())))
-    return found
+            result.add((step, int(weights[step].argmax())))
+    return result
 
 
 @links.starter_code(
@@ -942,11 +942,11 @@ def links(weights, target):
 )
 def links(weights, target):
     """{(t, s)}: character t of the target belongs to character s of the source."""
-    found = set()
+    result = set()
     for step, token in enumerate(["<start>", *target]):
         if token not in ("<start>", "-"):
-            found.add((step - 1, int(weights[step].argmax())))
-    return found
+            result.add((step - 1, int(weights[step].argmax())))
+    return result
 
 
 def _links(weights, target, row, name):
