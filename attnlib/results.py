@@ -1,8 +1,7 @@
 """Results of the long experiments, as the chapters read them.
 
 Each script in ``experiments/`` writes one JSON file. Its ``"runs"`` are a list of
-dicts, one per model and seed; what else the file holds, such as the edges of length
-bins, stands beside them.
+dicts, one per model and seed. The file may hold more, such as the edges of length bins.
 """
 
 import json

@@ -1,1 +1,3 @@
-"""Speed, start-up time, and memory, measured against peers."""
+"""Speed, start-up time, and memory, measured against baselines. From the repository's
+root: ``python -m benchmarks.bench``.
+"""

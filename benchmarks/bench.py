@@ -1,14 +1,17 @@
-"""Speed, start-up and memory against peers, as ratios measured in turn in one run:
-`make bench`.
+"""Speed, start-up time, and memory as ratios to baselines: `make bench`.
 
-    python benchmarks/bench.py                  every case; writes benchmarks/results/latest.json, prints the table
-    python benchmarks/bench.py --only a b       those cases alone, and --quick in sizes of no meaning: nothing is kept
+    python -m benchmarks.bench              every case; prints the table and writes
+                                            benchmarks/results/latest.json
+    python -m benchmarks.bench --only a b   these cases alone; writes nothing
+    python -m benchmarks.bench --quick      tiny sizes, to see that it runs; writes
+                                            nothing
 
-Ours and the peer run in separate processes, in turn, after a run of each to warm up.
-Every peer runs with one and with two threads, and the better counts. A ratio is the
-median over rounds, `low` and `high` are the quartiles; `equal` says that both computed
-the same. PyTorch, the peer of c, d and e, comes with requirements-bench.txt; without it
-those cases are left out. ATTNLIB_BENCH_TORCH may name another Python that has it.
+attnlib and the baseline run in separate processes, in turn, after a run of each to warm
+up. Every baseline runs with one and with two threads, and the better counts. A ratio is
+the median over rounds, and `low` and `high` are the quartiles; `equal` says whether
+both computed the same. PyTorch, the baseline of c, d, and e, comes with
+requirements-bench.txt; without it these cases are left out. ATTNLIB_BENCH_TORCH may
+name another Python that has PyTorch.
 """
 
 import argparse
@@ -19,71 +22,69 @@ import tempfile
 import time
 from pathlib import Path
 
-import cases
-import machine
-from compare import HERE, torch_python
-from table import as_text
+from attnlib import provenance
+from benchmarks import machine
+from benchmarks.cases import LETTERS, Run, measure_cases
+from benchmarks.compare import torch_python
+from benchmarks.table import as_text
 
-LATEST = HERE / "results" / "latest.json"
+LATEST = Path(__file__).parent / "results" / "latest.json"
+PACKAGES = ("tensorflow-cpu", "tensorflow", "keras", "numpy")
 
 
-def measure(only, quick, tell=print):
+def measure(only, quick):
+    """The report of the cases whose letters are in `only`."""
     started = time.perf_counter()
     python, torch_version = torch_python()
-    report = {
-        "date": datetime.date.today().isoformat(),
-        "machine": machine.describe(),
-        "versions": {
-            **machine.versions(),
-            **({"torch": torch_version} if torch_version else {}),
-        },
-        "quick": quick,
-        "cases": [],
-    }
-    loads = []
+    versions = provenance.versions(PACKAGES)
+    if torch_version:
+        versions["torch"] = torch_version
+    described = machine.describe()
     with tempfile.TemporaryDirectory(prefix="attnlib-bench-") as folder:
-        run = cases.Run(Path(folder), quick, report["machine"], python, {})
-        threads = None
-        for letters, case in cases.CASES.items():
-            if not set(letters) & set(only) and not (letters == "ce" and "d" in only):
-                continue
-            tell(f"{letters} ...", flush=True)
-            load = machine.Load()
-            if letters == "ce":
-                rows, threads = case(run)
-            else:
-                rows = case(run, threads) if letters == "d" else case(run)
-            report["cases"] += [row for row in rows if row["case"] in only]
-            loads.append(load.others())
-    known = [x for x in loads if x is not None]
-    report["cores_used_by_others"] = (
-        round(max(known), 2) if known else None
-    )  # the most, of the means over each case
-    report["busy"] = bool(known) and max(known) > machine.BUSY
-    report["cases"].sort(key=lambda row: row["case"])
-    report["seconds"] = round(time.perf_counter() - started)
-    return report
+        run = Run(Path(folder), quick, described, python, {})
+        rows, loads = measure_cases(run, only)
+    # The highest of the mean loads, one per case.
+    load = max((load for load in loads if load is not None), default=None)
+    return {
+        "date": datetime.date.today().isoformat(),
+        "machine": described,
+        "versions": versions,
+        "quick": quick,
+        "cases": sorted(rows, key=lambda row: row["case"]),
+        "cores_used_by_others": None if load is None else round(load, 2),
+        "busy": load is not None and load > machine.BUSY,
+        "seconds": round(time.perf_counter() - started),
+    }
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", nargs="*", choices="abcdefg", default=list("abcdefg"))
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.bench", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny sizes, to see that it runs"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="*",
+        choices=LETTERS,
+        default=list(LETTERS),
+        help="letters of the cases to measure",
+    )
     parser.add_argument(
         "--output",
         type=Path,
-        help="where to write the results, latest.json if not given",
+        help="file for the results (default: latest.json for a complete run)",
     )
     options = parser.parse_args(arguments)
     report = measure(options.only, options.quick)
     output = options.output
-    if output is None and not options.quick and len(options.only) == 7:
+    if output is None and not options.quick and set(options.only) == set(LETTERS):
         output = LATEST
     if output is not None:
         output.parent.mkdir(exist_ok=True)
-        output.write_text(
-            json.dumps(report, indent=1, ensure_ascii=False) + "\n", "utf-8"
-        )
+        text = json.dumps(report, indent=1, ensure_ascii=False)
+        output.write_text(text + "\n", "utf-8")
     print(as_text(report))
     return 0
 

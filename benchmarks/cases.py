@@ -1,305 +1,302 @@
-"""The cases, by letter: each takes a `Run` and gives rows of the table."""
+"""The cases, by letter: each takes a `Run` and returns rows of the table."""
 
+import contextlib
 import json
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import limits
-import local_attention
-import our_layers
-import our_model
-from compare import HERE, Worker, better, environment, equal, in_turn, ratio
+from benchmarks import local_attention, machine, our_layers, our_model, roofline
+from benchmarks.compare import Worker, better, equal, in_turn, output_of, ratio
 
+LETTERS = "abcdefg"
 SEEDS = 2  # of the trainings of (d)
+THREADS = (1, 2)  # that each baseline runs with
 
 
 class Run(NamedTuple):
+    """What the cases of one run share."""
+
     folder: Path
     quick: bool
     machine: dict
     torch: str | None  # a Python that has PyTorch
-    memory: dict  # {(what, whose): megabytes}, filled by the cases and read by the last
+    memory: dict  # {(what, whose): megabytes}, which the other cases leave for (g)
+
+    def rounds(self, full, quick):
+        return quick if self.quick else full
+
+    def row(
+        self, case, name, baseline, ours, theirs, same, lower_bound=None, **further
+    ):
+        """One line of the table, from the seconds of each round."""
+        row = {
+            "case": case,
+            "name": name,
+            **ratio(ours, theirs),
+            "equal": bool(same),
+            "baseline": baseline,
+            "seconds": statistics.median(ours),
+            "baseline_seconds": statistics.median(theirs),
+            **further,
+        }
+        if lower_bound is not None:
+            least = roofline.seconds(lower_bound, self.machine)
+            row["multiple_of_lower_bound"] = round(row["seconds"] / least, 1)
+        return row
 
 
-def row(case, name, ours, theirs, peer, same, run, least=None, **more):
-    """One line of the table, from the seconds of each round."""
-    found = {
-        "case": case,
-        "name": name,
-        **ratio(ours, theirs),
-        "equal": bool(same),
-        "peer": peer,
-    }
-    found |= {
-        "seconds": statistics.median(ours),
-        "peer_seconds": statistics.median(theirs),
-        **more,
-    }
-    if least is not None:
-        found["times_the_limit"] = round(
-            found["seconds"] / limits.seconds(least, run.machine), 1
-        )
-    return found
+def measure_cases(run, only):
+    """Rows of the cases in `only`, and how many cores others used during each."""
+    rows = []
+    loads = []
+    threads = None  # with which PyTorch trains faster: (c) tells (d)
+    for letters in ("a", "b", "ce", "d", "f", "g"):
+        # (d) needs what (c) finds.
+        if not set(letters) & set(only) and not (letters == "ce" and "d" in only):
+            continue
+        print(f"{letters} ...", flush=True)
+        load = machine.Load()
+        if letters == "ce":
+            measured, threads = model(run)
+        elif letters == "d":
+            measured = until_exact(run, threads)
+        else:
+            measured = {"a": layers, "b": local, "f": start_up, "g": memory}[letters](
+                run
+            )
+        rows += [row for row in measured if row["case"] in only]
+        loads.append(load.others())
+    return rows, loads
 
 
 def layers(run):
-    """(a) each layer, forward and with gradients, against Keras' own."""
+    """(a) each layer, forward and with gradients, with Keras' own as the baseline."""
+    sizes = our_layers.QUICK if run.quick else our_layers.SIZES
     rows = []
-    with Worker("our_layers", run.folder, run.quick) as ours:
-        peers = [
-            Worker("keras_layers", run.folder, run.quick, threads) for threads in (1, 2)
-        ]
-        for name in ours.arms:
+    with contextlib.ExitStack() as stack:
+        ours, *baselines = workers(
+            stack, run, "our_layers", "keras_layers", sys.executable
+        )
+        for name in ours.cases:
             layer, kind, size = name.split(",")
-            same = all(equal(ours.answer(name), peer.answer(name)) for peer in peers)
-            seconds, theirs = in_turn(name, ours, peers, 3 if run.quick else 15)
+            size = size.replace("_", " ")
+            same = all(equal(ours.answer(name), b.answer(name)) for b in baselines)
+            seconds, theirs = in_turn(name, ours, baselines, run.rounds(15, 3))
             best, theirs = better(theirs)
-            shape = (our_layers.QUICK if run.quick else our_layers.SIZES)[
-                size.replace("_", " ")
-            ]
-            label = (
-                f"{layer}, {kind.replace('gradients', 'with gradients')},"
-                f" {size.replace('_', ' ')}"
-            )
             rows.append(
-                row(
+                run.row(
                     "a",
-                    label,
+                    f"{layer}, {kind.replace('gradients', 'with gradients')}, {size}",
+                    "Keras",
                     seconds,
                     theirs,
-                    "Keras",
                     same,
-                    run,
-                    limits.layer(layer, kind, *shape),
-                    threads=best + 1,
+                    roofline.layer(layer, kind, *sizes[size]),
+                    threads=THREADS[best],
                 )
             )
         run.memory["layers", "ours"] = ours.memory()
-        run.memory["layers", "Keras"] = min(peer.memory() for peer in peers)
-        for peer in peers:
-            peer.__exit__()
+        run.memory["layers", "Keras"] = min(b.memory() for b in baselines)
     return rows
 
 
 def local(run):
     """(b) local attention as the source grows, and against full scoring with a mask."""
-    sizes = (
+    short, long = local_attention.QUICK if run.quick else local_attention.LENGTHS
+    with Worker("local_attention", run.folder, run.quick) as worker:
+        same = equal(worker.answer("long"), worker.answer("full"), 1e-3)
+        seconds = {name: [] for name in worker.cases}
+        for _ in range(run.rounds(21, 3)):
+            for name, times in seconds.items():
+                times.append(worker.run(name, 1 if name == "full" else 10))
+    if sys.platform == "linux":
+        for kind, length in (("local", short), ("local", long), ("full", long)):
+            megabytes = output_of(
+                sys.executable, "-m", "benchmarks.local_attention", kind, length
+            )
+            what = f"a step of local attention, {length:,} words"
+            run.memory[what, kind] = float(megabytes)
+    lower_bound = roofline.local(
         local_attention.BATCH,
         local_attention.QUERIES,
         local_attention.WIDTH,
         local_attention.HALF_WIDTH,
     )
-    short, long = local_attention.QUICK if run.quick else local_attention.LENGTHS
-    with Worker("local_attention", run.folder, run.quick) as worker:
-        same = equal(worker.answer("long"), worker.answer("full"), 1e-3)
-        seconds = {name: [] for name in worker.arms}
-        repeats = {name: 1 if name == "full" else 10 for name in worker.arms}
-        for _ in range(3 if run.quick else 21):
-            for name, found in seconds.items():
-                found.append(worker.run(name, repeats[name]))
-    least = limits.local(*sizes)
-    if sys.platform == "linux":
-        for kind, length in (("local", short), ("local", long), ("full", long)):
-            command = [sys.executable, HERE / "local_attention.py", kind, str(length)]
-            done = subprocess.run(
-                command, capture_output=True, text=True, check=True, env=environment()
-            )
-            run.memory[f"a step of local attention, {length:,} words", kind] = float(
-                done.stdout
-            )
-    # The gradients of two lengths differ; that both are right is what "full" says.
-    return [
-        row(
-            "b",
-            f"local, {long:,} against {short:,} words",
-            seconds["long"],
-            seconds["short"],
-            f"ours at {short:,}",
-            same,
-            run,
-            least,
-        ),
-        row(
-            "b",
+    # The gradients of two lengths differ; that both are correct is what "full" says.
+    comparisons = (
+        ("short", f"local, {long:,} against {short:,} words", f"ours at {short:,}"),
+        (
+            "full",
             f"local against masked full scoring, {long:,} words",
-            seconds["long"],
-            seconds["full"],
             "full scoring",
-            same,
-            run,
-            least,
         ),
+    )
+    return [
+        run.row("b", label, baseline, seconds["long"], seconds[name], same, lower_bound)
+        for name, label, baseline in comparisons
     ]
 
 
 def model(run):
-    """(c) an epoch, and (e) greedy decoding, against eager PyTorch."""
-    train, test, sizes = our_model.task(run.quick)
-    rows, rounds = [], 2 if run.quick else 5
-    with Worker("our_model", run.folder, run.quick) as ours:
-        peers = []
-        if run.torch:
-            peers = [
-                Worker("torch_arms", run.folder, run.quick, threads, run.torch)
-                for threads in (1, 2)
-            ]
-        losses = [
-            worker.answer("epoch") for worker in (ours, *peers)
-        ]  # of the first batch, then of the first epoch
-        same = all(equal(losses[0][:1], loss[:1]) for loss in losses[1:])
-        seconds, theirs = in_turn("epoch", ours, peers, rounds, warm=True)
-        words = [len({w for pair in train for w in pair[side]}) + 3 for side in (0, 1)]
-        least = limits.model(train, *words)
-        best = None
-        if peers:
-            best, theirs = better(theirs)
-            rows.append(
-                row(
-                    "c",
-                    "an epoch of number words",
-                    seconds,
-                    theirs,
-                    "PyTorch",
-                    same,
-                    run,
-                    least,
-                    threads=best + 1,
-                    losses=[float(loss[0]) for loss in losses[:2]],
-                )
-            )
+    """(c) an epoch, and (e) greedy decoding, with eager PyTorch as the baseline.
+
+    Returns the rows, and the number of threads with which PyTorch trains faster.
+    """
+    if not run.torch:
+        return [], None
+    with contextlib.ExitStack() as stack:
+        ours, *baselines = workers(stack, run, "our_model", "torch_cases", run.torch)
+        row, best = epoch(run, ours, baselines)
         run.memory["training", "ours"] = ours.memory()
-        if peers:
-            run.memory["training", "PyTorch"] = peers[best].memory()
-        ours.answer("ready")
-        for peer in peers:
-            peer.answer("ready")
-        for name, label, some in (
-            ("batches", "greedy decoding, batches of 256", test),
-            (
-                "one_by_one",
-                "greedy decoding, one sentence at a time",
-                test[: sizes["one_by_one"]],
-            ),
-        ):
-            first = sum(
-                ours.run(name) for _ in range(2 if run.quick else 40)
-            )  # till XLA's forms are made
-            texts = [worker.answer(name) for worker in (ours, *peers)]
-            seconds, theirs = in_turn(name, ours, peers, 2 if run.quick else 11)
-            least = limits.model(some, *words, training=False)
-            if peers:
-                fastest, theirs = better(theirs)
-                rows.append(
-                    row(
-                        "e",
-                        label,
-                        seconds,
-                        theirs,
-                        "PyTorch",
-                        all(equal(texts[0], t) for t in texts[1:]),
-                        run,
-                        least,
-                        threads=fastest + 1,
-                        warm_up=first,
-                        sentences_a_second=len(some) / statistics.median(seconds),
-                    )
-                )
+        run.memory["training", "PyTorch"] = baselines[best].memory()
+        for worker in (ours, *baselines):
+            worker.answer("ready")
+        rows = [row, *decoding(run, ours, baselines)]
         run.memory["training and decoding", "ours"] = ours.memory()
-        if peers:
-            run.memory["training and decoding", "PyTorch"] = peers[best].memory()
-        for peer in peers:
-            peer.__exit__()
-    return rows, None if best is None else best + 1
+        run.memory["training and decoding", "PyTorch"] = baselines[best].memory()
+    return rows, THREADS[best]
+
+
+def epoch(run, ours, baselines):
+    """The row of (c), and which baseline is the faster."""
+    train, *_ = our_model.task(run.quick)
+    losses = [worker.answer("epoch")[0] for worker in (ours, *baselines)]
+    same = all(equal(losses[:1], [loss]) for loss in losses[1:])
+    seconds, theirs = in_turn("epoch", ours, baselines, run.rounds(5, 2), warm=True)
+    best, theirs = better(theirs)
+    row = run.row(
+        "c",
+        "an epoch of number words",
+        "PyTorch",
+        seconds,
+        theirs,
+        same,
+        roofline.model(train, *our_model.vocabulary_sizes(train)),
+        threads=THREADS[best],
+        losses=[float(loss) for loss in losses[:2]],
+    )
+    return row, best
+
+
+def decoding(run, ours, baselines):
+    """The rows of (e)."""
+    train, test, sizes = our_model.task(run.quick)
+    comparisons = (
+        ("batches", "greedy decoding, batches of 256", test),
+        (
+            "one_by_one",
+            "greedy decoding, one sentence at a time",
+            test[: sizes["one_by_one"]],
+        ),
+    )
+    rows = []
+    for name, label, pairs in comparisons:
+        # Until the shapes have come so often that XLA compiles them.
+        warm_up = sum(ours.run(name) for _ in range(run.rounds(40, 2)))
+        texts = [worker.answer(name) for worker in (ours, *baselines)]
+        seconds, theirs = in_turn(name, ours, baselines, run.rounds(11, 2))
+        best, theirs = better(theirs)
+        lower_bound = roofline.model(
+            pairs, *our_model.vocabulary_sizes(train), training=False
+        )
+        rows.append(
+            run.row(
+                "e",
+                label,
+                "PyTorch",
+                seconds,
+                theirs,
+                all(equal(texts[0], text) for text in texts[1:]),
+                lower_bound,
+                threads=THREADS[best],
+                warm_up=warm_up,
+                sentences_per_second=len(pairs) / statistics.median(seconds),
+            )
+        )
+    return rows
 
 
 def until_exact(run, threads):
-    """(d) from `fit` to 99 % exact match, compilation counted, in a fresh process each."""
+    """(d) from `fit` to 99 % exact match, including compilation, each in a fresh
+    process.
+    """
     if threads is None:
         return []
-    found = []
-    for seed in range(1 if run.quick else SEEDS):
-        pair = []
-        for python, module, more in (
-            (sys.executable, "our_model", ""),
-            (run.torch, "torch_arms", f", {threads}"),
-        ):
-            code = (
-                f"import json, pathlib, {module} as m;"
-                f" print(json.dumps(m.until_exact(pathlib.Path({str(run.folder)!r}),"
-                f" {seed}, {run.quick}{more})))"
-            )
-            done = subprocess.run(
-                [python, "-c", code],
-                capture_output=True,
-                text=True,
-                check=True,
-                env=environment(),
-            )
-            pair.append(json.loads(done.stdout.splitlines()[-1]))
-        found.append(pair)
-    aim = (our_model.QUICK if run.quick else our_model.FULL)["aim"]
-    same = run.quick or all(one["exact"][-1] >= aim for pair in found for one in pair)
-    ours, theirs = ([pair[side]["seconds"] for pair in found] for side in (0, 1))
-    epochs = [[len(pair[side]["exact"]) for pair in found] for side in (0, 1)]
+    trainings = []
+    for seed in range(run.rounds(SEEDS, 1)):
+        arguments = f"pathlib.Path({str(run.folder)!r}), {seed}, {run.quick}"
+        trainings.append(
+            [
+                _until_exact(sys.executable, "our_model", arguments),
+                _until_exact(run.torch, "torch_cases", f"{arguments}, {threads}"),
+            ]
+        )
+    sizes = our_model.QUICK if run.quick else our_model.FULL
+    reached = [one["exact"][-1] for both in trainings for one in both]
+    ours, theirs = ([both[side]["seconds"] for both in trainings] for side in (0, 1))
+    epochs = [[len(both[side]["exact"]) for both in trainings] for side in (0, 1)]
     return [
-        row(
+        run.row(
             "d",
             "from fit to 99 % exact match",
+            "PyTorch",
             ours,
             theirs,
-            "PyTorch",
-            same,
-            run,
+            run.quick or min(reached) >= sizes["target_exact_match"],
             threads=threads,
             epochs=epochs,
         )
     ]
 
 
+def _until_exact(python, module, arguments):
+    """What `until_exact` of a module returns in a process of its own."""
+    code = (
+        f"import json, pathlib; from benchmarks import {module};"
+        f" print(json.dumps({module}.until_exact({arguments})))"
+    )
+    return json.loads(output_of(python, "-c", code))
+
+
 def start_up(run):
-    """(f) import, first layer, first step of training."""
+    """(f) import, first layer, first training step."""
 
     def seconds(who, what):
         python = run.torch if who == "torch" else sys.executable
-        command = [python, HERE / "start_up.py", who, what]
-        return float(
-            subprocess.run(
-                command, capture_output=True, text=True, check=True, env=environment()
-            ).stdout
-        )
+        return float(output_of(python, "-m", "benchmarks.start_up", who, what))
 
-    rows, names = [], {"keras": "Keras", "torch": "PyTorch"}
-    for what, label, who in (
-        ("import", "import attnlib, beside import keras", "keras"),
-        ("layer", "start to the first layer's context", "keras"),
-        ("step", "start to the end of the first step of training", "torch"),
-    ):
-        if who == "torch" and not run.torch:
-            continue
+    comparisons = [
+        ("import", "import attnlib, compared with import keras", "keras", "Keras"),
+        ("layer", "from start to the first layer's context", "keras", "Keras"),
+    ]
+    if run.torch:
+        comparisons.append(
+            ("step", "from start to the first training step", "torch", "PyTorch")
+        )
+    rows = []
+    for what, label, who, baseline in comparisons:
         pairs = [
-            (seconds("ours", what), seconds(who, what))
-            for _ in range(1 if run.quick else 2)
+            (seconds("ours", what), seconds(who, what)) for _ in range(run.rounds(2, 1))
         ]
         ours, theirs = zip(*pairs, strict=True)
-        rows.append(row("f", label, ours, theirs, names[who], True, run))
+        rows.append(run.row("f", label, baseline, ours, theirs, True))
     return rows
 
 
 def memory(run):
-    """(g) the most memory that each of the processes above held."""
+    """(g) the peak memory of the processes above."""
     rows = []
     for (what, whose), megabytes in run.memory.items():
-        peers = [
-            (w, mb)
-            for (other, w), mb in run.memory.items()
-            if other == what and w != whose
+        baselines = [
+            (baseline, theirs)
+            for (other, baseline), theirs in run.memory.items()
+            if other == what and baseline != whose
         ]
-        if megabytes is None or whose not in ("ours", "local") or not peers:
+        if megabytes is None or whose not in ("ours", "local") or not baselines:
             continue
-        peer, theirs = peers[0]
+        baseline, theirs = baselines[0]
         value = round(megabytes / theirs, 4)
         rows.append(
             {
@@ -309,19 +306,21 @@ def memory(run):
                 "low": value,
                 "high": value,
                 "equal": True,
-                "peer": peer,
+                "baseline": baseline,
                 "megabytes": megabytes,
-                "peer_megabytes": theirs,
+                "baseline_megabytes": theirs,
             }
         )
     return rows
 
 
-CASES = {
-    "a": layers,
-    "b": local,
-    "ce": model,
-    "d": until_exact,
-    "f": start_up,
-    "g": memory,
-}
+def workers(stack, run, ours, baseline, python):
+    """Our worker, and one of the baseline for each number of threads.
+
+    Ours starts first: it may leave in the folder what the baseline reads.
+    """
+    started = [stack.enter_context(Worker(ours, run.folder, run.quick))]
+    for threads in THREADS:
+        worker = Worker(baseline, run.folder, run.quick, threads, python)
+        started.append(stack.enter_context(worker))
+    return started

@@ -1,4 +1,4 @@
-"""Two or more workers measured in turn, and what their times say of each other."""
+"""Processes measured in turn, and what their times say about each other."""
 
 import json
 import os
@@ -9,52 +9,52 @@ from pathlib import Path
 
 import numpy as np
 
-HERE = Path(__file__).resolve().parent
-ROUND_SECONDS = 0.1  # a short case is repeated so often in each round
+ROOT = Path(__file__).resolve().parent.parent  # where processes start
+ROUND_SECONDS = 0.1  # a short case is repeated in each round until it takes this long
 
 
 def torch_python():
-    """A Python that has PyTorch: the one named by ATTNLIB_BENCH_TORCH, else this one;
-    None where it has none.
+    """A Python that has PyTorch, and its version; (None, None) without one.
+
+    It is the one that ATTNLIB_BENCH_TORCH names, or else this one.
     """
     python = os.environ.get("ATTNLIB_BENCH_TORCH", sys.executable)
     done = subprocess.run(
         [python, "-c", "import torch; print(torch.__version__)"],
+        cwd=ROOT,
         capture_output=True,
         text=True,
-        env=environment(),
     )
     return (python, done.stdout.strip()) if done.returncode == 0 else (None, None)
 
 
-def environment():
-    paths = [str(HERE.parent), str(HERE), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+def output_of(python, *arguments):
+    """The last line that a process prints."""
+    done = subprocess.run(
+        [python, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True
+    )
+    if done.returncode:
+        command = " ".join(map(str, arguments))
+        raise RuntimeError(f"{command} failed:\n{done.stderr[-3000:]}")
+    return done.stdout.splitlines()[-1]
 
 
 class Worker:
-    """One `worker.py`."""
+    """A process of `benchmarks.worker`, which runs the cases of one module."""
 
     def __init__(self, module, folder, quick, threads=0, python=sys.executable):
-        self.module, self.threads = module, threads
+        self.module = module
         self.log = open(folder / f"{module}.{threads}.log", "w+")
-        command = [
-            python,
-            HERE / "worker.py",
-            module,
-            str(threads),
-            folder,
-            *(["--quick"] if quick else []),
-        ]
+        command = [python, "-m", "benchmarks.worker", module, str(threads), folder]
         self.process = subprocess.Popen(
-            command,
+            [*command, "--quick"] if quick else command,
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
-            env=environment(),
         )
-        self.arms = self._answer()["arms"]
+        self.cases = self._answer()["cases"]
 
     def _answer(self):
         line = self.process.stdout.readline()
@@ -68,14 +68,16 @@ class Worker:
         return self._answer()
 
     def run(self, name, repeats=1):
-        """Seconds of one run."""
+        """Seconds per run."""
         return self.ask(f"run {name} {repeats}")["seconds"]
 
     def answer(self, name):
+        """The arrays that the case returns."""
         with np.load(self.ask(f"answer {name}")["path"]) as arrays:
             return [arrays[key] for key in arrays.files]
 
     def memory(self):
+        """Peak memory of the process, in MB."""
         return self.ask("memory")["megabytes"]
 
     def __enter__(self):
@@ -89,8 +91,8 @@ class Worker:
 
 
 def equal(ours, theirs, tolerance=1e-4):
-    """Whether both gave the same: numbers within `tolerance` of the largest of them,
-    text word for word.
+    """Whether both lists of arrays agree: numbers within `tolerance` of the largest
+    number, text exactly.
     """
     if len(ours) != len(theirs):
         return False
@@ -105,14 +107,13 @@ def equal(ours, theirs, tolerance=1e-4):
     return True
 
 
-def in_turn(name, ours, theirs, rounds, warm=False):
-    """Seconds of `ours`, and of each of `theirs`, in each round, after two runs of each
-    if they are not `warm`.
+def in_turn(name, ours, baselines, rounds, warm=False):
+    """Seconds of `ours`, and of each baseline, in each round.
 
-    After two rounds, a peer goes out whose fastest run was slower than the slowest of
-    another.
+    Each runs twice before, unless they are `warm`. After two rounds, a baseline drops
+    out if its fastest run was slower than the slowest run of another.
     """
-    workers = [ours, *theirs]
+    workers = [ours, *baselines]
     repeats = [1 for _ in workers]
     if not warm:
         for worker in workers:
@@ -120,38 +121,33 @@ def in_turn(name, ours, theirs, rounds, warm=False):
         repeats = [
             max(1, round(ROUND_SECONDS / worker.run(name))) for worker in workers
         ]
-    found = [[] for _ in workers]
-    going = list(range(len(workers)))
+    seconds = [[] for _ in workers]
+    active = list(range(len(workers)))
     for number in range(rounds):
         if number == 2:
-            limit = min(map(max, found[1:]), default=0)
-            going = [
-                place for place in going if place == 0 or min(found[place]) <= limit
-            ]
-        for place in going[:: 1 if number % 2 else -1]:
-            found[place].append(workers[place].run(name, repeats[place]))
-    return found[0], found[1:]
+            limit = min(map(max, seconds[1:]), default=0)
+            active = [i for i in active if i == 0 or min(seconds[i]) <= limit]
+        for i in active[:: 1 if number % 2 else -1]:
+            seconds[i].append(workers[i].run(name, repeats[i]))
+    return seconds[0], seconds[1:]
 
 
-def better(theirs):
-    """The number and the seconds of the peer with the smallest median, among those that
-    stayed to the end.
+def better(baselines):
+    """The index and the seconds of the baseline with the smallest median, of those that
+    ran in every round.
     """
-    stayed = max(map(len, theirs))
-    return min(
-        ((n, s) for n, s in enumerate(theirs) if len(s) == stayed),
-        key=lambda one: statistics.median(one[1]),
-    )
+    rounds = max(map(len, baselines))
+    complete = [(i, s) for i, s in enumerate(baselines) if len(s) == rounds]
+    return min(complete, key=lambda one: statistics.median(one[1]))
 
 
 def ratio(ours, theirs):
-    """{"ratio", "low", "high"}: the median of the ratios round by round, and their
+    """{"ratio", "low", "high"}: the median of the ratios of each round, and their
     quartiles.
     """
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-    low, middle, high = (
-        statistics.quantiles(ratios, n=4, method="inclusive")
-        if len(ratios) > 1
-        else 3 * ratios
-    )
+    if len(ratios) > 1:
+        low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    else:
+        low, middle, high = 3 * ratios
     return {"ratio": round(middle, 4), "low": round(low, 4), "high": round(high, 4)}

@@ -1,8 +1,7 @@
-"""The machine: what it is, how busy it is, and what its matrix product and its memory
-reach.
+"""The machine: what it is, how busy it is, and how fast its matrix product and its
+memory are.
 """
 
-import importlib.metadata
 import os
 import platform
 import sys
@@ -11,64 +10,41 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-BUSY = 0.3  # cores used by others, from which on a run is marked
+from attnlib.provenance import processor
 
-
-def processor():
-    if sys.platform == "linux":
-        with open("/proc/cpuinfo") as lines:
-            names = [
-                line.split(":", 1)[1].strip()
-                for line in lines
-                if line.startswith("model name")
-            ]
-        return names[0] if names else platform.machine()
-    return platform.processor() or platform.machine()
-
-
-def versions():
-    """Of those that are installed here."""
-    found = {"python": platform.python_version()}
-    for name in ("tensorflow-cpu", "tensorflow", "keras", "numpy"):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+BUSY = 0.3  # cores used by others, from which on a run is marked as busy
 
 
 class Load:
-    """How many cores other processes use, from the system's own count: Linux alone can
-    tell, elsewhere None.
+    """How many cores other processes use, as Linux counts it; None on other systems.
 
-    `others()` gives the mean since the object was made. Of the benchmark's own
-    processes, those that have ended by then are told apart from others.
+    `others()` is the mean since the object was made. The benchmark's own processes do
+    not count as others, if they have ended by then.
     """
 
     def __init__(self):
-        self.started, self.used = time.perf_counter(), self._used()
+        self.started = time.perf_counter()
+        self.used = self._used()
 
     @staticmethod
     def _used():
+        """Seconds of all cores that others have used so far."""
         if sys.platform != "linux":
             return None
         with open("/proc/stat") as stat:
             ticks = [int(x) for x in stat.readline().split()[1:9]]
-        busy = (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf(
-            "SC_CLK_TCK"
-        )  # all but idle and waiting
-        return busy - sum(os.times()[:4])
+        busy = sum(ticks) - ticks[3] - ticks[4]  # all but idle and waiting
+        return busy / os.sysconf("SC_CLK_TCK") - sum(os.times()[:4])
 
     def others(self):
         if self.used is None:
             return None
-        return max(
-            0.0, (self._used() - self.used) / (time.perf_counter() - self.started)
-        )
+        seconds = time.perf_counter() - self.started
+        return max(0.0, (self._used() - self.used) / seconds)
 
 
 def matrix_product_rate():
-    """Floating-point operations a second of a float32 product of 2048 × 2048 matrices
+    """Floating-point operations per second of a float32 product of 2048 × 2048 matrices
     in TensorFlow.
     """
     from attnlib.backend import tf
@@ -79,7 +55,7 @@ def matrix_product_rate():
 
 
 def memory_bandwidth():
-    """Bytes a second, read and written, of copies of 128 MB by every core."""
+    """Bytes per second, read and written, when every core copies 128 MB."""
     cores = os.cpu_count()
     sources = [np.ones(2**25, np.float32) for _ in range(cores)]
     targets = [np.empty_like(source) for source in sources]
@@ -89,6 +65,7 @@ def memory_bandwidth():
 
 
 def _fastest(run, times=7):
+    """Seconds of the fastest run after the first."""
     seconds = []
     for _ in range(times):
         started = time.perf_counter()

@@ -1,70 +1,72 @@
-"""attnlib's attention layers: forward, and with the gradients to all that they take."""
+"""attnlib's attention layers: forward, and with the gradients of all their inputs and
+weights.
+"""
 
 import numpy as np
 
-# name: sentences, target length, source length, width
+# name: (batch, target_len, source_len, units)
 SIZES = {"number words": (128, 24, 24, 128), "long sentences": (16, 64, 64, 256)}
 QUICK = {"number words": (4, 3, 5, 8)}
-LAYERS = ("additive", "dot", "general")
 
 
-def inputs(batch, target_len, source_len, width):
-    """Query, values, mask, what the context is multiplied with for a gradient, and the
-    weights, all seeded.
-    """
+def random_inputs(batch, target_len, source_len, units):
+    """Query, values, mask, the gradient of the context, and the weights; all seeded."""
     random = np.random.default_rng(0)
-    draw = lambda *shape: random.normal(size=shape).astype(np.float32)  # noqa: E731
-    mask = np.arange(source_len) < random.integers(
-        source_len // 2, source_len + 1, (batch, 1)
-    )
-    weights = {name: draw(width, width) / width**0.5 for name in ("w_query", "w_keys")}
+
+    def draw(*shape):
+        return random.normal(size=shape).astype(np.float32)
+
+    lengths = random.integers(source_len // 2, source_len + 1, (batch, 1))
+    mask = np.arange(source_len) < lengths  # (batch, source_len)
+    weights = {name: draw(units, units) / units**0.5 for name in ("w_query", "w_keys")}
     return (
-        draw(batch, target_len, width),
-        draw(batch, source_len, width),
+        draw(batch, target_len, units),
+        draw(batch, source_len, units),
         mask,
-        draw(batch, target_len, width),
-        {**weights, "v": draw(width)},
+        draw(batch, target_len, units),
+        {**weights, "v": draw(units)},
     )
 
 
-def measured(tf, forward, trainable, query, values, mask, upstream):
-    """(forward, with gradients), compiled once for any lengths; each call gives its
-    results in NumPy.
+def compiled(tf, attend, variables, query, values, mask, upstream):
+    """{"forward", "gradients"}: functions that return NumPy arrays.
+
+    ``attend(query, values, mask)`` returns the context; ``variables()`` are the layer's
+    weights. Both are compiled once, for any lengths.
     """
-    any_length = [None, None, query.shape[-1]]
-    signature = [
-        tf.TensorSpec(any_length),
-        tf.TensorSpec(any_length),
-        tf.TensorSpec([None, None], tf.bool),
-    ]
+    sequence = tf.TensorSpec([None, None, query.shape[-1]])
+    signature = [sequence, sequence, tf.TensorSpec([None, None], tf.bool)]
 
     @tf.function(input_signature=signature, autograph=False)
-    def only_forward(query, values, mask):
-        return forward(query, values, mask)
+    def forward(query, values, mask):
+        return attend(query, values, mask)
 
-    @tf.function(
-        input_signature=[*signature, tf.TensorSpec(any_length)], autograph=False
-    )
-    def with_gradients(query, values, mask, upstream):
+    @tf.function(input_signature=[*signature, sequence], autograph=False)
+    def gradients(query, values, mask, upstream):
         with tf.GradientTape() as tape:
             tape.watch([query, values])
-            loss = tf.reduce_sum(forward(query, values, mask) * upstream)
-        return tape.gradient(loss, [query, values, *trainable()])
+            loss = tf.reduce_sum(attend(query, values, mask) * upstream)
+        return tape.gradient(loss, [query, values, *variables()])
 
-    given = [tf.constant(x) for x in (query, values, mask, upstream)]
-    return (
-        lambda: [only_forward(*given[:3]).numpy()],
-        lambda: [gradient.numpy() for gradient in with_gradients(*given)],
-    )
+    inputs = [tf.constant(x) for x in (query, values, mask, upstream)]
+    return {
+        "forward": lambda: [forward(*inputs[:3]).numpy()],
+        "gradients": lambda: [gradient.numpy() for gradient in gradients(*inputs)],
+    }
 
 
-def arms(folder, threads, quick):
+def case_name(layer, kind, size):
+    return f"{layer},{kind},{size}".replace(" ", "_")
+
+
+def cases(folder, threads, quick):
     from attnlib.backend import tf
     from attnlib.layers import AdditiveAttention, LuongAttention
 
-    found = {}
+    result = {}
     for size, shape in (QUICK if quick else SIZES).items():
-        query, values, mask, upstream, weights = inputs(*shape)
+        *inputs, weights = random_inputs(*shape)
+        query, values, *_ = inputs
         layers = {
             "additive": (AdditiveAttention(shape[-1]), ("w_query", "w_keys", "v")),
             "dot": (LuongAttention("dot"), ()),
@@ -73,9 +75,13 @@ def arms(folder, threads, quick):
         for name, (layer, weight_names) in layers.items():
             layer(query[:1], values[:1])
             layer.set_weights([weights[weight] for weight in weight_names])
-            forward = lambda q, k, m, layer=layer: layer(q, k, mask=m)[0]  # noqa: E731
-            trainable = lambda layer=layer: layer.trainable_variables  # noqa: E731
-            both = measured(tf, forward, trainable, query, values, mask, upstream)
-            for kind, run in zip(("forward", "gradients"), both, strict=True):
-                found[f"{name},{kind},{size}".replace(" ", "_")] = run
-    return found
+
+            def attend(query, values, mask, layer=layer):
+                return layer(query, values, mask=mask)[0]
+
+            def variables(layer=layer):
+                return layer.trainable_variables
+
+            for kind, case in compiled(tf, attend, variables, *inputs).items():
+                result[case_name(name, kind, size)] = case
+    return result

@@ -1,5 +1,5 @@
-"""The results as a table: in the terminal, and on the book's page (through
-book/_ext/speed.py).
+"""The results as a table: in the terminal, and on the book's page through
+book/_ext/benchmark_table.py.
 """
 
 HEAD = (
@@ -8,12 +8,12 @@ HEAD = (
     "quartiles",
     "target",
     "ours",
-    "peer",
-    "of the peer",
-    "times the limit",
+    "baseline",
+    "baseline's time or memory",
+    "multiple of the lower bound",
     "equal",
 )
-# What the ratios must reach at most, by case and by how a name begins.
+# The highest ratio that reaches the target, by case and by the beginning of the name.
 TARGETS = {
     ("a", ""): 1.05,
     ("b", "local, "): 1.5,
@@ -26,13 +26,15 @@ TARGETS = {
 
 
 def target(row):
-    for (case, beginning), most in TARGETS.items():
+    """The target of a row's ratio, or None."""
+    for (case, beginning), highest in TARGETS.items():
         if row["case"] == case and row["name"].startswith(beginning):
-            return most
+            return highest
     return None
 
 
 def amount(row, whose=""):
+    """Time or memory, with its unit. `whose` is "" or "baseline_"."""
     if f"{whose}megabytes" in row:
         return f"{row[f'{whose}megabytes']:.0f} MB"
     seconds = row[f"{whose}seconds"]
@@ -40,65 +42,65 @@ def amount(row, whose=""):
 
 
 def cells(row):
-    most = target(row)
+    """The texts of a row, one per column."""
     low, ratio, high = (
         f"{x:.2f}" if x >= 0.01 else f"{x:.1g}"
         for x in (row["low"], row["ratio"], row["high"])
     )
-    peer = row["peer"] + (
-        f", {row['threads']} threads" if row.get("threads", 0) > 1 else ""
-    )
+    highest = target(row)
+    reached = ""
+    if highest is not None:
+        missed = "" if row["ratio"] <= highest else ", missed"
+        reached = f"≤ {highest:g}{missed}"
+    baseline = row["baseline"]
+    if row.get("threads", 0) > 1:
+        baseline += f", {row['threads']} threads"
+    multiple = row.get("multiple_of_lower_bound")
+    same = "yes" if row["equal"] else "no"
     return (
         f"({row['case']}) {row['name']}",
         ratio,
         f"{low} to {high}",
-        (
-            ""
-            if most is None
-            else f"≤ {most:g}" + ("" if row["ratio"] <= most else ", missed")
-        ),
+        reached,
         amount(row),
-        peer,
-        amount(row, "peer_"),
-        f"{row['times_the_limit']:.1f}" if "times_the_limit" in row else "",
-        (
-            "" if row["case"] in "fg" else "yes" if row["equal"] else "no"
-        ),  # there is nothing to compare in those
+        baseline,
+        amount(row, "baseline_"),
+        "" if multiple is None else f"{multiple:.1f}",
+        "" if row["case"] in "fg" else same,  # they compute nothing to compare
     )
 
 
 def about(report):
-    """When, where and with what, in sentences."""
-    machine, versions = report["machine"], report["versions"]
+    """When, where, and with what it was measured, in sentences."""
+    machine = report["machine"]
     others = report["cores_used_by_others"]
-    load = (
-        "how busy it was is not known"
-        if others is None
-        else f"{others:g} cores used by other processes"
+    load = f"{others:g} cores used by other processes"
+    if others is None:
+        load = "the load by other processes is unknown"
+    products = machine["products_per_second"] / 1e9
+    bandwidth = machine["bytes_per_second"] / 1e9
+    versions = ", ".join(
+        f"{name} {number}" for name, number in report["versions"].items()
     )
     lines = [
-        (
-            f"Measured on {report['date']}: {machine['processor']}, {machine['cores']}"
-            f" cores, {machine['system']}; {load}."
-        ),
-        ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
-        (
-            f"Its matrix product reaches {machine['products_per_second'] / 1e9:.0f}"
-            " billion operations a second, its memory"
-            f" {machine['bytes_per_second'] / 1e9:.0f} GB a second."
-        ),
+        f"Measured on {report['date']}: {machine['processor']}, {machine['cores']}"
+        f" cores, {machine['system']}; {load}.",
+        f"{versions}.",
+        f"Its matrix product reaches {products:.0f} billion operations per second, its"
+        f" memory {bandwidth:.0f} GB per second.",
     ]
     missing = sorted(set("abcdefg") - {row["case"] for row in report["cases"]})
     if missing:
         lines.append(f"Not measured in this run: {', '.join(missing)}.")
     if report["busy"]:
-        lines.append("The machine was busy: these times say little.")
+        lines.append("The machine was busy, so these times are not reliable.")
     return lines
 
 
 def as_text(report):
+    """The table for the terminal."""
     rows = [HEAD, *map(cells, report["cases"])]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(
             cell.ljust(width) for cell, width in zip(row, widths, strict=True)

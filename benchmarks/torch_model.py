@@ -1,8 +1,8 @@
-"""The same encoder, attention and decoder in eager PyTorch, as one would write it
-there: the benchmarks' peer.
+"""The same encoder, attention, and decoder in eager PyTorch, as one would write them
+there: the baseline of the benchmarks.
 
 `Model` computes what ``attnlib.seq2seq.Seq2Seq(…, attention="additive")`` computes,
-from the same weights. What depends on the source alone, U_a h_j, is computed once a
+from the same weights. What depends on the source alone, U_a h_j, is computed once per
 sentence, and the readout of all steps is one product.
 """
 
@@ -15,7 +15,7 @@ PAD, START, END = range(3)
 
 
 class AdditiveAttention(nn.Module):
-    """e_ij = v^T tanh(W_a s_{i-1} + U_a h_j), of one query a sentence."""
+    """e_ij = v^T tanh(W_a s_{i-1} + U_a h_j), of one query per sentence."""
 
     def __init__(self, units):
         super().__init__()
@@ -24,14 +24,12 @@ class AdditiveAttention(nn.Module):
         self.v = nn.Linear(units, 1, bias=False)
 
     def forward(self, state, values, keys, padding):
-        hidden = torch.tanh(
-            self.w_query(state)[:, None] + keys
-        )  # (batch, source_len, units)
-        scores = self.v(hidden)[:, :, 0].masked_fill(
-            padding, -torch.inf
-        )  # (batch, source_len)
-        weights = torch.softmax(scores, -1)
-        return torch.bmm(weights[:, None], values)[:, 0], weights
+        query = self.w_query(state)[:, None]  # (batch, 1, units)
+        hidden = torch.tanh(query + keys)  # (batch, source_len, units)
+        scores = self.v(hidden)[:, :, 0]  # (batch, source_len)
+        weights = torch.softmax(scores.masked_fill(padding, -torch.inf), -1)
+        context = torch.bmm(weights[:, None], values)[:, 0]  # (batch, value_dim)
+        return context, weights
 
 
 class Model(nn.Module):
@@ -42,14 +40,14 @@ class Model(nn.Module):
         self.encoder = nn.GRU(
             embedding_dim, units // 2, batch_first=True, bidirectional=True
         )
-        self.first_state = nn.Linear(units // 2, units)
+        self.initial_state = nn.Linear(units // 2, units)
         self.attention = AdditiveAttention(units)
         self.cell = nn.GRUCell(embedding_dim + units, units)
         self.readout = nn.Linear(2 * units + embedding_dim, target_words)
 
     def encode(self, source):
-        """source: (batch, source_len). Returns the decoder's first state, and values,
-        keys and padding.
+        """source: (batch, source_len). Returns the decoder's initial state, and
+        (values, keys, padding).
         """
         padding = source == PAD
         lengths = (~padding).sum(1)
@@ -63,9 +61,8 @@ class Model(nn.Module):
         values, _ = pad_packed_sequence(
             values, batch_first=True, total_length=source.shape[1]
         )
-        state = torch.tanh(
-            self.first_state(finals[1])
-        )  # from the backward state at the first word
+        # From the backward state at the first word.
+        state = torch.tanh(self.initial_state(finals[1]))  # (batch, units)
         return state, (values, self.attention.w_keys(values), padding)
 
     def step(self, state, word, memory):
@@ -73,107 +70,103 @@ class Model(nn.Module):
         state = self.cell(torch.cat([word, context], -1), state)
         return state, torch.cat([state, context, word], -1), weights
 
-    def forward(self, source, before):
-        """Logits (batch, target_len, target words), the target being known."""
+    def forward(self, source, decoder_inputs):
+        """Logits (batch, target_len, target words), from the true prefixes."""
         state, memory = self.encode(source)
         features = []
-        for word in self.target_embedding(before).unbind(1):
+        for word in self.target_embedding(decoder_inputs).unbind(1):
             state, feature, _ = self.step(state, word, memory)
             features.append(feature)
         return self.readout(torch.stack(features, 1))
 
-    def loss(self, source, before, after):
-        """Cross-entropy in nats a real token, and how many are right."""
-        logits = self(source, before).flatten(0, 1)
-        after = after.flatten()
-        return (
-            cross_entropy(logits, after, ignore_index=PAD),
-            (logits.argmax(-1) == after)[after != PAD].sum(),
-        )
+    def loss(self, source, decoder_inputs, targets):
+        """Cross-entropy in nats per real token, and how many tokens are correct."""
+        logits = self(source, decoder_inputs).flatten(0, 1)  # (tokens, target words)
+        targets = targets.flatten()  # (tokens,)
+        correct = (logits.argmax(-1) == targets)[targets != PAD].sum()
+        return cross_entropy(logits, targets, ignore_index=PAD), correct
 
     @torch.inference_mode()
     def greedy(self, source):
-        """The likeliest word at every step: tokens (batch, length) and weights (batch,
-        length, source_len).
+        """The most probable word at every step: token IDs (batch, length) and attention
+        weights (batch, length, source_len).
         """
         state, memory = self.encode(source)
-        limits = 2 * (source != PAD).sum(1) + 10
+        max_lengths = 2 * (source != PAD).sum(1) + 10
         word = torch.full((len(source),), START)
         ended = torch.zeros(len(source), dtype=torch.bool)
-        words, looked = [], []
+        words = []
+        attention_weights = []
         while not ended.all():
             state, feature, weights = self.step(
                 state, self.target_embedding(word), memory
             )
             logits = self.readout(feature)
-            logits[:, :END] = -torch.inf  # <pad> and <start> are never written
+            logits[:, :END] = -torch.inf  # <pad> and <start> are never generated
             word = torch.where(ended, END, logits.argmax(-1))
             words.append(word)
-            looked.append(weights)
-            ended |= (word == END) | (len(words) >= limits)
-        return torch.stack(words, 1), torch.stack(looked, 1)
+            attention_weights.append(weights)
+            ended |= (word == END) | (len(words) >= max_lengths)
+        return torch.stack(words, 1), torch.stack(attention_weights, 1)
 
 
 def optimizer(model, learning_rate=3e-3):
     return torch.optim.Adam(model.parameters(), learning_rate, eps=1e-7, fused=True)
 
 
-def train_step(model, adam, source, before, after):
-    """One step of Adam; the norm of each weight's gradient is held to 1, as Keras'
+def train_step(model, adam, source, decoder_inputs, targets):
+    """One step of Adam. The norm of each weight's gradient is clipped to 1, as Keras'
     clipnorm does.
     """
     adam.zero_grad()
-    loss, right = model.loss(source, before, after)
+    loss, correct = model.loss(source, decoder_inputs, targets)
     loss.backward()
     for weight in model.parameters():
         nn.utils.clip_grad_norm_([weight], 1.0)
     adam.step()
-    return loss.detach(), right
+    return loss.detach(), correct
 
 
 def copy_weights(model, weights):
-    """Keras' weights, {path: array}, into the peer: its kernels are transposed, its
-    gates go r, z, n, not z, r, n.
+    """Copy Keras' weights, {path: array}, into the model.
+
+    Keras' kernels are transposed here, and its gates come in the order z, r, n, not
+    r, z, n.
     """
-    found = {
+    arrays = {
         path.replace(".", "/"): torch.tensor(array) for path, array in weights.items()
     }
 
-    def gates(array):
+    def reorder_gates(array):
         z, r, n = array.chunk(3, -1)
         return torch.cat([r, z, n], -1)
 
-    def gru(prefix, names):
+    def gru(keras_path, torch_path, suffix=""):
         kernel, recurrent, bias = (
-            gates(found[f"{prefix}/{name}"])
+            reorder_gates(arrays[f"{keras_path}/{name}"])
             for name in ("kernel", "recurrent_kernel", "bias")
         )
-        return dict(zip(names, (kernel.T, recurrent.T, *bias), strict=True))
+        return {
+            f"{torch_path}.weight_ih{suffix}": kernel.T,
+            f"{torch_path}.weight_hh{suffix}": recurrent.T,
+            f"{torch_path}.bias_ih{suffix}": bias[0],
+            f"{torch_path}.bias_hh{suffix}": bias[1],
+        }
 
-    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-    encoder = {
-        **gru("bidirectional/forward_gru/gru_cell", [f"{name}_l0" for name in names]),
-        **gru(
-            "bidirectional/backward_gru/gru_cell",
-            [f"{name}_l0_reverse" for name in names],
-        ),
-    }
-    decoder = "bahdanau_decoder"
+    encoder, decoder = "bidirectional", "bahdanau_decoder"
     model.load_state_dict(
         {
-            "source_embedding.weight": found["embedding/embeddings"],
-            "target_embedding.weight": found["embedding_1/embeddings"],
-            **{f"encoder.{name}": array for name, array in encoder.items()},
-            **{
-                f"cell.{name}": array
-                for name, array in gru(f"{decoder}/cell", names).items()
-            },
-            "first_state.weight": found[f"{decoder}/first_state/kernel"].T,
-            "first_state.bias": found[f"{decoder}/first_state/bias"],
-            "attention.w_query.weight": found[f"{decoder}/attention/w_query"].T,
-            "attention.w_keys.weight": found[f"{decoder}/attention/w_keys"].T,
-            "attention.v.weight": found[f"{decoder}/attention/v"][None],
-            "readout.weight": found["dense/kernel"].T,
-            "readout.bias": found["dense/bias"],
+            "source_embedding.weight": arrays["embedding/embeddings"],
+            "target_embedding.weight": arrays["embedding_1/embeddings"],
+            **gru(f"{encoder}/forward_gru/gru_cell", "encoder", "_l0"),
+            **gru(f"{encoder}/backward_gru/gru_cell", "encoder", "_l0_reverse"),
+            **gru(f"{decoder}/cell", "cell"),
+            "initial_state.weight": arrays[f"{decoder}/first_state/kernel"].T,
+            "initial_state.bias": arrays[f"{decoder}/first_state/bias"],
+            "attention.w_query.weight": arrays[f"{decoder}/attention/w_query"].T,
+            "attention.w_keys.weight": arrays[f"{decoder}/attention/w_keys"].T,
+            "attention.v.weight": arrays[f"{decoder}/attention/v"][None],
+            "readout.weight": arrays["dense/kernel"].T,
+            "readout.bias": arrays["dense/bias"],
         }
     )

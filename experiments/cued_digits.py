@@ -76,8 +76,8 @@ def inputs(canvases):
 
 def share_on_cued_digit(canvases, weights):
     """Mean share of the attention weight that falls on the cued digit's box."""
-    on_pixels = canvases.spread(weights)  # (n, 24, 24)
-    return float((on_pixels * canvases.targets()).sum((1, 2)).mean())
+    on_pixels = canvases.to_pixels(weights)  # (n, 24, 24)
+    return float((on_pixels * canvases.cued_box()).sum((1, 2)).mean())
 
 
 def measure(options):

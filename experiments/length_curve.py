@@ -184,7 +184,7 @@ def logit_gradients(model, source, target):
         memory = model.decoder.prepare_memory(annotations, finals, None)
         words = model.target_embedding(targets[:, :-1])
         features, _ = model.decoder.unroll(state, words, memory)
-        logits = model.readout(features)  # (target_len, target_len, vocabulary)
+        logits = model.output_layer(features)  # (target_len, target_len, vocabulary)
         of_true_words = tf.gather(logits, targets[:, 1:], batch_dims=2)
         chosen = tf.gather(of_true_words, tf.range(target_len), batch_dims=1)
     return tape.gradient(chosen, embedded).numpy()

@@ -62,7 +62,7 @@ def train(source, name, seed, sizes):
     if attention_model is not None:
         sentences = parts[2][0]
         if rationales is None:  # of UCI's reviews: use all annotated ones of this book
-            annotated = reviews.builtin()
+            annotated = reviews.load_builtin()
             sentences, rationales = annotated.sentences, annotated.rationales
         result |= explanations(
             model, attention_model, sentences, rationales, token_ids, seed
