@@ -91,7 +91,7 @@ def lab(tmp_path_factory):
 
 
 def small_figure():
-    """As `small_map`, of a figure that answers."""
+    """As `small_map`, of an interactive figure."""
     cell = nbformat.v4.new_code_cell(
         "from attnlib import interactive\ninteractive.weights(['a', 'b'], [0, 2])"
     )
@@ -212,7 +212,7 @@ def test_attention_map_is_still_until_its_cell_is_run(browser, lab):
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     page.goto(f"{lab}lab/workspaces/map/tree/book/map.ipynb?token={TOKEN}")
     output = page.locator(".jp-NotebookPanel .jp-OutputArea-output")
-    output.get_by_text("Run this cell to touch the map.").wait_for(timeout=60_000)
+    output.get_by_text("Run this cell to use the figure.").wait_for(timeout=60_000)
     assert (
         output.locator("table").is_visible()
         and "0.9" in output.locator("table").inner_text()
@@ -225,7 +225,7 @@ def test_attention_map_is_still_until_its_cell_is_run(browser, lab):
     word.wait_for(timeout=60_000)
     assert not output.get_by_text("Run this cell").is_visible()
     word.focus()
-    assert "eighty" in output.locator(".am-say").inner_text()
+    assert "eighty" in output.locator(".af-say").inner_text()
     page.close()
 
 
@@ -276,7 +276,7 @@ def test_interactive_figure_is_still_in_jupyterlab_until_its_cell_is_run(browser
 
     # a notebook that somebody else wrote is not trusted: no script of it runs, and no
     # style of it holds
-    output.get_by_text("Run this cell to touch the figure.").wait_for(timeout=60_000)
+    output.get_by_text("Run this cell to use the figure.").wait_for(timeout=60_000)
     assert output.locator("tbody td:nth-child(3)").all_inner_texts() == [
         "0.119",
         "0.881",

@@ -37,6 +37,5 @@ class BenchmarkTable(SphinxDirective):
 
 
 def setup(app):
-    for name in ("benchmark-table", "speed"):
-        app.add_directive(name, BenchmarkTable)
+    app.add_directive("benchmark-table", BenchmarkTable)
     return {"parallel_read_safe": True}
