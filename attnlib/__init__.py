@@ -1,8 +1,9 @@
 """Attention, step by step: the small library behind the book.
 
-Modules load on first use, so ``import attnlib`` costs next to nothing and needs no
-TensorFlow: ``attnlib.reference`` is NumPy alone, ``attnlib.layers`` and
-``attnlib.seq2seq`` load Keras.
+Modules load on first use, so ``import attnlib`` costs next to nothing. These need no
+TensorFlow, and so are what could run in a web page: ``arguments``, ``checking``,
+``exercises`` (but ``*_keras``), ``interactive``, ``metrics``, ``plots``,
+``provenance``, ``quiz``, ``reference``, ``results``, ``tasks``, and ``vocabulary``.
 """
 
 import importlib

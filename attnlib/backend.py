@@ -53,7 +53,7 @@ __all__ = ["keras", "scan", "tf"]
 
 
 def scan(step, state, inputs):
-    """Run a recurrence as one compiled loop.
+    """Run a recurrence as one loop in the graph.
 
     For each t, ``state, output = step(state, inputs[:, t])``.
 

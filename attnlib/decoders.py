@@ -9,8 +9,9 @@ A decoder decides what a step computes, and what it takes from the encoder::
 
 Words are embedded: (batch, embedding_dim) in ``step``, and (batch, target_len,
 embedding_dim) in ``unroll``.
-``finals`` are the encoder's final states: [forward at the last word], or [forward at
-the last word, backward at the first word].
+``finals`` are the encoder's final states, one per direction: that of the forward GRU,
+at the last word, and of a bidirectional encoder also that of the backward GRU, at the
+first word. (Where the source is reversed, first and last change places.)
 """
 
 from attnlib import fast
@@ -38,7 +39,7 @@ class Decoder(keras.layers.Layer):
     has_attention : bool
     """
 
-    OPTIONS = ()  # a model's options that not every decoder has
+    OPTIONS = ()  # options that are refused for the other decoders
     has_attention = True
     max_source_len = None
 
@@ -46,6 +47,24 @@ class Decoder(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units, self.initial_state = units, initial_state
         self.cell = keras.layers.GRUCell(units, name="cell")
+
+    def prepare_memory(self, annotations, finals, mask):
+        r"""What depends on the source alone, computed once per sentence.
+
+        Parameters
+        ----------
+        annotations : tensor, shape (batch, source_len, value_dim)
+            The encoder's states :math:`h_j`.
+        finals : list of tensors, each of shape (batch, dim)
+        mask : boolean tensor, shape (batch, source_len)
+
+        Returns
+        -------
+        dict
+            Values, mask, and the keys :math:`U_a h_j`.
+        """
+        keys = self.attention.project(annotations)  # (batch, source_len, units)
+        return {"values": annotations, "keys": keys, "mask": mask}
 
     def unroll(self, state, words, memory, return_weights=False):
         """All steps, with the true words given.
@@ -65,11 +84,12 @@ class Decoder(keras.layers.Layer):
             None where they are not asked for, or there is no attention.
         """
 
+        return_weights = return_weights and self.has_attention
+
         def step(state, word):
             state, features, weights = self.step(state, word, memory)
             return state, (features, weights) if return_weights else (features,)
 
-        return_weights = return_weights and self.has_attention
         _, outputs = scan(step, state, words)
         return outputs if return_weights else (outputs[0], None)
 
@@ -111,18 +131,18 @@ class BahdanauDecoder(Decoder):
         final_dims are the sizes of the encoder's final states.
         """
         if self.initial_state == "encoder":
-            self.first_state.build((None, self._size_of_source(final_dims)))
+            self.first_state.build((None, self._initial_input_dim(final_dims)))
         self.cell.build((None, embedding_dim + value_dim))
         if self.has_attention:
             self.attention.build((None, None, self.units), (None, None, value_dim))
         self.feature_dim = self.units + value_dim + embedding_dim
         self.built = True
 
-    def _size_of_source(self, final_dims):
+    def _initial_input_dim(self, final_dims):
         return final_dims[-1]
 
-    def _source_of_initial_state(self, finals):
-        return finals[-1]  # the backward state at the first word
+    def _initial_input(self, finals):
+        return finals[-1]  # of a bidirectional encoder, the backward one
 
     def get_initial_state(self, finals):
         """The initial state.
@@ -138,25 +158,7 @@ class BahdanauDecoder(Decoder):
         """
         if self.initial_state == "zeros":
             return ops.zeros((ops.shape(finals[0])[0], self.units), finals[0].dtype)
-        return self.first_state(self._source_of_initial_state(finals))
-
-    def prepare_memory(self, annotations, finals, mask):
-        r"""What depends on the source alone, computed once per sentence.
-
-        Parameters
-        ----------
-        annotations : tensor, shape (batch, source_len, value_dim)
-            The encoder's states :math:`h_j`.
-        finals : list of tensors, each of shape (batch, dim)
-        mask : boolean tensor, shape (batch, source_len)
-
-        Returns
-        -------
-        dict
-            Values, mask, and the keys :math:`U_a h_j`.
-        """
-        keys = self.attention.project(annotations)  # (batch, source_len, units)
-        return {"values": annotations, "keys": keys, "mask": mask}
+        return self.first_state(self._initial_input(finals))
 
     def attend(self, state, memory):
         """Context (batch, value_dim) and weights (batch, source_len) of one step."""
@@ -212,10 +214,10 @@ class FixedContextDecoder(BahdanauDecoder):
     def _make_attention(self):
         return None
 
-    def _size_of_source(self, final_dims):
+    def _initial_input_dim(self, final_dims):
         return sum(final_dims)
 
-    def _source_of_initial_state(self, finals):
+    def _initial_input(self, finals):
         return ops.concatenate(finals, -1)
 
     def prepare_memory(self, annotations, finals, mask):
@@ -294,11 +296,6 @@ class LuongDecoder(Decoder):
         state = {"h": h, "t": ops.zeros_like(h[:, 0], "int32")}
         return {**state, "fed": ops.zeros_like(h)} if self.input_feeding else state
 
-    def prepare_memory(self, annotations, finals, mask):
-        """Values, keys, and mask: what of the score depends on the source alone."""
-        keys = self.attention.project(annotations)
-        return {"values": annotations, "keys": keys, "mask": mask}
-
     def attend(self, states, memory, start=0):
         r"""Attentional states and attention weights.
 
@@ -347,7 +344,7 @@ class LuongDecoder(Decoder):
             return super().unroll(state, words, memory, return_weights)
         _, states = scan(self._gru_step, state["h"], words)
         features, weights = self.attend(states, memory, state["t"])
-        return features, weights if return_weights else None
+        return features, (weights if return_weights else None)
 
     def _gru_step(self, h, word):
         h, _ = self.cell(word, [h])

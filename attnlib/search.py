@@ -1,11 +1,11 @@
 """Greedy and beam search: loops over the decoder's steps, until every sentence ends.
 
-Both ask of a model ``encode(source) -> (state, memory)``, its first state and its
+Both ask of a model ``encode(source) -> (state, memory)``, its initial state and its
 memory of the source, and ``decode_step(state, token_ids, memory) -> (state, logits,
-weights)``, with logits (batch, vocabulary) and attention weights (batch, source_len).
+weights)``, with logits (batch, vocabulary) and attention weights (batch, source_len);
+``model.has_attention`` says whether it has any.
 They return token IDs (batch, length), where what follows the end is <end>, and
-attention weights (batch, length, source_len). A model without attention gives weights
-of source_len 0.
+attention weights (batch, length, source_len), or of source_len 0 without attention.
 
 max_lengths: (batch,), how many tokens each translation may have. It ends there, or at
 <end>.
@@ -32,7 +32,7 @@ def make_search(model, beam_width):
     )
 
 
-def decode_step(model, state, token_ids, memory):
+def scored_step(model, state, token_ids, memory):
     """One step for (batch,) token IDs, with log-probabilities in place of logits.
 
     <pad> and <start> are impossible, however probable an untrained model finds them.
@@ -59,7 +59,7 @@ def greedy_search(model, source, max_lengths, size=None):
     )
 
     def body(t, token_ids, state, ended, tokens, weights):
-        state, log_probabilities, step_weights = decode_step(
+        state, log_probabilities, step_weights = scored_step(
             model, state, token_ids, memory
         )
         token_ids = tf.argmax(log_probabilities, -1, tf.int32)
@@ -82,10 +82,10 @@ def greedy_search(model, source, max_lengths, size=None):
 
 
 def beam_search(model, source, max_lengths, beam_width):
-    """The best complete hypothesis, by total log-probability, that a beam finds.
+    """The best hypothesis, by total log-probability, that a beam finds.
 
     At every step the ``beam_width`` most probable hypotheses of each sentence are kept.
-    One that has ended stays as it is.
+    One that has ended, or has its maximum length, stays as it is.
     """
     state, memory = model.encode(source)
     # The beams of a sentence are adjacent rows: (batch, …) -> (batch * beam_width, …).
@@ -96,7 +96,7 @@ def beam_search(model, source, max_lengths, beam_width):
     first_beams = tf.range(batch) * beam_width  # each sentence's first row
 
     def body(t, totals, state, ended, tokens, weights):
-        state, log_probabilities, step_weights = decode_step(
+        state, log_probabilities, step_weights = scored_step(
             model, state, tokens[:, -1], memory
         )
         totals, parents, token_ids = best_continuations(
@@ -138,13 +138,13 @@ def best_continuations(totals, log_probabilities, ended):
     Returns the new totals; the number of the beam, within its sentence, that each new
     one continues; and its token, both (batch * beam_width,).
     """
-    vocabulary = tf.shape(log_probabilities)[1]
+    vocabulary_size = tf.shape(log_probabilities)[1]
     # A hypothesis that has ended can only end again, at no cost.
-    stay = tf.where(tf.range(vocabulary) == Vocabulary.end, 0.0, NEG_INF)
+    stay = tf.where(tf.range(vocabulary_size) == Vocabulary.end, 0.0, NEG_INF)
     log_probabilities = tf.where(ended[:, None], stay, log_probabilities)
     beam_width = totals.shape[1]
     candidates = tf.reshape(totals, (-1, 1)) + log_probabilities
-    candidates = tf.reshape(candidates, (-1, beam_width * vocabulary))
+    candidates = tf.reshape(candidates, (-1, beam_width * vocabulary_size))
     totals, best = tf.math.top_k(candidates, beam_width)
     best = tf.reshape(best, (-1,))  # (batch * beam_width,)
-    return totals, best // vocabulary, best % vocabulary
+    return totals, best // vocabulary_size, best % vocabulary_size

@@ -28,7 +28,8 @@ class Options:
     #: "general", "concat", or "location" over the whole source, "local-m" or "local-p"
     #: over a window.
     attention: str = "additive"
-    #: Size of the decoder's state, and of the encoder's: both directions together.
+    #: Size of the decoder's state, and of the encoder's annotations: both directions
+    #: together.
     units: int = 128
     #: Size of a token's vector.
     embedding_dim: int = 32
@@ -100,16 +101,13 @@ class Seq2Seq(Translator):
     Parameters
     ----------
     source_vocabulary, target_vocabulary : Vocabulary, or the list of its tokens
-    name, dtype
-        As for every ``keras.Model``.
+    name : str, optional
     **options
         The fields of ``Options``.
     """
 
-    def __init__(
-        self, source_vocabulary, target_vocabulary, name=None, dtype=None, **options
-    ):
-        super().__init__(source_vocabulary, target_vocabulary, name=name, dtype=dtype)
+    def __init__(self, source_vocabulary, target_vocabulary, name=None, **options):
+        super().__init__(source_vocabulary, target_vocabulary, name=name)
         self.options = options = Options(**options)
         self.units = options.units
         embedding_dim, target_size = options.embedding_dim, len(self.target_vocabulary)
@@ -188,9 +186,9 @@ class Seq2Seq(Translator):
     def decode_step(self, state, token_ids, memory):
         """One step of generation.
 
-        token_ids: (batch,), those before. Returns the new state, logits (batch, target
-        vocabulary), and weights (batch, source_len), with source_len 0 without
-        attention.
+        token_ids: (batch,), those of the step before. Returns the new state, logits
+        (batch, target vocabulary), and weights (batch, source_len), with source_len 0
+        without attention.
         """
         word = self.target_embedding(token_ids)  # (batch, embedding_dim)
         state, features, weights = self.decoder.step(state, word, memory)
@@ -200,6 +198,7 @@ class Seq2Seq(Translator):
 
     def get_config(self):
         return {
+            "name": self.name,
             "source_vocabulary": self.source_vocabulary.tokens,
             "target_vocabulary": self.target_vocabulary.tokens,
             **asdict(self.options),

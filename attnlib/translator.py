@@ -2,7 +2,8 @@
 
 A model that translates is a ``Translator`` with its own encoder and decoder::
 
-    encode(source)                         first state, and memory of the source
+    units                                  size of the decoder's state
+    encode(source)                         initial state, and memory of the source
     decode_step(state, token_ids, memory)  one step of generation
     call((source, decoder_inputs))         all steps, with the true tokens given
 """
@@ -25,12 +26,12 @@ ops = keras.ops
 class Translation(NamedTuple):
     """What ``translate`` returns for one sentence.
 
-    Row i of the weights belongs to the step that generated token i; a last row, where
-    there is one more row than tokens, to the step that generated <end>.
+    Row i of the weights belongs to the step that generated token i. Where <end> was
+    generated, the last row is that of its step, so there is one row more than tokens.
     """
 
     tokens: list
-    weights: np.ndarray | None  # (target_len, source_len); None without attention
+    weights: np.ndarray | None  # (steps, source_len); None without attention
 
     @property
     def text(self):
@@ -82,7 +83,7 @@ class Translator(keras.Model):
         options.setdefault("max_source_len", max(len(source) for source, _ in pairs))
         model = cls(source_vocabulary, target_vocabulary, **options)
         optimizer = keras.optimizers.Adam(learning_rate, clipnorm=1.0)
-        model.compile(optimizer, jit_compile=False)
+        model.compile(optimizer, jit_compile=False)  # fast.xla compiles loops alone
         # Built in the first training step, it would have that step traced twice.
         optimizer.build(model.trainable_variables)
         return model
@@ -150,11 +151,12 @@ class Translator(keras.Model):
         verbose="auto",
         **options,
     ):
-        """Keras' fit, on pairs or a PyDataset.
+        """Keras' fit, on pairs or on ``model.batches(pairs)``.
 
         Parameters
         ----------
-        pairs, validation_data : list of (source_tokens, target_tokens), or PyDataset
+        pairs, validation_data : list of (source_tokens, target_tokens), or Batches
+            ``Batches`` keep their own order and size.
         seed : int
             Of the order of the batches.
         verbose : "auto", 0, 1, or 2
@@ -181,7 +183,7 @@ class Translator(keras.Model):
         )
 
     def evaluate(self, pairs=None, batch_size=128, verbose=0, **options):
-        """Keras' evaluate, on pairs or a PyDataset.
+        """Keras' evaluate, on pairs or on ``model.batches(pairs)``.
 
         Returns
         -------

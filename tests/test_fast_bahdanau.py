@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def compiled():
     loops = xla.TrainingLoops()
-    loops.padding = xla.Padding(4)
+    loops.shapes = xla.CompiledShapes(4)
     return loops
 
 

@@ -65,6 +65,7 @@ def test_greedy_search_of_an_odd_batch_keeps_every_row():
     search, source, limits = a_search()
     assert_same(search, source[:37], limits[:37])
     assert_same(search, source[:31], limits[:31])  # too few to split
+    assert_same(search, source[:33], limits[:33])  # halves of 17 and 16
 
 
 @needs_xla

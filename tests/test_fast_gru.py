@@ -19,7 +19,7 @@ needs_xla = pytest.mark.skipif(
 def compiled():
     """A context in which loops are compiled, in batches of 4 and lengths of 8."""
     loops = xla.TrainingLoops()
-    loops.padding = xla.Padding(4)
+    loops.shapes = xla.CompiledShapes(4)
     return loops
 
 

@@ -32,7 +32,7 @@ def gradients(model, source, decoder_inputs, target):
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_compiled_logits_and_gradients_equal_the_plain_ones(bidirectional):
     model = toy_task.model(seed=2, scale=0.7, bidirectional=bidirectional)
-    model.training_loops.padding = xla.Padding(16, 4)
+    model.training_loops.shapes = xla.CompiledShapes(16, 4)
     batches = model.batches(PAIRS, 16, shuffle=False)
     for index in (0, 2):  # a whole batch, and the last
         inputs, target = batches[index]
@@ -76,7 +76,7 @@ def test_fit_gives_the_same_weights_in_both_forms(dropout):
             history = model.fit(PAIRS, epochs=2, batch_size=16, verbose=0).history
         losses = [history["loss"], history["token_accuracy"]]
         results.append([*losses, *model.get_weights()])
-        compiled = model.training_loops.padding == xla.Padding(16)
+        compiled = model.training_loops.shapes == xla.CompiledShapes(16)
         assert compiled == (form is fast.always)
     for before, after in zip(untrained, results[1][2:], strict=True):
         assert np.abs(before - after).max() > 1e-3
@@ -90,7 +90,7 @@ def test_fit_traces_its_step_anew_when_the_form_changes(monkeypatch):
     monkeypatch.setattr(
         type(model.training_loops),
         "__exit__",
-        lambda self, *_: traced.append(self.padding is not None) or exit_(self, *_),
+        lambda self, *_: traced.append(self.shapes is not None) or exit_(self, *_),
     )
     for form in (fast.never, fast.always, fast.always, fast.never):
         with form():
@@ -107,7 +107,7 @@ def decisions(model, pairs, *epochs, **options):
     chosen = []
     for n in epochs:
         model.training_loops.plan(model, batches, n)
-        chosen.append(model.training_loops.padding)
+        chosen.append(model.training_loops.shapes)
     return chosen
 
 
@@ -115,13 +115,15 @@ def decisions(model, pairs, *epochs, **options):
 def test_long_training_is_compiled_and_a_short_one_is_not():
     pairs = toy_task.pairs(300, longest=9)
     assert decisions(toy_task.model(units=128), pairs, 1) == [None]
-    assert decisions(toy_task.model(units=128), pairs, 1000) == [xla.Padding(128)]
+    assert decisions(toy_task.model(units=128), pairs, 1000) == [
+        xla.CompiledShapes(128)
+    ]
     assert decisions(toy_task.model(units=2), pairs, 1000) == [None]
     with fast.never():
         assert decisions(toy_task.model(units=128), pairs, 1000) == [None]
     with fast.always():
         odd = decisions(toy_task.model(), pairs, 1, batch_size=63)
-    assert odd == [xla.Padding(64)]
+    assert odd == [xla.CompiledShapes(64)]
 
 
 @needs_xla
@@ -131,7 +133,7 @@ def test_training_epoch_by_epoch_is_compiled_once_it_has_proved_long():
         n for n in range(1, 2000) if decisions(toy_task_model(), pairs, n) != [None]
     ][0]
     chosen = decisions(toy_task_model(), pairs, *[1] * (at_once + 1))
-    assert chosen == [None] * (at_once - 1) + [xla.Padding(128)] * 2
+    assert chosen == [None] * (at_once - 1) + [xla.CompiledShapes(128)] * 2
 
 
 def toy_task_model(_cache=[]):  # noqa: B006
@@ -160,7 +162,9 @@ def test_ways_of_keras_are_not_crossed(how):
 
 def test_nothing_is_compiled_without_xla(monkeypatch):
     monkeypatch.setattr(xla, "available", lambda: True)
-    assert decisions(toy_task.model(units=128), PAIRS, 10**6) == [xla.Padding(128)]
+    assert decisions(toy_task.model(units=128), PAIRS, 10**6) == [
+        xla.CompiledShapes(128)
+    ]
     monkeypatch.setattr(xla, "available", lambda: False)
     assert decisions(toy_task.model(units=128), PAIRS, 10**6) == [None]
 
@@ -204,7 +208,7 @@ def test_in_halves_gives_every_row_and_nothing_else():
         return [half * weight + 0 * state[None]]
 
     state = tf.zeros((5,), tf.int32)
-    (got,) = xla.in_halves(double, xla.Padding(4), (1, 0, None), rows, state, 2)
+    (got,) = xla.in_halves(double, xla.CompiledShapes(4), (1, 0, None), rows, state, 2)
     assert_array_equal(got, 2 * rows)
     assert [half.shape for half in seen] == [(6, 4), (6, 4)]
     assert sum(half.sum() for half in seen) == tf.reduce_sum(rows)  # zeros behind

@@ -226,9 +226,9 @@ def test_decoding_never_writes_padding_or_start():
 
 
 def test_decoding_is_traced_once_whatever_the_lengths(monkeypatch):
-    traced, step = [], search.decode_step
+    traced, step = [], search.scored_step
     monkeypatch.setattr(
-        search, "decode_step", lambda *args: traced.append("step") or step(*args)
+        search, "scored_step", lambda *args: traced.append("step") or step(*args)
     )
     model = toy_task.model()
     for sources in (SOURCES, SOURCES[:12], SOURCES[:3], [["a"]], [["a", "b"] * 20]):

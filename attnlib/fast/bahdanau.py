@@ -3,7 +3,7 @@
 For each step i, with s = s_{i-1} and y = y_{i-1}, as in Bahdanau et al. (2015)::
 
     q = s W_a                    (batch, units), the query
-    t_j = tanh(q + k_j)          (batch, source_len, units), with k_j = U_a h_j
+    t_j = tanh(q + k_j)          (batch, source_len, units), with keys k_j = h_j U_a
     e_j = t_j v_a                (batch, source_len), the scores
     alpha = softmax(e)           (batch, source_len), over unmasked positions
     c = sum_j alpha_j h_j        (batch, value_dim), the context
@@ -26,28 +26,28 @@ def unroll_bahdanau(decoder, state, words, memory):
     words: (batch, target_len, embedding_dim). Returns s_i, c_i, and y_{i-1} side by
     side: (batch, target_len, units + value_dim + embedding_dim).
     """
-    padding = xla.padding()
-    if padding is None or not decoder.has_attention or words.dtype != tf.float32:
+    shapes = xla.active_shapes()
+    if shapes is None or not decoder.has_attention or words.dtype != tf.float32:
         return None
     cell, attention = decoder.cell, decoder.attention
     target_len = tf.shape(words)[1]
     words = tf.transpose(words, (1, 0, 2))  # (target_len, batch, embedding_dim)
     allowed = tf.cast(memory["mask"], words.dtype)  # (batch, source_len)
-    weights = (
+    parameters = (
         tf.concat([cell.recurrent_kernel, attention.w_query], 1),
         tf.convert_to_tensor(cell.kernel),
         tf.convert_to_tensor(cell.bias),
         tf.convert_to_tensor(attention.v),
     )
     states, contexts = xla.in_halves(
-        lambda *half: steps(*half, *weights),
-        padding,
+        lambda *half: steps(*half, *parameters),
+        shapes,
         (1, 0, 0, 0, 0),
-        xla.pad_to(words, 0, padding.length),
+        xla.pad_to(words, 0, shapes.length),
         state,
-        xla.pad_to(memory["keys"], 1, padding.length),
-        xla.pad_to(memory["values"], 1, padding.length),
-        xla.pad_to(allowed, 1, padding.length),
+        xla.pad_to(memory["keys"], 1, shapes.length),
+        xla.pad_to(memory["values"], 1, shapes.length),
+        xla.pad_to(allowed, 1, shapes.length),
     )
     features = tf.concat([states[:target_len], contexts[:target_len], words], -1)
     return tf.transpose(features, (1, 0, 2))
@@ -147,7 +147,7 @@ def steps(words, first, keys, values, allowed, from_state, kernel, bias, v):
         da, dh, dx, d_first, d_keys, dv = compiled_backward(
             d_states, d_contexts, before, saved, keys, values, from_state, kernel, v
         )
-        embedding_dim, gru = words.shape[-1], da.shape[-1]
+        embedding_dim, gates_dim = words.shape[-1], da.shape[-1]
         alpha = tf.transpose(saved[0], (1, 2, 0))  # (batch, source_len, target_len)
         dc = tf.transpose(dx[:, :, embedding_dim:], (1, 0, 2))
         d_values = tf.matmul(alpha, dc)  # c_i = sum_j alpha_ij h_j
@@ -161,7 +161,7 @@ def steps(words, first, keys, values, allowed, from_state, kernel, bias, v):
             tf.matmul(flatten_time(before), flatten_time(dh), transpose_a=True),
             tf.matmul(flatten_time(inputs), flatten_time(da), transpose_a=True),
             tf.stack(
-                [tf.reduce_sum(da, (0, 1)), tf.reduce_sum(dh[:, :, :gru], (0, 1))]
+                [tf.reduce_sum(da, (0, 1)), tf.reduce_sum(dh[:, :, :gates_dim], (0, 1))]
             ),
             dv,
         )

@@ -21,8 +21,9 @@ MIN_HALF = 16  # sentences, below which a batch is not split
 class GreedySearch:
     """``search(source, max_lengths)``: token IDs and weights, or None.
 
-    As ``search.greedy_search``, with NumPy arrays. None means that the shape has not
-    come often enough. The two halves of a batch run side by side, one per core.
+    As ``search.greedy_search``, with NumPy arrays. None means that the plain
+    search should run: the shape has not come often enough, or a limit is too large. The
+    two halves of a batch run side by side, one per core.
     """
 
     def __init__(self, model, plain_search):
@@ -31,7 +32,8 @@ class GreedySearch:
 
     def __call__(self, source, max_lengths):
         halves = 2 if len(source) >= 2 * MIN_HALF else 1
-        shape = self.padded_shape(len(source) // halves, source.shape[1])
+        half = -(-len(source) // halves)  # the larger one, rounded up
+        shape = self.padded_shape(half, source.shape[1])
         size = 2 * shape[1] + 10  # the tokens that the compiled form has room for
         if max_lengths.max(initial=1) > size or not self.chosen(shape):
             return None
@@ -43,7 +45,7 @@ class GreedySearch:
         return tuple(np.concatenate(both) for both in zip(*results, strict=True))
 
     def padded_shape(self, batch, source_len):
-        """What is compiled for (batch, source_len): a power of 2, and a multiple."""
+        """(batch, source_len), rounded up to a power of 2 and to a multiple of 12."""
         batch = 2 ** (batch - 1).bit_length()
         source_len += -source_len % LENGTH_MULTIPLE
         longest = self.model.max_source_len

@@ -21,11 +21,12 @@ from attnlib.fast import xla
 def run_gru(layer, inputs, state, mask):
     """What ``keras.layers.GRU.inner_loop`` returns, or None where it is not compiled.
 
+    layer: a ``keras.layers.GRU`` with the default activations and biases.
     inputs: (batch, time, dim). mask: (batch, time), or None. A masked step keeps the
     state; its output is the state too, or zero within ``Bidirectional``.
     """
-    padding = xla.padding()
-    if padding is None or inputs.dtype != tf.float32:
+    shapes = xla.active_shapes()
+    if shapes is None or inputs.dtype != tf.float32:
         return None
     time = tf.shape(inputs)[1]
     inputs = tf.transpose(inputs, (1, 0, 2))  # (time, batch, dim)
@@ -34,13 +35,13 @@ def run_gru(layer, inputs, state, mask):
         keep = tf.cast(~tf.transpose(mask)[:, :, None], inputs.dtype)
     if layer.go_backwards:  # as in Keras, outputs are in the order that was read
         inputs, keep = inputs[::-1], keep[::-1]
-    inputs = xla.pad_to(inputs, 0, padding.length)
-    keep = xla.pad_to(keep, 0, padding.length, value=1)
+    inputs = xla.pad_to(inputs, 0, shapes.length)
+    keep = xla.pad_to(keep, 0, shapes.length, value=1)
     cell = layer.cell
-    weights = (cell.kernel, cell.recurrent_kernel, cell.bias)
+    parameters = (cell.kernel, cell.recurrent_kernel, cell.bias)
     (states,) = xla.in_halves(
-        lambda *half: [recurrence(*half, *map(tf.convert_to_tensor, weights))],
-        padding,
+        lambda *half: [recurrence(*half, *map(tf.convert_to_tensor, parameters))],
+        shapes,
         (1, 0, 1),
         inputs,
         state,

@@ -1,8 +1,9 @@
 """Where it is decided whether XLA compiles the loops of a training.
 
 XLA compiles each shape by itself, which takes about a second. So lengths are padded to
-multiples of 8, a training has few shapes, and only one that is long enough to win back
-the time is compiled. The padding is masked and cut off again, so it changes no result.
+multiples of 8, so that a training has few shapes, and only a training that is long
+enough to win back the time has its loops compiled. What is added is masked, and cut off
+again, so it changes no result. (Greedy search decides by itself, in ``fast.greedy``.)
 """
 
 import contextlib
@@ -26,7 +27,7 @@ _ACTIVE = ContextVar("active", default=None)
 
 @contextlib.contextmanager
 def always():
-    """Within this context, take the faster forms wherever they are possible."""
+    """For a ``fit`` or ``translate`` within: the faster forms, where possible."""
     token = _FORCED.set(True)
     try:
         yield
@@ -36,7 +37,7 @@ def always():
 
 @contextlib.contextmanager
 def never():
-    """Within this context, take the plain forms."""
+    """For a ``fit`` or ``translate`` within: the plain forms."""
     token = _FORCED.set(False)
     try:
         yield
@@ -49,8 +50,8 @@ def forced():
     return _FORCED.get()
 
 
-class Padding(NamedTuple):
-    """What the axes of a batch are padded to multiples of."""
+class CompiledShapes(NamedTuple):
+    """What a batch is padded to: its axes become multiples of these."""
 
     batch: int  # even: one half of a batch runs beside the other, one per core
     length: int = LENGTH_MULTIPLE
@@ -65,20 +66,15 @@ class TrainingLoops:
     """
 
     def __init__(self):
-        self.padding, self.elements_trained = None, 0
+        self.shapes, self.elements_trained = None, 0
 
     def plan(self, model, batches, epochs):
         """Decide for a training of so many epochs. A change is traced anew."""
-        elements = epochs * count_elements(batches, model.units)
-        chosen = forced()
-        if chosen is None:  # what was trained so far says how long the training is
-            chosen = worthwhile(batches, elements + self.elements_trained)
-        padding = None
-        if chosen and self.possible(model) and available():
-            padding = Padding(batches.batch_size + batches.batch_size % 2)
-        if padding != self.padding:
-            self.padding, model.train_function = padding, None
-        self.elements_trained += elements
+        shapes = None
+        if self.possible(model) and self.chosen(model, batches, epochs) and available():
+            shapes = CompiledShapes(batches.batch_size + batches.batch_size % 2)
+        if shapes != self.shapes:
+            self.shapes, model.train_function = shapes, None
 
     def possible(self, model):
         """Only additive attention gains enough: the other decoders' loops do little."""
@@ -86,8 +82,15 @@ class TrainingLoops:
         graph = not model.jit_compile and not model.run_eagerly
         return graph and isinstance(attention, AdditiveAttention)
 
+    def chosen(self, model, batches, epochs):
+        """Whether it would pay, by what is asked for and what was trained so far."""
+        self.elements_trained += epochs * count_elements(batches, model.units)
+        if forced() is not None:
+            return forced()
+        return worthwhile(batches, self.elements_trained)
+
     def __enter__(self):
-        self._token = _ACTIVE.set(self.padding)
+        self._token = _ACTIVE.set(self.shapes)
 
     def __exit__(self, *_):
         _ACTIVE.reset(self._token)
@@ -115,8 +118,8 @@ def batch_lengths(batches):
     return [(int(source[r].max()), int(target[r].max()) - 1) for r in batches.rows]
 
 
-def padding():
-    """The ``Padding`` to compile with, or None where loops stay plain."""
+def active_shapes():
+    """The shapes to compile for, or None where loops stay plain."""
     return _ACTIVE.get()
 
 
@@ -134,7 +137,7 @@ def compiled(function):
     return tf.function(function, jit_compile=True, autograph=False)
 
 
-def in_halves(function, padding, batch_axes, *arrays):
+def in_halves(function, shapes, batch_axes, *arrays):
     """``function(*arrays)``, as two halves of the batch that run side by side.
 
     batch_axes: of each array, the axis to split; None where both halves get all of it.
@@ -146,7 +149,7 @@ def in_halves(function, padding, batch_axes, *arrays):
         if axis is not None
     )
     halves = [
-        [x, x] if axis is None else _split(x, axis, padding.batch)
+        [x, x] if axis is None else _split(x, axis, shapes.batch)
         for x, axis in zip(arrays, batch_axes, strict=True)
     ]
     results = [function(*half) for half in zip(*halves, strict=True)]
