@@ -391,7 +391,7 @@ def token_accuracy(logits, targets, mask):
 
 @token_accuracy.starter_code("The result depends on how much padding the batch has.")
 def token_accuracy(logits, targets, mask):
-    """The fraction of words that are predicted correctly; padding does not count."""
+    """The fraction of words that are predicted correctly, without padding."""
     predicted = logits.argmax(axis=-1)  # (batch, target_len)
     correct = (predicted == targets) & mask
     return float(correct.mean())

@@ -1,0 +1,24 @@
+"""What autodoc shows on the API page, where Python does not tell it well."""
+
+import inspect
+
+
+def skip_field(app, what, name, obj, skip, options):
+    """Leave out the fields of named tuples, which Python documents by their numbers.
+
+    The docstring of the class names them.
+    """
+    return True if type(obj).__name__ == "_tuplegetter" else None
+
+
+def show_init(app, what, name, obj, options, signature, returns):
+    """Show what a class takes where Keras' ``__new__`` takes anything."""
+    if what == "class" and signature == "(*args, **kwargs)":
+        _, *parameters = inspect.signature(obj.__init__).parameters.values()
+        return str(inspect.Signature(parameters)), returns
+
+
+def setup(app):
+    app.connect("autodoc-skip-member", skip_field)
+    app.connect("autodoc-process-signature", show_init)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
