@@ -65,7 +65,7 @@ def test_every_component_ships_and_brings_its_text(html, component):
     }
     kind = next(kind for kind in marks if kind in component.license)
     assert re.search(marks[kind], " ".join(text.split()), re.IGNORECASE), text[:200]
-    page = (html / "licences.html").read_text("utf-8")
+    page = (html / "licenses.html").read_text("utf-8")
     assert f'href="_static/licenses/{licenses.text_name(component)}"' in page.replace(
         "'", '"'
     )
