@@ -23,39 +23,40 @@ ops = keras.ops
 class Options:
     """What a ``Seq2Seq`` can be told."""
 
+    # In these comments a colon would end a type, to Sphinx.
     #: "none", where the encoder's final state is all that the decoder gets, at every
-    #: step; "additive", as Bahdanau et al. have it; or as Luong et al. have it: "dot",
+    #: step; "additive", as Bahdanau et al. have it; or as Luong et al. have it, "dot",
     #: "general", "concat", or "location" over the whole source, "local-m" or "local-p"
     #: over a window.
     attention: str = "additive"
-    #: Size of the decoder's state, and of the encoder's annotations: both directions
+    #: Size of the decoder's state, and of the encoder's annotations, both directions
     #: together.
     units: int = 128
     #: Size of a token's vector.
     embedding_dim: int = 32
     #: Whether the encoder also reads backward.
     bidirectional: bool = True
-    #: Luong's attention: whether a step also gets the attentional state before it
+    #: With Luong's attention, whether a step also gets the attentional state before it
     #: (section 3.3).
     input_feeding: bool = False
-    #: The decoder's initial state: from the "encoder", or "zeros".
+    #: The decoder's initial state, from the "encoder" or "zeros".
     initial_state: str = "encoder"
-    #: Share of the embedded tokens, and of what the next token is predicted from, that
-    #: is dropped in training.
+    #: Fraction of the embedded tokens, and of what the next token is predicted from,
+    #: that is dropped in training.
     dropout: float = 0.0
     #: Whether the encoder reads each sentence from its last token to its first. Its
     #: annotations are put back in the sentence's own order, so positions count from
     #: the first token.
     reverse_source: bool = False
-    #: Local attention: D, the half-width of its window.
+    #: With local attention, D, the half-width of its window.
     half_width: int = 10
-    #: Local attention: "dot", "general", or "concat".
+    #: With local attention, its score, "dot", "general", or "concat".
     score: str = "general"
-    #: Local attention: as in ``attnlib.layers.LocalAttention``.
+    #: With local attention, as in ``attnlib.layers.LocalAttention``.
     gaussian: bool | None = None
-    #: "location": the longest source it can have.
+    #: With "location", the longest source it can have.
     max_source_len: int | None = None
-    #: Concat: as in ``attnlib.layers.LuongAttention``.
+    #: With concat, as in ``attnlib.layers.LuongAttention``.
     concat_identity: bool = False
 
     def __post_init__(self):
