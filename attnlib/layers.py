@@ -359,7 +359,9 @@ class LuongAttention(BaseAttention):
         if source_len is None:  # known only when the graph runs
             source_len = ops.shape(keys)[1]
             message = f"{message} a longer source"
-            tf.debugging.assert_less_equal(source_len, longest, message)
+            check = tf.debugging.assert_less_equal(source_len, longest, message)
+            with tf.control_dependencies([check]):  # else a product may fail first
+                source_len = tf.identity(source_len)
         elif source_len > longest:
             raise ValueError(f"{message} {source_len}")
         return source_len
