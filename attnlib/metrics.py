@@ -1,10 +1,12 @@
 """How good are the translations, and where did the model look?
 
-Sentences are lists of tokens, and lengths are in tokens. Links are sets of
-(target_index, source_index), both counted from 0.
+Sentences are lists of tokens, or what ``translate`` returns for them, and lengths are
+in tokens. Links are sets of (target_index, source_index), both counted from 0.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
+from numbers import Integral
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -21,7 +23,8 @@ def exact_match(predictions, targets):
     Parameters
     ----------
     predictions, targets : list of token lists
-        One prediction per target.
+        One prediction per target. What has a list of tokens as its ``tokens``, such as
+        a ``Translation``, stands for that list.
 
     Returns
     -------
@@ -31,7 +34,8 @@ def exact_match(predictions, targets):
     Raises
     ------
     TypeError
-        If a sentence is a text instead of a list of tokens.
+        If a sentence is anything but a list of tokens, such as a text, an array, or
+        several references.
     ValueError
         If the numbers of predictions and targets differ, or there are none.
     """
@@ -49,7 +53,8 @@ def token_accuracy(predictions, targets):
     Parameters
     ----------
     predictions, targets : list of token lists
-        One prediction per target.
+        One prediction per target. What has a list of tokens as its ``tokens``, such as
+        a ``Translation``, stands for that list.
 
     Returns
     -------
@@ -59,7 +64,8 @@ def token_accuracy(predictions, targets):
     Raises
     ------
     TypeError
-        If a sentence is a text instead of a list of tokens.
+        If a sentence is anything but a list of tokens, such as a text, an array, or
+        several references.
     ValueError
         If the numbers of predictions and targets differ, there are none, or every
         sentence is empty.
@@ -86,7 +92,8 @@ def bleu(predictions, targets):
     Parameters
     ----------
     predictions, targets : list of token lists
-        One prediction per target.
+        One prediction per target. What has a list of tokens as its ``tokens``, such as
+        a ``Translation``, stands for that list.
 
     Returns
     -------
@@ -96,10 +103,11 @@ def bleu(predictions, targets):
     Raises
     ------
     TypeError
-        If a sentence is a text instead of a list of tokens.
+        If a sentence is anything but a list of tokens, such as a text, an array, or
+        several references.
     ValueError
         If the numbers of predictions and targets differ, there are none, or a token
-        holds a space.
+        is not a str or holds a space.
 
     Notes
     -----
@@ -111,7 +119,7 @@ def bleu(predictions, targets):
     texts = []
     for sentences in zip(*_sentence_pairs(predictions, targets), strict=True):
         for token in (token for sentence in sentences for token in sentence):
-            if token.split() != [token]:
+            if not isinstance(token, str) or token.split() != [token]:
                 raise ValueError(
                     f"tokens should be words without spaces for BLEU, got {token!r}"
                 )
@@ -248,7 +256,13 @@ def links(weights, shift=0, rows=None):
     ValueError
         If the weights are not a matrix or not finite, or a row is out of range.
     """
-    weights = np.asarray(weights, float)
+    try:
+        weights = np.asarray(weights, float)
+    except (TypeError, ValueError):
+        raise ValueError(
+            "weights should be numbers, of shape (target_len, source_len), got"
+            f" {_named(weights)}"
+        ) from None
     if weights.ndim != 2 or weights.shape[1] == 0 or not np.isfinite(weights).all():
         raise ValueError(
             "weights should be finite, of shape (target_len, source_len), got shape"
@@ -349,6 +363,8 @@ def _check_sets(**named):
 
 def _sentence_pairs(predictions, targets):
     """Pairs of (prediction, target), as lists of tokens."""
+    predictions = _sentences("predictions", predictions)
+    targets = _sentences("targets", targets)
     if len(predictions) != len(targets):
         raise ValueError(
             "predictions should have one sentence per target, got"
@@ -356,13 +372,57 @@ def _sentence_pairs(predictions, targets):
         )
     if len(targets) == 0:
         raise ValueError("targets should have at least one sentence, got none")
-    for name, sentences in (("predictions", predictions), ("targets", targets)):
-        for sentence in sentences:
-            if isinstance(sentence, str):
-                raise TypeError(
-                    f"{name} should be lists of tokens, got the text {sentence!r}"
-                )
-    return [
-        (list(prediction), list(target))
-        for prediction, target in zip(predictions, targets, strict=True)
-    ]
+    return list(zip(predictions, targets, strict=True))
+
+
+def _sentences(name, sentences):
+    """`sentences` as a list of lists of tokens."""
+    if hasattr(sentences, "tokens"):
+        raise TypeError(
+            f"{name} should be a list of sentences, got one alone,"
+            f" {_named(sentences)}: put it in a list"
+        )
+    if not _is_list(sentences):
+        raise TypeError(
+            f"{name} should be a list of sentences, got {_named(sentences)}"
+        )
+    return [_tokens(name, sentence) for sentence in sentences]
+
+
+def _tokens(name, sentence):
+    """The tokens of one sentence, or of what ``translate`` returned for it."""
+    tokens = getattr(sentence, "tokens", sentence)
+    if not _is_list(tokens):
+        raise TypeError(f"{name} should be lists of tokens, got {_named(tokens)}")
+    for token in tokens:
+        if _is_list(token) or hasattr(token, "tokens"):
+            raise TypeError(
+                f"{name} should have one list of tokens per sentence, got several:"
+                f" {_named(tokens)}"
+            )
+        if not _is_token(token):
+            raise TypeError(f"{name} should hold words as tokens, got {_named(token)}")
+    return list(tokens)
+
+
+def _is_list(value):
+    """Whether `value` is a list, a tuple, or the like, and not a text."""
+    return isinstance(value, Sequence) and not isinstance(
+        value, (str, bytes, bytearray, memoryview)
+    )
+
+
+def _is_token(value):
+    """Whether `value` is a word, or the ID of one."""
+    return isinstance(value, (str, Integral)) and not isinstance(value, bool)
+
+
+def _named(value):
+    """What came, for a message: its type and the first characters of it."""
+    if value is None:
+        return "None"
+    if isinstance(value, str):
+        return f"the text {value!r:.60}"
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    return f"{type(value).__name__}: {value!r:.60}"

@@ -3,6 +3,9 @@
 import math
 import subprocess
 import sys
+from collections import deque
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from attnlib import metrics
 
 PREDICTIONS = [["a", "b"], ["a"], ["a", "x", "c"], ["a", "b", "c"]]
 TARGETS = [["a", "b"], ["a", "b"], ["a", "b", "c"], ["a", "b"]]
+SENTENCE_METRICS = [metrics.exact_match, metrics.token_accuracy, metrics.bleu]
 link_sets = st.sets(st.tuples(st.integers(0, 4), st.integers(0, 4)))
 
 
@@ -152,9 +156,94 @@ def test_metrics_imports_neither_sacrebleu_nor_tensorflow():
     )
 
 
+class Translation(NamedTuple):
+    """What ``translate`` returns, without TensorFlow."""
+
+    tokens: list
+    weights: np.ndarray | None = None
+
+
+def translated(sentences):
+    return [Translation(sentence, np.ones((2, 2))) for sentence in sentences]
+
+
+@pytest.mark.parametrize("metric", SENTENCE_METRICS)
 @pytest.mark.parametrize(
-    "metric", [metrics.exact_match, metrics.token_accuracy, metrics.bleu]
+    "form",
+    [
+        translated,
+        lambda sentences: [Translation(tuple(tokens)) for tokens in sentences],
+        lambda sentences: [SimpleNamespace(tokens=tokens) for tokens in sentences],
+        lambda sentences: [Translation(sentences[0]), *sentences[1:]],
+        lambda sentences: tuple(map(tuple, sentences)),
+        lambda sentences: deque(sentences),
+    ],
+    ids=["translations", "tuples", "other objects", "mixed", "all tuples", "deque"],
 )
+def test_sentence_metrics_take_what_translate_returns(metric, form):
+    predictions = [list("abcde"), list("fgh"), [], list("abxde")]
+    targets = [list("abcde"), list("fxh"), ["i"], list("abcde")]
+    expected = metric(predictions, targets)
+    assert 0 < expected
+    assert metric(form(predictions), targets) == expected
+    assert metric(form(predictions), form(targets)) == expected
+    best = 100 if metric is metrics.bleu else 1
+    assert metric(form(targets), targets) == pytest.approx(best)
+
+
+@pytest.mark.parametrize("metric", [metrics.exact_match, metrics.token_accuracy])
+def test_sentence_metrics_take_token_ids(metric):
+    assert metric([[3, 4]], [[np.int64(3), 4]]) == 1
+
+
+@pytest.mark.parametrize("metric", SENTENCE_METRICS)
+@pytest.mark.parametrize("bad_targets", [False, True], ids=["predictions", "targets"])
+@pytest.mark.parametrize(
+    ("sentences", "message"),
+    [
+        (None, "should be a list of sentences, got None$"),
+        ("un deux", "should be a list of sentences, got the text 'un deux'$"),
+        (
+            {"un": ["deux"]},
+            "should be a list of sentences, got dict: {'un': .'deux'.}$",
+        ),
+        ((s for s in [["un"]]), "should be a list of sentences, got generator: <gen"),
+        (np.array([["un"]]), r"a list of sentences, got an array of shape \(1, 1\)$"),
+        (
+            Translation(["un"]),
+            r"a list of sentences, got one alone, Translation: .*: put it in a list$",
+        ),
+        ([None], "should be lists of tokens, got None$"),
+        (["un " * 99], "should be lists of tokens, got the text 'un .{56}$"),
+        ([b"un"], "should be lists of tokens, got bytes: b'un'$"),
+        ([7], "should be lists of tokens, got int: 7$"),
+        ([{"un", "deux"}], "should be lists of tokens, got set: {'"),
+        ([iter(["un"])], "should be lists of tokens, got list_iterator: <"),
+        ([np.array(["un"])], r"lists of tokens, got an array of shape \(1,\)$"),
+        ([Translation(None)], "should be lists of tokens, got None$"),
+        ([Translation("un")], "should be lists of tokens, got the text 'un'$"),
+        (
+            [[["un", "deux"], ["un", "de"]]],
+            r"one list of tokens per sentence, got several: list: \[\['un', 'deux'\], ",
+        ),
+        ([translated([["un"]])], "one list of tokens per sentence, got several: list"),
+        ([(["un"], None)], "one list of tokens per sentence, got several: tuple"),
+        ([[None]], "should hold words as tokens, got None$"),
+        ([["un", 0.5]], "should hold words as tokens, got float: 0.5$"),
+        ([[b"un"]], "should hold words as tokens, got bytes: b'un'$"),
+        ([[np.zeros(1, int)]], r"words as tokens, got an array of shape \(1,\)$"),
+    ],
+)
+def test_sentence_metrics_name_what_came_instead(
+    metric, bad_targets, sentences, message
+):
+    arguments = [[["un"]], sentences] if bad_targets else [sentences, [["un"]]]
+    name = "targets" if bad_targets else "predictions"
+    with pytest.raises(TypeError, match=f"^{name} .*{message}"):
+        metric(*arguments)
+
+
+@pytest.mark.parametrize("metric", SENTENCE_METRICS)
 @pytest.mark.parametrize(
     ("predictions", "targets", "error", "message"),
     [
@@ -200,6 +289,11 @@ def test_sentence_metrics_refuse_bad_input(
             "words without spaces for BLEU, got 'a b'",
         ),
         (
+            lambda: metrics.bleu([[3]], [["a"]]),
+            ValueError,
+            "words without spaces for BLEU, got 3",
+        ),
+        (
             lambda: metrics.bleu([[" "]], [["a"]]),
             ValueError,
             "words without spaces for BLEU, got ' '",
@@ -234,6 +328,11 @@ def test_sentence_metrics_refuse_bad_input(
             lambda: metrics.links([0.5, 0.5]),
             ValueError,
             r"shape \(target_len, source_len\), got shape \(2,\)",
+        ),
+        (
+            lambda: metrics.links(Translation(["a"], np.ones((1, 2)))),
+            ValueError,
+            r"weights should be numbers, .*, got Translation: Translation\(tokens=",
         ),
         (
             lambda: metrics.links([[0.5, np.nan]]),
