@@ -7,11 +7,13 @@ import hashlib
 import http.server
 import io
 import os
+import re
 import subprocess
 import sys
 import threading
 import time
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -32,9 +34,9 @@ def content_of(rows=10, end="\n"):
     ).encode()
 
 
-def zipped(members):
+def zipped(members, method=zipfile.ZIP_DEFLATED):
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
+    with zipfile.ZipFile(buffer, "w", method) as made:
         for name, content in members.items():
             made.writestr(name, content)
     return buffer.getvalue()
@@ -292,6 +294,104 @@ def test_archive_that_is_wrong_is_refused_and_left_where_it_lies(
     assert (known / reviews.ARCHIVE).read_bytes() == content and server.asked == 0
 
 
+def flipped(content, at, bits=1):
+    return content[:at] + bytes([content[at] ^ bits]) + content[at + 1 :]
+
+
+DAMAGES = {
+    "one bit flipped": flipped,
+    "all bits flipped": lambda content, at: flipped(content, at, 255),
+    "cut off": lambda content, at: content[:at],
+    "a byte lost": lambda content, at: content[:at] + content[at + 1 :],
+    "the beginning lost": lambda content, at: content[at + 1 :],
+    "zeroed": lambda content, at: content[:at] + bytes(8) + content[at + 8 :],
+    "zeroed to the end": lambda content, at: content[:at].ljust(len(content), b"\0"),
+    "a byte inserted": lambda content, at: content[:at] + b"x" + content[at:],
+    "zeros inserted": lambda content, at: content[:at] + bytes(512) + content[at:],
+}
+
+
+def is_refused(content, whole, expected):
+    """Whether `check` refuses the archive. If not, it has to have the length and the
+    rows of the whole one: some bytes, such as those of a date, are no part of a file.
+    """
+    try:
+        reviews.check(content)
+    except reviews.ChecksumError as error:
+        found = re.search(
+            "should have SHA-256 ([0-9a-f]{64}), got ([0-9a-f]{64})", str(error)
+        )
+        assert found and found[1] != found[2]
+        return True
+    assert len(content) == len(whole) and reviews.load_uci(content) == expected
+    return False
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_archive_damaged_anywhere_is_refused(known, damage):
+    expected = reviews.load_uci(GOOD)
+    refused = [
+        is_refused(damaged, GOOD, expected)
+        for damaged in (damage(GOOD, at) for at in range(len(GOOD)))
+        if damaged != GOOD
+    ]
+    assert sum(refused) > len(refused) / 2
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_archive_damaged_in_another_compression_is_refused(known, method):
+    names = {reviews.FOLDER + name: text for name, text in TEXTS.items()}
+    content = zipped(names, method)
+    expected = reviews.load_uci(content)
+    refused = [
+        is_refused(flipped(content, at), content, expected)
+        for at in range(len(content))
+    ]
+    assert sum(refused) > len(refused) / 2
+
+
+def test_archive_with_a_damaged_stream_names_both_hashes(known):
+    errors = []
+    for at in range(len(GOOD)):
+        content = flipped(GOOD, at)
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as opened:
+                [opened.read(name) for name in opened.namelist()]
+        except zlib.error:
+            found = hashlib.sha256(content).hexdigest()
+            with pytest.raises(
+                reviews.ChecksumError,
+                match=r"not a whole zip file \(Error -3 .*\): it should have SHA-256"
+                f" {reviews.ARCHIVE_HASH}, got {found}",
+            ) as refusal:
+                reviews.check(content)
+            errors.append(refusal)
+        except Exception:
+            continue
+    assert len(errors) > 20
+
+
+@real
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_uci_damaged_is_refused(damage):
+    content = (Path(DATA) / reviews.ARCHIVE).read_bytes()
+    expected = reviews.load_uci(content)
+    refused = [
+        is_refused(damage(content, at), content, expected)
+        for at in (0, 1067, len(content) // 3, len(content) // 2, len(content) - 9)
+    ]
+    assert sum(refused) >= 4
+
+
+def test_auto_falls_back_from_a_damaged_stream(known, capsys):
+    known.mkdir()
+    (known / reviews.ARCHIVE).write_bytes(flipped(GOOD, GOOD.index(b"amazon") + 60))
+    assert reviews.load() == reviews.load("builtin")
+    assert capsys.readouterr().out.startswith("Reviews: the built-in sentences")
+
+
 def test_archive_zipped_anew_from_the_same_files_is_taken(known):
     again = zipped(
         {
@@ -301,6 +401,22 @@ def test_archive_zipped_anew_from_the_same_files_is_taken(known):
     )
     assert hashlib.sha256(again).hexdigest() != reviews.ARCHIVE_HASH
     reviews.check(again)
+    with_comment = io.BytesIO(again)
+    with zipfile.ZipFile(with_comment, "a") as opened:
+        opened.comment = b"mine"
+    reviews.check(with_comment.getvalue())
+    for added in (b"x" + again, again + b"x", again + bytes(512)):
+        with pytest.raises(reviews.ChecksumError, match="bytes were added or lost"):
+            reviews.check(added)
+    stored = zipped(
+        {reviews.FOLDER + name: text for name, text in TEXTS.items()}
+        | {"readme.txt": b"mine"},
+        zipfile.ZIP_STORED,
+    )
+    reviews.check(stored)
+    damaged = stored.replace(b"mine", b"mind")
+    with pytest.raises(reviews.ChecksumError, match="'readme.txt' is damaged"):
+        reviews.check(damaged)
     assert reviews.load_uci(again) == reviews.load_uci(GOOD)
 
 

@@ -219,7 +219,11 @@ def check(content):
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as opened:
             _check_members(opened, hashes)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+            _check_whole(opened, content)
+    except ChecksumError:
+        raise
+    # Any exception: zipfile and each way to decompress have their own for bad bytes.
+    except Exception as error:
         raise ChecksumError(
             f"the archive is not a whole zip file ({error}): {hashes}"
         ) from None
@@ -240,6 +244,21 @@ def _check_members(opened, hashes):
             raise ChecksumError(
                 f"{name} should have SHA-256 {expected}, got {member_hash}"
             )
+
+
+def _check_whole(opened, content):
+    """BadZipFile if bytes were added to an archive or lost, or another file in it is
+    damaged. zipfile reads many such archives.
+    """
+    begins = min(info.header_offset for info in opened.infolist())
+    comment = opened.comment
+    end = content[-22 - len(comment) :]  # its last two bytes: the comment's length
+    length = int.from_bytes(end[20:22], "little")
+    if begins != 0 or not end.startswith(b"PK\5\6") or length != len(comment):
+        raise zipfile.BadZipFile("bytes were added or lost")
+    damaged = opened.testzip()
+    if damaged is not None:
+        raise zipfile.BadZipFile(f"{damaged!r} is damaged")
 
 
 def cache_folder():
