@@ -516,6 +516,9 @@ def test_tokens_keep_apostrophes_and_marks():
 
 # Splitting
 
+# SHA-256 of the parts of seeds 0 to 20, as text.
+BUILTIN_SPLITS = "17246ccd5b558a4cd6ec581ecaf0b69488145664ead257d546a324c0a342c14b"
+
 
 def test_split_keeps_shares_and_parts():
     _, labels, origins = reviews.load("builtin")
@@ -528,6 +531,58 @@ def test_split_keeps_shares_and_parts():
         assert count == round(groups[group] * 0.2)
     assert reviews.split(labels, origins, seed=3) == (train, test)
     assert set(test) != set(reviews.split(labels, origins, seed=4)[1])
+
+
+@pytest.mark.parametrize(
+    "labels, origins, test_share",
+    [
+        ([1] * 38 + [0] * 2, ["own"] * 40, 0.2),
+        ([1] * 2 + [0] * 38, ["own"] * 40, 0.2),
+        ([1] * 38 + [0] * 2, ["own"] * 40, 0.8),
+        ([0, 0, 1, 1], ["own"] * 4, 0.5),
+        ([0, 0, 1, 1], ["own"] * 4, 0.01),
+        ([0, 0, 1, 1], ["own"] * 4, 0.99),
+        ([1] * 38 + [0] * 2, ["a", "b"] * 20, 0.2),
+        ([1] * 30 + [0] * 10, list("abcdefghij") * 4, 0.2),
+        ([0, 1, 2] * 2, ["own"] * 6, 0.1),
+        (["good"] * 9 + ["bad"] * 2, ["own"] * 11, 0.2),
+    ],
+)
+def test_split_leaves_no_class_out(labels, origins, test_share):
+    for seed in range(5):
+        train, test = reviews.split(labels, origins, test_share, seed)
+        assert sorted(train + test) == list(range(len(labels)))
+        for part in (train, test):
+            assert {labels[i] for i in part} == set(labels)
+
+
+def test_split_of_many_small_groups_keeps_the_share_of_a_class():
+    labels = [1] * 30 + [0] * 20
+    origins = ["a"] * 30 + [f"site {number}" for number in range(10)] * 2
+    train, test = reviews.split(labels, origins, seed=2)
+    assert sum(labels[i] == 0 for i in test) == 4
+    assert sum(labels[i] == 1 for i in test) == 6
+    # round(2 * 0.8) is 2: without the rule, no 0 would be left for training.
+    train, test = reviews.split(labels, origins, test_share=0.8, seed=2)
+    assert sum(labels[i] == 0 for i in train) == 4
+
+
+def test_split_of_the_builtin_sentences_is_what_it_was():
+    _, labels, origins = reviews.load("builtin")
+    parts = [reviews.split(labels, origins, seed=seed) for seed in range(21)]
+    assert hashlib.sha256(str(parts).encode()).hexdigest() == BUILTIN_SPLITS
+
+
+def test_split_refuses_a_class_of_one_sentence():
+    message = "labels should have two sentences or more of each label, .*, got one of "
+    with pytest.raises(ValueError, match=f"{message}0$"):
+        reviews.split([1] * 38 + [0], ["own"] * 39)
+    with pytest.raises(ValueError, match=f"{message}'bad'$"):
+        reviews.split(["good"] * 38 + ["bad"], ["own"] * 39, test_share=0.7)
+    with pytest.raises(ValueError, match=f"{message}1$"):
+        reviews.split([0, 0, 1], ["a", "b", "b"])
+    with pytest.raises(ValueError, match=f"{message}1$"):
+        reviews.split([1], ["a"])
 
 
 def test_split_refuses_what_does_not_fit():

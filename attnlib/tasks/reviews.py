@@ -456,8 +456,9 @@ def encode(sentences, token_ids):
 def split(labels, origins, test_share=0.2, seed=0):
     """Split sentences into two shuffled parts, one for training and one for testing.
 
-    Both have the same shares of each label and origin. Remove duplicates first, as
-    ``load`` does, or a sentence may be in both.
+    Both have the same shares of each label and origin, as far as their numbers allow,
+    and at least one sentence of each label. Remove duplicates first, as ``load`` does,
+    or a sentence may be in both.
 
     Parameters
     ----------
@@ -478,7 +479,8 @@ def split(labels, origins, test_share=0.2, seed=0):
     TypeError
         If `seed` is not an integer.
     ValueError
-        If the numbers of labels and origins differ, or a number is out of range.
+        If the numbers of labels and origins differ, a number is out of range, or there
+        is a single sentence of a label, which cannot be in both parts.
     """
     if len(labels) != len(origins):
         raise ValueError(
@@ -491,17 +493,41 @@ def split(labels, origins, test_share=0.2, seed=0):
     groups = {}
     for index, group in enumerate(zip(labels, origins, strict=True)):
         groups.setdefault(group, []).append(index)
+    test_sizes = _test_sizes({g: len(groups[g]) for g in sorted(groups)}, test_share)
     train = []
     test = []
-    for group in sorted(groups):
+    for group, test_size in test_sizes.items():
         indices = groups[group]
         random.shuffle(indices)
-        test_size = round(len(indices) * test_share)
         test += indices[:test_size]
         train += indices[test_size:]
     random.shuffle(train)
     random.shuffle(test)
     return train, test
+
+
+def _test_sizes(sizes, test_share):
+    """How many sentences of each group (label, origin) are for testing, given how many
+    there are: the share of the group, rounded, but neither none nor all of a label.
+    """
+    test_sizes = {group: round(size * test_share) for group, size in sizes.items()}
+    for label in dict.fromkeys(label for label, _ in sizes):
+        groups = [group for group in sizes if group[0] == label]
+        size = sum(sizes[group] for group in groups)
+        if size == 1:
+            raise ValueError(
+                "labels should have two sentences or more of each label, one for each"
+                f" part, got one of {label!r}"
+            )
+        test_size = sum(test_sizes[group] for group in groups)
+        if 0 < test_size < size:
+            continue
+        wanted = min(max(round(size * test_share), 1), size - 1)
+        for _ in range(test_size, wanted):
+            test_sizes[max(groups, key=lambda g: sizes[g] - test_sizes[g])] += 1
+        for _ in range(wanted, test_size):
+            test_sizes[max(groups, key=test_sizes.get)] -= 1
+    return test_sizes
 
 
 def read(data, min_sentences=20):
