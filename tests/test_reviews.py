@@ -12,6 +12,8 @@ import subprocess
 import sys
 import threading
 import time
+import unicodedata
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -514,6 +516,44 @@ def test_tokens_keep_apostrophes_and_marks():
     ]
 
 
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("केतली", ["केतली"]),
+        ("यह केतली अच्छी है।", ["यह", "केतली", "अच्छी", "है", "।"]),
+        ("हिन्\u200dदी", ["हिन्\u200dदी"]),
+        ("நல்லது!", ["நல்லது", "!"]),
+        ("น้ำดี", ["น้ำดี"]),
+        ("שָׁלוֹם", ["שָׁלוֹם"]),
+        ("مُمتاز جدًا", ["مُمتاز", "جدًا"]),
+        ("می\u200cخواهم", ["می\u200cخواهم"]),
+        ("می\u200c خواهم", ["می", "\u200c", "خواهم"]),
+        ("İyi", ["i\u0307yi"]),
+        ("q\u0307's x̂", ["q\u0307's", "x̂"]),
+        ("Love ❤\ufe0f!", ["love", "❤\ufe0f", "!"]),
+        ("Cafe\u0301", ["caf\u00e9"]),
+        ("J\u030cemi", ["\u01f0emi"]),
+        ("\u1100\u1161", ["가"]),
+    ],
+)
+def test_tokens_keep_marks_with_their_letter(text, expected):
+    expected = [unicodedata.normalize("NFC", token) for token in expected]
+    assert reviews.tokens(text) == expected
+    words = [token for token in expected if token[0].isalnum()]
+    assert reviews.key(text) == " ".join(words).replace("'", " ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Café olé", "Ärger, Öl!", "Phở Việt Nam", "ǰ ΐ ᾳ", "Ὀδυσσεύς", "한국어", "İ"],
+)
+def test_tokens_and_key_of_every_unicode_form_are_equal(text):
+    for function in (reviews.tokens, reviews.key):
+        forms = [function(unicodedata.normalize(form, text)) for form in ("NFC", "NFD")]
+        assert forms[0] == forms[1]
+    assert len(reviews.tokens(text)) == len(re.findall(r"\w+|[,!]", text))
+
+
 # Splitting
 
 # SHA-256 of the parts of seeds 0 to 20, as text.
@@ -685,3 +725,39 @@ def test_encode_replaces_known_tokens_and_pads():
     ]
     with pytest.raises(ValueError, match="a word or punctuation mark each, got ' '"):
         reviews.encode([" "], token_ids)
+
+
+@pytest.mark.parametrize(
+    "sentences, known, total",
+    [
+        ([f"第{n}个水壶很好用，我{n}很喜欢。" for n in range(20)], 0, 40),
+        ([f"word{n} other{n}, third{n}." for n in range(10)], 0, 30),
+        ([f"a word{n} other{n}x third{n}y b{n} c{n}!" for n in range(9)], 9, 54),
+        (["Good."], 0, 1),
+    ],
+)
+def test_vocabulary_reports_that_it_covers_too_little(sentences, known, total):
+    message = f"got IDs for {known} of {total} words: give more sentences or a smaller"
+    with pytest.warns(UserWarning, match=message) as caught:
+        reviews.vocabulary(sentences)
+    assert len(caught) == 1 and caught[0].filename == __file__
+
+
+def test_encode_reports_that_the_vocabulary_covers_too_little():
+    token_ids = reviews.vocabulary(reviews.load("builtin").sentences)
+    message = "got IDs for 0 of 4 words: build the vocabulary from sentences of the"
+    with pytest.warns(UserWarning, match=message) as caught:
+        encoded = reviews.encode(["केतली अच्छी है।", "Шумно!"], token_ids)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    assert encoded.shape == (2, 4)
+
+
+@pytest.mark.parametrize("n", [16, 20, 100])
+def test_coverage_of_few_or_other_sentences_is_not_reported(n):
+    sentences = reviews.load("builtin").sentences
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        token_ids = reviews.vocabulary(sentences[::-7][:n])
+        reviews.encode(sentences[:100], token_ids)
+        reviews.vocabulary([]), reviews.vocabulary(["!", "?"])
+        reviews.encode([], token_ids), reviews.encode(["!", "?!"], {})

@@ -17,9 +17,13 @@ import io
 import logging
 import os
 import re
+import sys
 import tempfile
+import unicodedata
+import warnings
 import zipfile
 from collections import Counter
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from random import Random
@@ -51,6 +55,7 @@ MEMBERS = {  # origin: the file's name in the archive, and its SHA-256
 CP1252 = {0x85: "…", 0x96: "–", 0x97: "—"}
 TIMEOUT = 20  # seconds without an answer
 SOURCES = ("auto", "uci", "builtin")
+MIN_COVERAGE = 0.2  # share of words with an ID; short reviews have 0.4 and more
 BUILTIN_ORIGINS = ("goods", "meals", "films")
 
 
@@ -95,6 +100,9 @@ def tokens(sentence):
 
     ``tokens("Don't go!")`` → ``["don't", "go", "!"]``
 
+    The text is brought to Unicode's composed form (NFC) first, and combining marks stay
+    with their letter.
+
     Parameters
     ----------
     sentence : str
@@ -103,13 +111,14 @@ def tokens(sentence):
     -------
     tokens : list of str
     """
-    return re.findall(r"\w+(?:['’]\w+)*|[^\w\s]", sentence.lower())
+    word, mark = _patterns()
+    return re.findall(rf"{word}(?:['’]{word})*|{mark}", _composed(sentence, str.lower))
 
 
 def key(sentence):
     """Reduce a text to what it shares with its duplicates.
 
-    Duplicates differ in case, punctuation, and spaces alone.
+    Duplicates differ in case, punctuation, spaces, and Unicode form alone.
 
     Parameters
     ----------
@@ -119,7 +128,27 @@ def key(sentence):
     -------
     key : str
     """
-    return " ".join(re.findall(r"\w+", sentence.casefold()))
+    word, _ = _patterns()
+    return " ".join(re.findall(word, _composed(sentence, str.casefold)))
+
+
+def _composed(text, change_case):
+    """The text in Unicode's composed form (NFC), before and after its case is changed,
+    which may take letters apart.
+    """
+    text = change_case(unicodedata.normalize("NFC", text))
+    return unicodedata.normalize("NFC", text)
+
+
+@cache
+def _patterns():
+    """Regular expressions of a word and of a punctuation mark, each with the combining
+    marks on it. Two joiners, which are not letters, are part of a word between letters.
+    """
+    characters = map(chr, range(sys.maxunicode + 1))
+    marks = "".join(c for c in characters if unicodedata.category(c).startswith("M"))
+    joiners = "\u200c\u200d"
+    return rf"\w(?:[\w{marks}]|[{joiners}](?=\w))*", rf"[^\w\s][{marks}]*"
 
 
 def load(source="auto", duplicates=False):
@@ -412,10 +441,37 @@ def vocabulary(sentences, min_count=2):
     -------
     token_ids : dict of str to int
         In alphabetical order from 2 on: 0 is padding, and 1 any other token.
+
+    Warns
+    -----
+    UserWarning
+        If fewer than one in five words of the sentences got an ID.
     """
     counts = Counter(token for sentence in sentences for token in tokens(sentence))
     frequent = sorted(token for token in counts if counts[token] >= min_count)
-    return {token: index for index, token in enumerate(frequent, start=2)}
+    token_ids = {token: index for index, token in enumerate(frequent, start=2)}
+    _check_coverage(
+        counts,
+        token_ids,
+        "give more sentences or a smaller min_count, and split a text that is written"
+        " without spaces into words first",
+    )
+    return token_ids
+
+
+def _check_coverage(counts, token_ids, advice):
+    """Warn if too few of the counted words have an ID. Punctuation marks are left out:
+    they are the same in every text.
+    """
+    words = {token: n for token, n in counts.items() if token[0].isalnum()}
+    total = sum(words.values())
+    known = sum(n for token, n in words.items() if token in token_ids)
+    if known < MIN_COVERAGE * total:
+        warnings.warn(
+            "the vocabulary should cover the words of the sentences, got IDs for"
+            f" {known} of {total} words: {advice}",
+            stacklevel=3,
+        )
 
 
 def encode(sentences, token_ids):
@@ -436,17 +492,24 @@ def encode(sentences, token_ids):
     ------
     ValueError
         If a sentence has no token.
+
+    Warns
+    -----
+    UserWarning
+        If fewer than one in five words of the sentences have an ID.
     """
-    rows = [
-        [token_ids.get(token, 1) for token in tokens(sentence)]
-        for sentence in sentences
-    ]
+    token_lists = [tokens(sentence) for sentence in sentences]
+    rows = [[token_ids.get(token, 1) for token in row] for row in token_lists]
     for sentence, row in zip(sentences, rows, strict=True):
         if not row:
             raise ValueError(
                 "sentences should have a word or punctuation mark each, got"
                 f" {sentence!r}"
             )
+    counts = Counter(token for row in token_lists for token in row)
+    _check_coverage(
+        counts, token_ids, "build the vocabulary from sentences of the same kind"
+    )
     encoded = np.zeros((len(rows), max(map(len, rows), default=0)), "int32")
     for i, row in enumerate(rows):
         encoded[i, : len(row)] = row
