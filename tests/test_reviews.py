@@ -644,11 +644,11 @@ def lines(n=20):
 def test_read_takes_a_file_and_a_list(tmp_path):
     path = tmp_path / "mine.tsv"
     path.write_bytes(
-        b"\xef\xbb\xbf" + "\r\n".join([*lines(), "Tab\tinside, café.\t1", ""]).encode()
+        b"\xef\xbb\xbf" + "\r\n".join([*lines(), "No tab, café.\t1", ""]).encode()
     )
     found = reviews.read(path)
     assert (
-        found.sentences[-1] == "Tab\tinside, café."
+        found.sentences[-1] == "No tab, café."
         and found.labels[:2] == [0, 1]
         and len(found.origins) == 21
     )
@@ -665,6 +665,30 @@ def test_read_takes_a_file_and_a_list(tmp_path):
         (
             lambda t: t[:4] + ["no label here"] + t[5:],
             "line 5 should be a sentence, a tab, and a label, got no label in 'no",
+        ),
+        (
+            lambda t: [f"The kettle is fine.\t{5 * int(x[-1])}\t{x[-1]}" for x in t],
+            "line 1 should have one tab, got 2: keep two columns, the sentence and",
+        ),
+        (
+            lambda t: [f"{number}\t{x}" for number, x in enumerate(t)],
+            "line 1 should have one tab, got 2",
+        ),
+        (
+            lambda t: t[:4] + ["7\tAnn\tGood.\t1"] + t[5:],
+            "line 5 should have one tab, got 3",
+        ),
+        (
+            lambda t: [*t, "\tGood.\t1"],
+            "line 21 should have one tab, got 2",
+        ),
+        (
+            lambda t: t[:6] + ["Good.\t1\t1"] + t[7:],
+            "line 7 should have one tab, got 2",
+        ),
+        (
+            lambda t: t[:6] + ['"Tab\tinside."\t1'] + t[7:],
+            "line 7 should have one tab, got 2",
         ),
         (
             lambda t: t[:4] + ["Good.\tpositive"] + t[5:],

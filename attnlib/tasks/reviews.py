@@ -612,9 +612,9 @@ def read(data, min_sentences=20):
     Raises
     ------
     ValueError
-        If a line has no label or another one, a sentence is empty, there is one label
-        alone, there are too few sentences, or a file is not UTF-8. The message names
-        the line and what it should be.
+        If a line has no label, another label, or further columns, a sentence is empty,
+        there is one label alone, there are too few sentences, or a file is not UTF-8.
+        The message names the line and what it should be.
     """
     if isinstance(data, (str, os.PathLike)):
         pairs = _read_lines(Path(data))
@@ -646,12 +646,19 @@ def _read_lines(path):
         ) from None
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     for number, line in enumerate(lines, start=1):
-        if "\t" not in line:
+        tabs = line.count("\t")
+        if tabs == 0:
             raise ValueError(
                 f"line {number} should be a sentence, a tab, and a label, got no label"
                 f" in {line[:60]!r}"
             )
-    return [line.rsplit("\t", 1) for line in lines]
+        # A column of stars, say, would tell the model the label.
+        if tabs > 1:
+            raise ValueError(
+                f"line {number} should have one tab, got {tabs}: keep two columns, the"
+                " sentence and its label, and no tab in a sentence"
+            )
+    return [line.split("\t") for line in lines]
 
 
 def _checked_row(number, pair):
