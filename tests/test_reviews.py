@@ -2,10 +2,14 @@
 book, and the reader's own.
 """
 
+import codecs
 import collections
+import csv
+import gzip
 import hashlib
 import http.server
 import io
+import lzma
 import os
 import re
 import subprocess
@@ -735,6 +739,152 @@ def test_read_names_the_line_of_another_encoding(tmp_path):
 def test_read_refuses_rows_of_another_form(row, message):
     with pytest.raises(ValueError, match=message):
         reviews.read([row] * 30)
+
+
+def written(path, content):
+    path.write_bytes(content)
+    return path
+
+
+def read_after_advice(path):
+    """What is read after the code in the message was run."""
+    with pytest.raises(ValueError, match="should be UTF-8 text, got") as refusal:
+        reviews.read(path)
+    advice = re.search("(import gzip|from pathlib).*", str(refusal.value))[0]
+    exec(advice, {})
+    return reviews.read(path.with_suffix("") if path.suffix == ".gz" else path)
+
+
+OWN = "\n".join([*lines(), "Café “à la carte”.\t1", ""])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("last", [True, False], ids=["last end", "no last end"])
+def test_read_takes_every_line_end(tmp_path, end, last):
+    text = OWN.replace("\n", end) if last else OWN[:-1].replace("\n", end)
+    found = reviews.read(written(tmp_path / "mine.tsv", text.encode()))
+    assert found.sentences[0] == "Sentence 0." and len(found.sentences) == 21
+    assert found.sentences[-1] == "Café “à la carte”."
+
+
+def test_read_keeps_a_stray_line_end_in_a_sentence(tmp_path):
+    path = written(tmp_path / "mine.tsv", (OWN + "Two\rparts.\t0\n").encode())
+    assert reviews.read(path).sentences[-1] == "Two\rparts."
+
+
+@pytest.mark.parametrize(
+    "encoding, message",
+    [
+        ("cp1252", "line 21 should be UTF-8 text, got the byte 0xe9: if it is Windows"),
+        ("utf-16", "mine.tsv should be UTF-8 text, got UTF-16: from pathlib import"),
+        ("utf-32", "mine.tsv should be UTF-8 text, got UTF-32: from pathlib import"),
+        ("utf-16-le", "mine.tsv should be UTF-8 text, got many zero bytes: if it is"),
+        ("utf-16-be", "mine.tsv should be UTF-8 text, got many zero bytes: if it is"),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+def test_read_says_how_to_convert_another_encoding(tmp_path, encoding, message, end):
+    content = OWN.replace("\n", end if encoding != "cp1252" else "\n").encode(encoding)
+    path = written(tmp_path / "mine.tsv", content)
+    with pytest.raises(ValueError, match=message):
+        reviews.read(path)
+    assert read_after_advice(path).sentences[-1] == "Café “à la carte”."
+
+
+def test_read_says_how_to_convert_utf16_with_a_byte_order_mark_of_big_endian(tmp_path):
+    content = codecs.BOM_UTF16_BE + OWN.encode("utf-16-be")
+    found = read_after_advice(written(tmp_path / "mine.tsv", content))
+    assert found.sentences[-1] == "Café “à la carte”."
+
+
+@pytest.mark.parametrize("name", ["mine.tsv.gz", "mine.gz", "mine.tsv"])
+def test_read_says_how_to_unpack_a_gzip_file(tmp_path, name):
+    path = written(tmp_path / name, gzip.compress(OWN.encode()))
+    assert len(read_after_advice(path).sentences) == 21
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (
+            GOOD,
+            "mine.tsv should be UTF-8 text, got a zip file: save its table as UTF-8",
+        ),
+        (b"\xd0\xcf\x11\xe0 and more", "got a binary spreadsheet: save its table as"),
+        (lzma.compress(b"Good.\t1"), "line 1 should .*0xfd: it may be no text at all"),
+        (b"", "data should hold sentences, got none: give pairs"),
+        (b"\xef\xbb\xbf", "data should hold sentences, got none: give pairs"),
+        (b"\r\n", "data should hold sentences, got none: give pairs"),
+        (b"Good.\t1\n\nBad.\t0\n", "line 2 should be .*, got an empty line: remove it"),
+        (b"Good.\t1\nB\0d one.\t0\n", r"line 2 .*, got '\\x00' in 'B\\x00d one.': rem"),
+        (
+            b"Good.\t1\0\nBad one.\t0\n",
+            r"line 1 should have the label 0 or 1, got '1\\x",
+        ),
+        (b"Good.\t1\nBad\x1a.\t0\n", r"line 2 .*, got '\\x1a' in .*: remove it, such"),
+    ],
+    ids=[
+        "zip",
+        "spreadsheet",
+        "xz",
+        "empty",
+        "byte-order mark alone",
+        "line end alone",
+        "empty line",
+        "NUL in a sentence",
+        "NUL in a label",
+        "end of a DOS file",
+    ],
+)
+def test_read_says_what_to_do_with_other_files(tmp_path, content, message):
+    with pytest.raises(ValueError, match=message):
+        reviews.read(written(tmp_path / "mine.tsv", content), min_sentences=0)
+
+
+@pytest.mark.parametrize("data", [[], (), iter([])])
+@pytest.mark.parametrize("min_sentences", [0, 1, 20])
+def test_read_refuses_no_sentences(data, min_sentences):
+    with pytest.raises(ValueError, match="data should hold sentences, got none: give"):
+        reviews.read(data, min_sentences)
+
+
+@pytest.mark.parametrize("control", ["\0", "\x01", "\x08", "\x1b", "\x7f"])
+def test_read_refuses_control_characters_in_a_list(control):
+    rows = [("Good.", 1), (f"Bad{control}.", 0)]
+    with pytest.raises(ValueError, match="line 2 should have a sentence without contr"):
+        reviews.read(rows, min_sentences=2)
+
+
+@pytest.mark.parametrize(
+    "field, sentence",
+    [
+        ('"Good, but slow."', "Good, but slow."),
+        ('"He said ""good"" twice."', 'He said "good" twice.'),
+        ('"""Good,"" he said."', '"Good," he said.'),
+        ('"""Good."""', '"Good."'),
+        ('"5"" wide, at most"', '5" wide, at most'),
+        # Quotes of the sentence itself.
+        ('"Good."', '"Good."'),
+        ('"Good" and "cheap, too"', '"Good" and "cheap, too"'),
+        ('"Good," he said.', '"Good," he said.'),
+        ('So "good", so cheap.', 'So "good", so cheap.'),
+        ('5" wide, at most', '5" wide, at most'),
+        ('"', '"'),
+    ],
+)
+def test_read_removes_quotes_of_a_spreadsheet_alone(tmp_path, field, sentence):
+    text = "\r\n".join([*lines(), f"{field}\t1", ""])
+    found = reviews.read(written(tmp_path / "mine.tsv", text.encode()))
+    assert found.sentences[-1] == sentence and found.sentences[0] == "Sentence 0."
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
+def test_read_takes_a_file_with_quotes_around_every_field(tmp_path, quoting):
+    rows = [("Good, really.", 1), ('"Bad", he said.', 0), ("Fine.", 1), ('"No."', 0)]
+    text = io.StringIO()
+    csv.writer(text, "excel-tab", quoting=quoting).writerows(rows)
+    path = written(tmp_path / "mine.tsv", text.getvalue().encode())
+    assert reviews.read(path, 4) == reviews.read(rows, 4)
 
 
 # Token IDs

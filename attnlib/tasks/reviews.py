@@ -12,6 +12,7 @@ The environment variable ``ATTNLIB_DATA`` names a folder that already holds the 
 ``ATTNLIB_OFFLINE=1`` forbids every download.
 """
 
+import codecs
 import hashlib
 import io
 import logging
@@ -53,6 +54,19 @@ MEMBERS = {  # origin: the file's name in the archive, and its SHA-256
 }
 # Bytes of Windows-1252 that whoever wrote the files once read as Latin-1.
 CP1252 = {0x85: "…", 0x96: "–", 0x97: "—"}
+# Bytes that other files than UTF-8 text begin with, and the encoding or kind.
+ENCODINGS = {
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, which begins with the same bytes
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+TABLES = {b"PK\3\4": "a zip file", b"\xd0\xcf\x11\xe0": "a binary spreadsheet"}
+# A field in quotes, with each quote inside doubled, and the characters for which a
+# spreadsheet sets them. (A tab or a line end in a sentence is refused.)
+QUOTED = re.compile(r'\s*"((?:[^"]|"")*)"\s*')
+NEEDS_QUOTES = re.compile('[,"]')
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")  # those that are no white space
 TIMEOUT = 20  # seconds without an answer
 SOURCES = ("auto", "uci", "builtin")
 MIN_COVERAGE = 0.2  # share of words with an ID; short reviews have 0.4 and more
@@ -600,7 +614,8 @@ def read(data, min_sentences=20):
     ----------
     data : path or list of (sentence, label)
         A path of a UTF-8 file with one line ``sentence<TAB>label`` per sentence, or the
-        sentences themselves. Labels are 0 and 1.
+        sentences themselves. Labels are 0 and 1. Quotes that a spreadsheet set around a
+        sentence in a file are removed.
     min_sentences : int, optional
         How many sentences there should be at least.
 
@@ -613,14 +628,20 @@ def read(data, min_sentences=20):
     ------
     ValueError
         If a line has no label, another label, or further columns, a sentence is empty,
-        there is one label alone, there are too few sentences, or a file is not UTF-8.
-        The message names the line and what it should be.
+        there is one label alone, there are too few sentences or none, a sentence holds
+        a control character, or a file is not UTF-8 text. The message names the line,
+        what it should be, and how to convert the file.
     """
     if isinstance(data, (str, os.PathLike)):
         pairs = _read_lines(Path(data))
     else:
         pairs = data
     rows = [_checked_row(number, pair) for number, pair in enumerate(pairs, start=1)]
+    if not rows:
+        raise ValueError(
+            "data should hold sentences, got none: give pairs (sentence, label), or the"
+            " path of a file with a sentence, a tab, and a label per line"
+        )
     if len(rows) < min_sentences:
         raise ValueError(
             f"there should be {min_sentences} sentences or more, got {len(rows)}"
@@ -636,21 +657,16 @@ def read(data, min_sentences=20):
 
 def _read_lines(path):
     """The lines of a file, each as [sentence, label]."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ValueError(
-            f"line {line} should be UTF-8 text, got the byte"
-            f" {error.object[error.start]:#x}"
-        ) from None
-    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    text = _read_text(path).replace("\r\n", "\n").removesuffix("\n")
+    if "\n" not in text:  # lines may end with CR alone
+        text = text.removesuffix("\r").replace("\r", "\n")
+    lines = text.split("\n") if text else []
     for number, line in enumerate(lines, start=1):
         tabs = line.count("\t")
         if tabs == 0:
+            got = f"no label in {line[:60]!r}" if line else "an empty line: remove it"
             raise ValueError(
-                f"line {number} should be a sentence, a tab, and a label, got no label"
-                f" in {line[:60]!r}"
+                f"line {number} should be a sentence, a tab, and a label, got {got}"
             )
         # A column of stars, say, would tell the model the label.
         if tabs > 1:
@@ -658,7 +674,76 @@ def _read_lines(path):
                 f"line {number} should have one tab, got {tabs}: keep two columns, the"
                 " sentence and its label, and no tab in a sentence"
             )
-    return [line.split("\t") for line in lines]
+    return _without_quotes([line.split("\t") for line in lines])
+
+
+def _read_text(path):
+    """The text of a UTF-8 file. ValueError, with the way to convert it, for another."""
+    content = path.read_bytes()
+    _check_kind(content, path)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        advice = f"if it is Windows-1252, convert it: {_conversion(path, 'cp1252')}"
+        if b"\0" in content:
+            advice = "it may be no text at all, so save it as UTF-8 text"
+        raise ValueError(
+            f"line {line} should be UTF-8 text, got the byte"
+            f" {content[error.start]:#x}: {advice}"
+        ) from None
+
+
+def _check_kind(content, path):
+    """ValueError if the first bytes, or many zeros, show that it is no UTF-8 text."""
+    wanted = f"{path.name} should be UTF-8 text, got"
+    for signature, encoding in ENCODINGS.items():
+        if content.startswith(signature):
+            raise ValueError(
+                f"{wanted} {encoding.upper()}: {_conversion(path, encoding)}"
+            )
+    if content.startswith(b"\x1f\x8b"):
+        unpacked = path.with_suffix("") if path.suffix == ".gz" else path
+        raise ValueError(
+            f"{wanted} a gzip file: import gzip; from pathlib import Path;"
+            f" Path({str(unpacked)!r}).write_bytes("
+            f"gzip.decompress(Path({str(path)!r}).read_bytes()))"
+        )
+    for signature, kind in TABLES.items():
+        if content.startswith(signature):
+            raise ValueError(
+                f"{wanted} {kind}: save its table as UTF-8 text, with tabs between the"
+                " columns"
+            )
+    if content.count(0) * 4 > len(content):
+        encoding = "utf-16-le" if content.index(0) % 2 else "utf-16-be"
+        raise ValueError(
+            f"{wanted} many zero bytes: if it is UTF-16, convert it:"
+            f" {_conversion(path, encoding)}"
+        )
+
+
+def _conversion(path, encoding):
+    """Python code that converts a file to UTF-8."""
+    return (
+        f"from pathlib import Path; path = Path({str(path)!r});"
+        f" path.write_text(path.read_text({encoding!r}), 'utf-8')"
+    )
+
+
+def _without_quotes(rows):
+    """Remove the quotes that a spreadsheet sets around a sentence with a comma or a
+    quote, and other programs around every field. Others belong to the sentence.
+    """
+    found = [QUOTED.fullmatch(sentence) for sentence, _ in rows]
+    everywhere = all(found)
+    for row, match in zip(rows, found, strict=True):
+        if match and (everywhere or NEEDS_QUOTES.search(match[1])):
+            row[0] = match[1].replace('""', '"')
+        label = QUOTED.fullmatch(row[1])
+        if label and everywhere:
+            row[1] = label[1]
+    return rows
 
 
 def _checked_row(number, pair):
@@ -668,6 +753,13 @@ def _checked_row(number, pair):
     sentence, label = pair
     if not isinstance(sentence, str) or not sentence.strip():
         raise ValueError(f"line {number} should have a sentence, got {sentence!r}")
+    control = CONTROL.search(sentence)
+    if control:
+        raise ValueError(
+            f"line {number} should have a sentence without control characters, got"
+            f" {control[0]!r} in {sentence[:60]!r}: remove it, such as with"
+            f" replace({control[0]!r}, '')"
+        )
     if str(label).strip() not in ("0", "1"):
         raise ValueError(f"line {number} should have the label 0 or 1, got {label!r}")
     return sentence.strip(), int(label), "own"
