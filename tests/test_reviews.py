@@ -741,6 +741,20 @@ def test_read_refuses_rows_of_another_form(row, message):
         reviews.read([row] * 30)
 
 
+def test_read_reports_duplicates_in_one_sentence(tmp_path):
+    text = "\n".join([*lines(), "sentence 3\t1", "👍\t1", "👎\t0", "SENTENCE 4!\t0"])
+    path = tmp_path / "mine.tsv"
+    path.write_text(text, encoding="utf-8")
+    message = "got 2 that came before, the first in line 21: a model that is tested on"
+    with pytest.warns(UserWarning, match=message) as caught:
+        found = reviews.read(path)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    assert len(found.sentences) == 24
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        reviews.read(list(zip(found.sentences, found.labels, strict=True))[:20])
+
+
 def written(path, content):
     path.write_bytes(content)
     return path

@@ -631,6 +631,11 @@ def read(data, min_sentences=20):
         there is one label alone, there are too few sentences or none, a sentence holds
         a control character, or a file is not UTF-8 text. The message names the line,
         what it should be, and how to convert the file.
+
+    Warns
+    -----
+    UserWarning
+        If a sentence is a duplicate: ``split`` may put it in both parts.
     """
     if isinstance(data, (str, os.PathLike)):
         pairs = _read_lines(Path(data))
@@ -652,7 +657,26 @@ def read(data, min_sentences=20):
             f"the labels should be both 0 and 1, got {labels.pop()} alone in"
             f" {len(rows)} lines"
         )
+    _report_duplicates(rows)
     return Reviews(rows)
+
+
+def _report_duplicates(rows):
+    """Warn if a sentence came before. One of emoji alone has an empty key."""
+    seen = set()
+    lines = []
+    for number, (sentence, _, _) in enumerate(rows, start=1):
+        same = key(sentence) or sentence
+        if same in seen:
+            lines.append(number)
+        seen.add(same)
+    if lines:
+        warnings.warn(
+            f"sentences should differ from each other, got {len(lines)} that came"
+            f" before, the first in line {lines[0]}: a model that is tested on"
+            " sentences of its training looks better than it is, so keep one of each",
+            stacklevel=3,
+        )
 
 
 def _read_lines(path):
