@@ -201,7 +201,7 @@ class Translator(keras.Model):
     # Decoding
 
     def decode(self, source, max_lengths, beam_width):
-        """Token IDs (batch, length) and weights (batch, length, source_len), in NumPy.
+        """For each row, token IDs (length,) and weights (length, source_len), in NumPy.
 
         source: (batch, source_len), token IDs. max_lengths: (batch,), tokens that each
         translation may have. What follows the end is <end>.

@@ -30,14 +30,22 @@ def assert_same(search, source, limits):
     with fast.always():
         tokens, weights = search(source, limits)
     plain_tokens, plain_weights = greedy_search(search.model, source, limits)
-    steps = plain_tokens.shape[1]
-    assert_array_equal(tokens[:, :steps], plain_tokens)
-    assert (tokens[:, steps:] == 2).all()
-    # As many steps as tokens, and one for <end>, within the limit.
-    lengths = np.minimum((tokens != 2).sum(1) + 1, limits)
-    for row, length in enumerate(lengths):
-        expected = plain_weights[row, :length]
-        assert_allclose(weights[row, :length], expected, atol=1e-5)
+    assert len(tokens) == len(weights) == len(source)
+    lengths = []
+    for row, (token_ids, alpha) in enumerate(zip(tokens, weights, strict=True)):
+        expected = plain_tokens[row].numpy()
+        longest = max(len(token_ids), len(expected))
+        got, expected = (
+            np.pad(x, (0, longest - len(x)), constant_values=2)
+            for x in (token_ids, expected)
+        )
+        assert_array_equal(got, expected)
+        # As many steps as tokens, and one for <end>, within the limit.
+        length = min((got != 2).sum() + 1, limits[row])
+        width = alpha.shape[1]
+        assert_allclose(alpha[:length], plain_weights[row, :length, :width], atol=1e-5)
+        assert not np.any(plain_weights[row, :length, width:])  # padding
+        lengths.append(length)
     return set(lengths)
 
 
@@ -131,6 +139,6 @@ def test_error_in_one_half_reaches_the_caller(monkeypatch):
     def fail(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(greedy, "run", fail)
+    monkeypatch.setattr(greedy, "run_padded", fail)
     with fast.always(), pytest.raises(KeyboardInterrupt):
         search(source, limits)

@@ -6,6 +6,8 @@ paid, and the plain search runs until then.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import chain
 
 import numpy as np
 
@@ -19,11 +21,12 @@ MIN_HALF = 16  # sentences, below which a batch is not split
 
 
 class GreedySearch:
-    """``search(source, max_lengths)``: token IDs and weights, or None.
+    """``search(source, max_lengths)``: as ``search.greedy_search``, or None.
 
-    As ``search.greedy_search``, with NumPy arrays. None means that the plain
-    search should run: the shape has not come often enough, or a limit is too large. The
-    two halves of a batch run side by side, one per core.
+    Token IDs and weights come as one NumPy array per row. None means that the plain
+    search should run: a shape has not come often enough, or a limit is too large. The
+    two halves of a batch run side by side, one per core, each cut to its longest
+    sentence.
     """
 
     def __init__(self, model, plain_search):
@@ -32,17 +35,30 @@ class GreedySearch:
 
     def __call__(self, source, max_lengths):
         halves = 2 if len(source) >= 2 * MIN_HALF else 1
-        half = -(-len(source) // halves)  # the larger one, rounded up
-        shape = self.padded_shape(half, source.shape[1])
+        parts = []
+        for rows in np.array_split(np.arange(len(source)), halves):
+            longest = np.flatnonzero(source[rows].any(0)).max(initial=0) + 1
+            parts.append((source[rows, :longest], max_lengths[rows]))
+        searches = [self.search_for(*part) for part in parts]
+        if None in searches:
+            return None
+        if halves == 1:
+            results = [searches[0](*parts[0])]
+        else:
+            with ThreadPoolExecutor(halves) as threads:
+                results = list(
+                    threads.map(lambda run, part: run(*part), searches, parts)
+                )
+        tokens, weights = zip(*results, strict=True)
+        return list(chain(*tokens)), list(chain(*weights))
+
+    def search_for(self, source, max_lengths):
+        """The compiled search for a batch, or None where the plain one should run."""
+        shape = self.padded_shape(*source.shape)
         size = 2 * shape[1] + 10  # the tokens that the compiled form has room for
         if max_lengths.max(initial=1) > size or not self.chosen(shape):
             return None
-        search = self.compile(shape, size)
-        rows = np.array_split(np.arange(len(source)), halves)
-        parts = [(source[r], max_lengths[r]) for r in rows]
-        with ThreadPoolExecutor(halves) as threads:
-            results = list(threads.map(lambda part: run(search, shape, *part), parts))
-        return tuple(np.concatenate(both) for both in zip(*results, strict=True))
+        return partial(run_padded, self.compile(shape, size), shape)
 
     def padded_shape(self, batch, source_len):
         """(batch, source_len), rounded up to a power of 2 and to a multiple of 12."""
@@ -77,7 +93,7 @@ class GreedySearch:
         return self.compiled[shape]
 
 
-def run(search, shape, source, max_lengths):
+def run_padded(search, shape, source, max_lengths):
     """A compiled search on a batch that is padded to its shape, and cut back."""
     batch, source_len = source.shape
     rows, columns = shape[0] - batch, shape[1] - source_len
