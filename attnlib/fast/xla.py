@@ -17,7 +17,9 @@ from attnlib.layers import AdditiveAttention
 LENGTH_MULTIPLE = 8
 # Measured on two cores, with additive attention: 0.7 to 1.2e-8 seconds saved per
 # element of the (batch, target_len, source_len, units) array of the score, and 0.7 to 1
-# second to compile a shape. Wrong values cost time; the results are the same.
+# second to compile a shape. Where a large output layer is most of a step, less is saved
+# (a 1.05 times faster epoch of 20,000 real pairs, with 5,000 words), but nothing lost.
+# Wrong values cost time; the results are the same.
 SECONDS_PER_SHAPE = 0.8
 SECONDS_SAVED_PER_ELEMENT = 7e-9
 
