@@ -138,10 +138,11 @@ def without_sum(scores, mask=None):
     return np.exp(scores - np.where(highest == -np.inf, 0, highest))
 
 
-def faulty_softmaxes(masked=True):
+def faulty_softmaxes(masked=True, infinite=True):
     """(message, softmax) of every mistake above, in its spellings.
 
-    masked: whether the exercise has a mask.
+    masked: whether the exercise has a mask. infinite: whether scores at padding may be
+    infinite; where they may not, adding -inf is right.
     """
     yield OVERFLOWS, faulty("exponentials", shift=None)
     yield OVERFLOWS, faulty("exponentials", shift=None, nothing="nan")
@@ -159,7 +160,8 @@ def faulty_softmaxes(masked=True):
     yield MAXIMUM_OVER_PADDING, faulty("exponentials")
     yield MAXIMUM_OVER_PADDING, faulty("exponentials", nothing="nan")
     yield ADDED, faulty("added", fill=-1e9)
-    yield ADDED, faulty("added", fill=-np.inf)
+    if infinite:
+        yield ADDED, faulty("added", fill=-np.inf)
     yield ADDED, faulty("added", fill=-1e9, nothing="nan")
     for fill in (-100, -1000, -10_000):
         yield SMALL_CONSTANT, faulty(fill=fill)
@@ -198,16 +200,18 @@ def reference_with(**replaced):
     return types.SimpleNamespace(**names)
 
 
-def add_softmax_mistakes(exercise, masked=True, leave_out=(), other_axes=()):
+def add_softmax_mistakes(
+    exercise, masked=True, infinite=True, leave_out=(), other_axes=()
+):
     """Add the faulty softmaxes to an exercise whose solution takes its own from
     ``ref``.
 
-    masked: whether the exercise has a mask. leave_out: messages that do not fit it.
+    masked, infinite: as for ``faulty_softmaxes``. leave_out: messages that do not fit.
     other_axes: pairs (axis, message), axes over which the softmax may be taken wrongly.
     """
     wrong = [
         (message, softmax)
-        for message, softmax in faulty_softmaxes(masked)
+        for message, softmax in faulty_softmaxes(masked, infinite)
         if message not in leave_out
     ]
     for axis, message in other_axes:
