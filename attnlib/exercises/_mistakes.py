@@ -39,8 +39,8 @@ MAXIMUM_OVER_PADDING = (
     "word underflows. Mask first."
 )
 ADDED = (
-    "Adding -1e9 to a padded score is not enough: what stands at padding may be larger, "
-    "infinite, or NaN. Replace it with np.where."
+    "Adding -1e9 to a padded score is not enough: what stands at padding may be "
+    "larger, infinite, or NaN. Replace it with np.where."
 )
 SMALL_CONSTANT = (
     "The number you write at padding is not small enough: a real word may score lower "
