@@ -2,17 +2,42 @@
 
 import numpy as np
 
+from attnlib import reference as ref
 from attnlib.checking.exercise import exercise
+from attnlib.exercises import _mistakes
+from attnlib.exercises._demands import extreme_scores, five_masks, spoiled_padding
+
+OVER_ALL = (
+    "Your weights sum to one over the whole array. "
+    "They should sum to one for each row, so take the sum over the last axis."
+)
+FIRST_AXIS = "Your weights sum to one over the first axis, not over the last."
+NOT_THE_MAXIMUM = (
+    "What you subtract from a row is not its maximum, so a row that spans thousands "
+    "still overflows. Subtract each row's maximum."
+)
+WRONG_AXES = (0, FIRST_AXIS), (None, OVER_ALL)
+
+
+def _softmax_shifted_by(statistic):
+    """A softmax that subtracts another statistic of each row than its maximum."""
+
+    def softmax(scores):
+        exponentials = np.exp(scores - statistic(scores, axis=-1, keepdims=True))
+        return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+    return softmax
 
 
 def _softmax_cases(rng):
     yield "three scores", (np.array([0.0, 1.0, 2.0]),)
-    yield "two rows", (np.array([[0.0, np.log(3.0)], [5.0, 5.0]]),)
-    yield (
-        "scores of 1000",
-        (np.array([[1000.0, 999.0, -1000.0], [-1000.0, -1001.0, -1002.0]]),),
-    )
-    yield "many rows", (rng.normal(size=(2, 3, 5)),)
+    yield "two rows of two scores", (np.array([[0.0, np.log(3.0)], [5.0, 5.0]]),)
+    yield "whole numbers", (np.array([[0, 1, 2], [3, 3, 0]]),)
+    yield "rows near 1000, near -1000, and from -3000 to 3000", (extreme_scores(4),)
+    yield "one score", (np.array([-7.0]),)
+    yield "two sentences of three rows", (rng.normal(size=(2, 3, 5)),)
+    yield "all sizes are 3", (rng.normal(size=(3, 3, 3)),)
+    yield "float32", (rng.normal(size=(3, 4)).astype("float32"),)
 
 
 @exercise(
@@ -24,44 +49,38 @@ def _softmax_cases(rng):
             "Which number makes them safe?"
         ),
         (
-            "`scores.max(axis=-1, keepdims=True)` is each row's largest score. "
-            "Subtract it, take `np.exp`, and divide by the sum over the last axis, "
-            "with `keepdims=True` again."
+            "Each row's maximum does. `max` and `sum` take `axis=-1` for the last "
+            "axis. With `keepdims=True` they keep that axis, with length 1, so that "
+            "the result lines up with the rows it came from."
         ),
     ],
 )
 def softmax(scores):
     """weights_j = exp(e_j) / sum_k exp(e_k), over the last axis.
 
-    scores: (..., n), of any size. Returns weights of the same shape.
+    scores: (..., n), floats or integers, with n of 1 or more and any number of axes
+    before it. Returns weights (floats) of the same shape; each row sums to one.
+    Scores of 1000 must not overflow, and a row may span thousands.
     """
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
-@softmax.known_mistake(
-    "exp overflows at a score of 1000. Subtract each row's maximum first."
-)
-def softmax_overflows(scores):
-    with np.errstate(all="ignore"):
-        return np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
+for message, wrong in _mistakes.faulty_softmaxes(masked=False):
+    softmax.known_mistake(message)(wrong)
+for axis, message in WRONG_AXES:
+    for shift in ("row", None):
+        softmax.known_mistake(message)(_mistakes.faulty(axis=axis, shift=shift))
+for statistic in (np.mean, np.min):
+    softmax.known_mistake(NOT_THE_MAXIMUM)(_softmax_shifted_by(statistic))
 
 
 @softmax.known_mistake(
-    "Your weights sum to one over the whole array. "
-    "They should sum to one for each row, so take the sum over the last axis."
+    "axis=1 is the last axis of a matrix alone. axis=-1 is the last axis of any array."
 )
-def softmax_over_all(scores):
-    exponentials = np.exp(scores - scores.max())
-    return exponentials / exponentials.sum()
-
-
-@softmax.known_mistake(
-    "Your weights sum to one over the first axis, not over the last."
-)
-def softmax_first_axis(scores):
-    exponentials = np.exp(scores - scores.max(axis=0, keepdims=True))
-    return exponentials / exponentials.sum(axis=0, keepdims=True)
+def softmax_axis_one(scores):
+    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 @softmax.known_mistake(
@@ -69,35 +88,73 @@ def softmax_first_axis(scores):
     "so the weights do not sum to one."
 )
 def softmax_by_largest(scores):
-    return np.exp(scores - scores.max(axis=-1, keepdims=True))
+    exponentials = np.exp(scores)
+    return exponentials / exponentials.max(axis=-1, keepdims=True)
 
 
-@softmax.known_mistake(
-    "exp is missing: without it, a negative score gives a negative weight."
+LOST_AXIS = (
+    "Your maximum or your sum has lost the last axis, so NumPy lines it up with the "
+    "columns and not with the rows, if it can at all. Write keepdims=True."
 )
-def softmax_without_exp(scores):
-    return scores / scores.sum(axis=-1, keepdims=True)
+
+
+@softmax.known_mistake(LOST_AXIS)
+def softmax_without_keepdims(scores):
+    exponentials = np.exp(scores - scores.max(axis=-1))
+    return exponentials / exponentials.sum(axis=-1)
+
+
+@softmax.known_mistake(LOST_AXIS)
+def softmax_sum_without_keepdims(scores):
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1)
+
+
+@softmax.known_mistake(LOST_AXIS)
+def softmax_maximum_without_keepdims(scores):
+    exponentials = np.exp(scores - scores.max(axis=-1))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
 def _masked_cases(rng):
     yield (
-        "the last of three is masked",
+        "the last of three is left out",
         (np.array([0.0, 1.0, 2.0]), np.array([True, True, False])),
     )
-    scores = rng.normal(size=(3, 5)) - 3
-    yield "rows of 5, 1, and 3", (scores, np.arange(5) < np.array([[5], [1], [3]]))
     yield (
-        "a masked score of 1000",
-        (np.array([[1000.0, 1.0, 2.0]]), np.array([[False, True, True]])),
+        "whole numbers, the first is left out",
+        (np.array([3, 0, 1]), np.array([False, True, True])),
     )
     yield (
         "a row with nothing to attend to",
         (np.ones((2, 3)), np.array([[True, False, True], [False, False, False]])),
     )
-    scores = np.array([[1000.0, 999.0, 998.0], [-1000.0, -999.0, -998.0]])
+    masks = five_masks(6)
+    yield "a row for each kind of mask", (rng.normal(size=masks.shape) - 3, masks)
     yield (
-        "rows of 1000 and of -1000",
-        (scores, np.array([[True, True, False], [True, True, False]])),
+        "a score of 1e10 that is left out",
+        (np.array([[1e10, 1.0, 2.0]]), np.array([[False, True, True]])),
+    )
+    scores = np.resize([-20_000.0, -20_002.0, -20_001.0, -20_003.0], masks.shape)
+    yield (
+        "inf, NaN, and 1e10 are left out, and what remains is near -20,000",
+        (spoiled_padding(scores, masks), masks),
+    )
+    mask = np.array([[True, True, True, False], [False, True, True, True]])
+    yield (
+        "rows near 1000, near -1000, and from -3000 to 3000",
+        (extreme_scores(4), mask[[0, 1, 1]]),
+    )
+    yield "nothing in the only row", (np.array([1.0, 2.0]), np.array([False, False]))
+    yield "rows of one score", (np.array([[5.0], [5.0]]), np.array([[True], [False]]))
+    yield (
+        "two sentences of three rows",
+        (rng.normal(size=(2, 3, 4)), rng.random((2, 3, 4)) < 0.6),
+    )
+    yield "all sizes are 3", (rng.normal(size=(3, 3, 3)), rng.random((3, 3, 3)) < 0.6)
+    yield (
+        "float32",
+        (rng.normal(size=masks.shape).astype("float32"), masks[::-1].copy()),
     )
 
 
@@ -105,21 +162,23 @@ def _masked_cases(rng):
     _masked_cases,
     hints=[
         (
-            "A masked score should take no part at all, "
+            "A score that is left out should take no part at all, "
             "neither in the maximum nor in the sum. exp(-inf) is 0."
         ),
         (
-            "Start with `np.where(mask, scores, -np.inf)`. "
-            "Where a whole row is masked, its maximum is -inf and its sum is 0: "
-            "replace them by 0 and 1 before you subtract and divide."
+            "`np.where` can put -inf where the mask is False. A row with nothing to "
+            "attend to then has a maximum of -inf and a sum of 0, and subtracting the "
+            "one or dividing by the other gives NaN. Put harmless numbers in their "
+            "place."
         ),
     ],
 )
 def masked_softmax(scores, mask):
     """Softmax over the last axis of what the mask allows; zero elsewhere.
 
-    scores, mask: (..., n); mask is boolean, True = takes part.
-    A row with nothing to attend to gets zeros.
+    scores, mask: (..., n), of the same shape. mask is boolean, True = takes part. What
+    is left out may be anything, also inf, NaN, or 1e10. A row with nothing to attend
+    to gets zero weights. Scores of 1000 must not overflow.
     """
     scores = np.where(mask, scores, -np.inf)
     highest = scores.max(axis=-1, keepdims=True)
@@ -128,61 +187,61 @@ def masked_softmax(scores, mask):
     return exponentials / np.where(total == 0, 1, total)
 
 
-@masked_softmax.known_mistake(
-    "You multiply the scores by the mask. A score of 0 is still a score: exp(0) = 1. "
-    "Use -inf."
-)
-def masked_by_product(scores, mask):
-    return softmax.reference_solution(scores * mask)
+# This chapter has neither words nor padding.
+IN_THIS_CHAPTER = {
+    _mistakes.IGNORED: (
+        "Your function ignores the mask: scores that it leaves out get weight."
+    ),
+    _mistakes.INVERTED: "Your mask is inverted: True means that a score takes part.",
+    _mistakes.AFTERWARDS: (
+        "You set weights to zero after the softmax, so they no longer sum to one. "
+        "Mask the scores before it."
+    ),
+    _mistakes.MAXIMUM_OVER_PADDING: (
+        "The maximum you subtract may be that of a score that is left out, and then "
+        "all the others underflow. Mask first."
+    ),
+    _mistakes.ADDED: (
+        "Adding -1e9 to a score that is left out is not enough: it may be larger than "
+        "that, infinite, or NaN. Replace it with np.where."
+    ),
+    _mistakes.SMALL_CONSTANT: (
+        "The number you write in place of a score that is left out is not small "
+        "enough: another score may be lower still. Use -np.inf."
+    ),
+    _mistakes.EQUAL_FOR_NOTHING: (
+        "With nothing to attend to, -1e9 everywhere gives equal weights. "
+        "Those rows should be zeros."
+    ),
+}
 
-
-@masked_softmax.known_mistake(
-    "You set weights to zero after the softmax, so they no longer sum to one. "
-    "Mask the scores before it."
-)
-def masked_afterwards(scores, mask):
-    return softmax.reference_solution(scores) * mask
-
-
-@masked_softmax.known_mistake("Your function ignores the mask.")
-def masked_ignored(scores, mask):
-    return softmax.reference_solution(scores)
-
-
-@masked_softmax.known_mistake(
-    "Your mask is inverted: True means that a score takes part."
-)
-def masked_inverted(scores, mask):
-    return masked_softmax.reference_solution(scores, ~mask)
-
-
-@masked_softmax.known_mistake(
-    "With nothing to attend to, -1e9 everywhere gives equal weights. "
-    "Those rows should be zeros."
-)
-def masked_equal_for_nothing(scores, mask):
-    return softmax.reference_solution(np.where(mask, scores, -1e9))
-
-
-@masked_softmax.known_mistake(
-    "With nothing to attend to, the row is 0 / 0, which is NaN. "
-    "Those rows should be zeros."
-)
-def masked_nan_for_nothing(scores, mask):
-    with np.errstate(invalid="ignore"):
-        return softmax.reference_solution(np.where(mask, scores, -np.inf))
+for message, wrong in _mistakes.faulty_softmaxes():
+    masked_softmax.known_mistake(IN_THIS_CHAPTER.get(message, message))(wrong)
+for axis, message in WRONG_AXES:
+    for nothing in ("zeros", "nan"):
+        masked_softmax.known_mistake(message)(
+            _mistakes.faulty(axis=axis, nothing=nothing)
+        )
 
 
 def _temperature_cases(rng):
     scores = np.array([0.0, 1.0, 3.0])
-    yield "temperature 1", (scores, 1.0)
     yield "temperature 2", (scores, 2.0)
-    yield "a very low temperature", (10 * scores, 0.01)
-    yield "two rows, a high temperature", (rng.normal(size=(2, 4)), 50.0)
+    yield "temperature 1", (scores, 1.0)
+    yield "whole numbers", (np.array([[0, 1, 2], [4, 4, 0]]), 3)
+    yield "a low temperature, scores far apart", (10 * scores, 0.01)
+    yield "a low temperature, scores close together", (scores / 1000, 0.01)
+    yield "a high temperature, scores close together", (rng.normal(size=(2, 4)), 50.0)
+    yield "a high temperature, scores far apart", (np.array([0.0, 100.0, 300.0]), 100.0)
     yield (
-        "rows of 1000 and of -1000",
-        (np.array([[1000.0, 999.0], [-1000.0, -999.0]]), 1.0),
+        "a temperature of 10,000",
+        (np.array([[0.0, 10_000.0, 30_000.0], [20_000.0, -5000.0, 0.0]]), 10_000.0),
     )
+    yield "rows near 1000, near -1000, and from -3000 to 3000", (extreme_scores(4), 0.5)
+    yield "one score", (np.array([-7.0]), 0.5)
+    yield "two sentences of three rows", (rng.normal(size=(2, 3, 5)), 0.3)
+    yield "all sizes are 3", (rng.normal(size=(3, 3, 3)), 3.0)
+    yield "float32", (rng.normal(size=(3, 4)).astype("float32"), 0.7)
 
 
 @exercise(
@@ -193,20 +252,22 @@ def _temperature_cases(rng):
             "less alike. Should you multiply or divide the scores by it?"
         ),
         (
-            "Divide first. Then take the softmax as in the first exercise, "
-            "with the maximum subtracted."
+            "`ref.softmax` is safe for scores of any size, and so is yours from the "
+            "first exercise. What you pass to it need not be the scores themselves."
         ),
     ],
 )
 def temperature(scores, degrees):
     """softmax(scores / degrees) over the last axis.
 
-    scores: (..., n). degrees: above 0. Near 0, the largest score gets all the weight;
-    far above 1, all scores get nearly the same.
+    scores: (..., n), floats or integers. degrees: one number above 0, of any size. The
+    smaller it is, the more weight the largest score gets; the larger it is, the more
+    alike the weights are. Scores of 1000 must not overflow, at any temperature.
     """
-    scaled = scores / degrees
-    exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return ref.softmax(scores / degrees)
+
+
+_mistakes.add_softmax_mistakes(temperature, masked=False, other_axes=WRONG_AXES)
 
 
 @temperature.known_mistake(
@@ -214,38 +275,96 @@ def temperature(scores, degrees):
     "A higher temperature should make the weights more alike, so divide."
 )
 def temperature_times(scores, degrees):
-    return softmax.reference_solution(scores * degrees)
+    return ref.softmax(scores * degrees)
 
 
 @temperature.known_mistake(
     "You divide the weights instead of the scores, so they no longer sum to one."
 )
 def temperature_after(scores, degrees):
-    return softmax.reference_solution(scores) / degrees
+    return ref.softmax(scores) / degrees
 
 
 @temperature.known_mistake("The temperature has no effect on your weights.")
 def temperature_ignored(scores, degrees):
-    return softmax.reference_solution(scores)
+    return ref.softmax(scores)
 
 
 @temperature.known_mistake(
-    "exp overflows at a temperature of 0.01. Subtract the largest score after dividing."
+    "You divide the exponentials by the temperature, which cancels when you divide by "
+    "their sum. Divide the scores, before exp."
 )
-def temperature_overflows(scores, degrees):
-    with np.errstate(all="ignore"):
-        exponentials = np.exp(scores / degrees)
-        return exponentials / exponentials.sum(axis=-1, keepdims=True)
+def temperature_on_exponentials(scores, degrees):
+    exponentials = np.exp(scores) / degrees
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+@temperature.known_mistake(NOT_THE_MAXIMUM)
+def temperature_shifted_by_mean(scores, degrees):
+    return _softmax_shifted_by(np.mean)(scores / degrees)
+
+
+@temperature.known_mistake(NOT_THE_MAXIMUM)
+def temperature_shifted_by_minimum(scores, degrees):
+    return _softmax_shifted_by(np.min)(scores / degrees)
+
+
+@temperature.known_mistake(
+    "You subtract the maximum of the scores from the scores that are divided already. "
+    "Subtract the maximum of what you pass to exp."
+)
+def temperature_shifted_before(scores, degrees):
+    exponentials = np.exp(scores / degrees - scores.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+@temperature.known_mistake(
+    "You take a power of the weights, and a weight that has become zero stays zero. "
+    "Divide the scores before the softmax."
+)
+def temperature_as_power(scores, degrees):
+    powers = ref.softmax(scores) ** (1 / degrees)
+    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def _kernel_cases(rng):
     keys, values = np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 2.0])
-    yield "a query in the middle", (np.array([1.0]), keys, values, 1.0)
-    yield "a narrow kernel", (np.array([0.2, 1.9]), keys, values, 0.1)
-    yield "a query far away", (np.array([100.0, -50.0]), keys, values, 0.5)
+    yield "two queries, three keys", (np.array([1.0, 0.0]), keys, values, 2.0)
+    yield "a narrow kernel", (np.array([0.4, 1.6]), keys, values, 0.5)
+    yield "a query far away", (np.array([100.0, 1.2]), keys, values, 0.5)
     yield (
-        "four queries, six keys",
-        (rng.normal(size=4), rng.normal(size=6), rng.normal(size=6), 0.7),
+        "a query halfway between two keys that are far away",
+        (np.array([0.0]), np.array([1000.0, -1000.0]), np.array([2.0, 5.0]), 0.5),
+    )
+    yield (
+        "queries on both sides, far away",
+        (np.array([-900.0, 800.0, 0.6]), keys, values, 0.3),
+    )
+    yield (
+        "whole numbers",
+        (np.array([0, 3]), np.array([1, 2, 4, 8]), np.array([10, 0, -20, 5]), 2),
+    )
+    yield (
+        "a tiny kernel, keys close together",
+        (np.array([0.012]), keys / 100, values, 0.01),
+    )
+    yield (
+        "a wide kernel, keys far apart",
+        (np.array([20.0, 70.0]), np.array([0.0, 30.0, 150.0]), values, 50.0),
+    )
+    yield "one query, one key", (np.array([3.0]), np.array([-1.0]), values[:1], 0.7)
+    yield (
+        "as many queries as keys",
+        (rng.normal(size=3), rng.normal(size=3), rng.normal(size=3), 0.7),
+    )
+    yield (
+        "seven queries, six keys, two of them equal",
+        (
+            rng.normal(size=7),
+            rng.normal(size=6)[[0, 1, 2, 3, 4, 4]],
+            rng.normal(size=6),
+            0.4,
+        ),
     )
 
 
@@ -253,46 +372,120 @@ def _kernel_cases(rng):
     _kernel_cases,
     hints=[
         (
-            "Each query needs a score for each key: "
-            "`-(query[:, None] - keys) ** 2 / (2 * bandwidth ** 2)`."
+            "Each query needs a score for each key, so the scores have shape "
+            "(queries, points). `query[:, None]` has shape (queries, 1), and NumPy "
+            "repeats it along the keys."
         ),
         (
             "Far from all keys, every kernel is 0, and 0 / 0 is NaN. "
-            "A softmax of the scores, with the maximum subtracted, "
-            "gives the same weights and never divides by 0."
+            "`ref.softmax` of the scores gives the same weights and never divides by 0."
         ),
     ],
 )
 def kernel_regression(query, keys, values, bandwidth):
     """The mean of values under weights softmax(-(q - k)^2 / (2 h^2)).
 
-    query: (queries,). keys, values: (points,). bandwidth: h.
-    Returns (queries,), finite however far away a query is.
+    query: (queries,). keys, values: (points,). bandwidth: h, above 0.
+    Returns (queries,): for each query, the mean over all points, finite however far
+    away the query is.
     """
     scores = -((query[:, None] - keys) ** 2) / (2 * bandwidth**2)  # (queries, points)
-    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return (exponentials / exponentials.sum(axis=-1, keepdims=True)) @ values
+    return ref.softmax(scores) @ values
+
+
+OVER_QUERIES = (
+    "Your weights sum to one over the queries. "
+    "For each query they should sum to one over the keys."
+)
+RATIO = (
+    "Far from all keys, every kernel is 0, and a ratio of two zeros says nothing. "
+    "Use a softmax with the maximum subtracted."
+)
+_mistakes.add_softmax_mistakes(
+    kernel_regression,
+    masked=False,
+    leave_out=(_mistakes.OVERFLOWS, _mistakes.WITHOUT_EXP),
+    other_axes=[(0, OVER_QUERIES)],
+)
+
+
+def _kernel_matrix(query, keys, bandwidth):
+    """exp(-(q - k)^2 / (2 h^2)) for each query and key: (queries, points)."""
+    return np.exp(-((query[:, None] - keys) ** 2) / (2 * bandwidth**2))
+
+
+@kernel_regression.known_mistake(RATIO)
+def kernel_ratio(query, keys, values, bandwidth):
+    kernel = _kernel_matrix(query, keys, bandwidth)
+    return kernel @ values / kernel.sum(axis=-1)
+
+
+@kernel_regression.known_mistake(RATIO)
+def kernel_ratio_guarded(query, keys, values, bandwidth):
+    kernel = _kernel_matrix(query, keys, bandwidth)
+    return kernel @ values / (kernel.sum(axis=-1) + 1e-12)
+
+
+@kernel_regression.known_mistake(OVER_QUERIES)
+def kernel_over_queries(query, keys, values, bandwidth):
+    kernel = _kernel_matrix(query, keys, bandwidth)
+    return kernel / kernel.sum(axis=0) @ values
 
 
 @kernel_regression.known_mistake(
-    "Far from all keys, your result is NaN: every kernel is 0, and 0 / 0 is NaN. "
-    "Use a softmax with the maximum subtracted."
+    "You divide by the sum over all queries and keys. "
+    "For each query, the weights should sum to one over the keys."
 )
-def kernel_ratio(query, keys, values, bandwidth):
-    kernel = np.exp(-((query[:, None] - keys) ** 2) / (2 * bandwidth**2))
-    with np.errstate(all="ignore"):
-        return kernel @ values / kernel.sum(axis=-1)
+def kernel_over_all(query, keys, values, bandwidth):
+    kernel = _kernel_matrix(query, keys, bandwidth)
+    return kernel @ values / kernel.sum()
+
+
+@kernel_regression.known_mistake(
+    "Your scores have a row for each key. "
+    "They should have one for each query: (queries, points)."
+)
+def kernel_transposed(query, keys, values, bandwidth):
+    scores = -((keys[:, None] - query) ** 2) / (2 * bandwidth**2)
+    return ref.softmax(scores) @ values
 
 
 def _mean(scores, values):
-    return softmax.reference_solution(scores) @ values
+    return ref.softmax(scores) @ values
+
+
+WITHOUT_PARENTHESES = (
+    "-d**2 / 2 * h**2 multiplies by h^2. Divide by both: -d**2 / (2 * h**2)."
+)
+
+
+@kernel_regression.known_mistake(WITHOUT_PARENTHESES)
+def kernel_without_parentheses(query, keys, values, bandwidth):
+    return _mean(-((query[:, None] - keys) ** 2) / 2 * bandwidth**2, values)
 
 
 @kernel_regression.known_mistake(
-    "-d**2 / 2 * h**2 multiplies by h^2. Divide by both: -d**2 / (2 * h**2)."
+    "You divide by 2 h. The bandwidth should be squared: 2 h^2."
 )
-def kernel_without_parentheses(query, keys, values, bandwidth):
-    return _mean(-((query[:, None] - keys) ** 2) / 2 * bandwidth**2, values)
+def kernel_bandwidth_not_squared(query, keys, values, bandwidth):
+    return _mean(-((query[:, None] - keys) ** 2) / (2 * bandwidth), values)
+
+
+@kernel_regression.known_mistake(
+    "You divide by h^2. The 2 is missing: divide by 2 h^2."
+)
+def kernel_without_two(query, keys, values, bandwidth):
+    return _mean(-((query[:, None] - keys) ** 2) / bandwidth**2, values)
+
+
+@kernel_regression.known_mistake("The bandwidth has no effect on your result.")
+def kernel_without_bandwidth(query, keys, values, bandwidth):
+    return _mean(-((query[:, None] - keys) ** 2) / 2, values)
+
+
+@kernel_regression.known_mistake("The bandwidth has no effect on your result.")
+def kernel_of_plain_distance(query, keys, values, bandwidth):
+    return _mean(-((query[:, None] - keys) ** 2), values)
 
 
 @kernel_regression.known_mistake(
@@ -302,11 +495,17 @@ def kernel_without_sign(query, keys, values, bandwidth):
     return _mean((query[:, None] - keys) ** 2 / (2 * bandwidth**2), values)
 
 
-@kernel_regression.known_mistake(
-    "The distance should be squared; this is a different kernel."
-)
+NOT_SQUARED = "The distance should be squared; this is a different kernel."
+
+
+@kernel_regression.known_mistake(NOT_SQUARED)
 def kernel_not_squared(query, keys, values, bandwidth):
     return _mean(-abs(query[:, None] - keys) / (2 * bandwidth**2), values)
+
+
+@kernel_regression.known_mistake(NOT_SQUARED)
+def kernel_of_distance_over_bandwidth(query, keys, values, bandwidth):
+    return _mean(-abs(query[:, None] - keys) / bandwidth, values)
 
 
 @kernel_regression.known_mistake(
@@ -315,3 +514,10 @@ def kernel_not_squared(query, keys, values, bandwidth):
 )
 def kernel_nearest(query, keys, values, bandwidth):
     return values[abs(query[:, None] - keys).argmin(axis=-1)]
+
+
+@kernel_regression.known_mistake(
+    "You return a mean of the keys. Return the mean of the values."
+)
+def kernel_of_keys(query, keys, values, bandwidth):
+    return kernel_regression.reference_solution(query, keys, keys, bandwidth)
