@@ -4,19 +4,45 @@ import numpy as np
 
 from attnlib import reference as ref
 from attnlib.checking.exercise import exercise
+from attnlib.exercises._demands import extreme_scores, five_masks
+from attnlib.exercises._mistakes import add_softmax_mistakes
 from attnlib.exercises._shared import recurrent_cell
+
+BEFORE_THE_SOFTMAX = "These are weights. Return the scores, before the softmax."
+AXES_EXCHANGED = (
+    "You exchanged two axes: queries should be the rows and keys the columns, "
+    "(batch, target_len, source_len)."
+)
+OVER_THE_QUERIES = (
+    "Your weights sum to one over the queries. "
+    "The softmax runs over the source positions, the last axis."
+)
+
+
+def _normal(rng, *shapes):
+    """One random array per shape."""
+    return tuple(rng.normal(size=shape) for shape in shapes)
 
 
 def _dot_cases(rng):
     yield (
-        "one query and three keys of dimension 2",
+        "two sentences, each of two queries and two keys of dimension 2",
+        (
+            np.array([[[1.0, 2.0], [0.0, 3.0]], [[2.0, 0.0], [1.0, -1.0]]]),
+            np.array([[[1.0, 0.0], [3.0, -1.0]], [[0.0, 2.0], [4.0, 1.0]]]),
+        ),
+    )
+    yield (
+        "one query and three keys",
         (np.array([[[1.0, 2.0]]]), np.array([[[1.0, 0.0], [0.0, 1.0], [3.0, -1.0]]])),
     )
-    yield "two sentences", (rng.normal(size=(2, 4, 3)), rng.normal(size=(2, 5, 3)))
-    yield (
-        "as many queries as keys",
-        (rng.normal(size=(3, 4, 4)), rng.normal(size=(3, 4, 4))),
-    )
+    yield "two sentences", _normal(rng, (2, 4, 3), (2, 5, 3))
+    yield "all sizes 4", _normal(rng, (4, 4, 4), (4, 4, 4))
+    yield "one query and one key of dimension 1", _normal(rng, (1, 1, 1), (1, 1, 1))
+    queries = rng.integers(-3, 4, size=(2, 3, 4))
+    yield "queries of whole numbers", (queries, *_normal(rng, (2, 6, 4)))
+    long_vectors = 1000 * rng.integers(-3, 4, size=(3, 2, 5)).astype("float32")
+    yield "float32 vectors of length 1000 and more", (long_vectors, long_vectors + 500)
 
 
 @exercise(
@@ -27,39 +53,60 @@ def _dot_cases(rng):
             "dim). Which matrix product gives (target_len, source_len)?"
         ),
         (
-            "`keys.transpose(0, 2, 1)` turns (batch, source_len, dim) into (batch, "
-            "dim, source_len). `@` leaves the batch axis as it is."
+            "`@` works on the last two axes and leaves the batch axis as it is. "
+            "`np.swapaxes` exchanges two axes of the keys."
         ),
     ],
+    batch=("query", "keys"),
 )
 def dot_scores(query, keys):
-    """score(h_t, h_s) = h_t . h_s for each query t and key s.
+    """score(h_t, h_s) = h_t . h_s for each query t and key s of the same sentence.
 
     query: (batch, target_len, dim). keys: (batch, source_len, dim).
-    Returns scores (batch, target_len, source_len).
+    Returns scores (batch, target_len, source_len), not scaled and before the softmax.
     """
-    return query @ keys.transpose(0, 2, 1)
+    return query @ keys.transpose(0, 2, 1)  # (batch, target_len, source_len)
+
+
+def _faulty_products():
+    """(message, function of query and keys) for the dot product and the general score,
+    which is one too.
+    """
+    product = dot_scores.reference_solution
+    yield (
+        "You divide by the square root of the dimension. "
+        "Luong's scores are not scaled; that came in 2017.",
+        lambda query, keys: product(query, keys) / np.sqrt(query.shape[-1]),
+    )
+    yield BEFORE_THE_SOFTMAX, lambda query, keys: ref.softmax(product(query, keys))
+    yield AXES_EXCHANGED, lambda query, keys: product(keys, query)
+    yield (
+        "keys.T reverses all axes, the batch axis too. "
+        "Exchange the last two alone: keys.transpose(0, 2, 1).",
+        lambda query, keys: query @ keys.T,
+    )
+    yield (
+        "You multiply by the keys without transposing them. "
+        "A score is a sum over the dimension, the last axis of both.",
+        lambda query, keys: query @ keys,
+    )
+    mixed = (
+        "You mix sentences. Compare every query only with the keys of its own sentence."
+    )
+    yield mixed, lambda query, keys: np.einsum("btd,csd->bts", query, keys)
+    yield mixed, lambda query, keys: query @ keys[0].T
+    yield mixed, lambda query, keys: query @ keys[-1].T
+
+
+for _message, _wrong in _faulty_products():
+    dot_scores.known_mistake(_message)(_wrong)
 
 
 @dot_scores.known_mistake(
-    "You divide by the square root of the dimension. "
-    "Luong's dot score is not scaled; that came in 2017."
+    "`*` multiplies element by element. A score is a sum of products, which `@` takes."
 )
-def dot_scaled(query, keys):
-    return query @ keys.transpose(0, 2, 1) / np.sqrt(query.shape[-1])
-
-
-@dot_scores.known_mistake("These are weights. Return the scores, before the softmax.")
-def dot_weights(query, keys):
-    return ref.softmax(query @ keys.transpose(0, 2, 1))
-
-
-@dot_scores.known_mistake(
-    "Your scores have shape (batch, source_len, target_len). "
-    "Queries should be the rows and keys the columns."
-)
-def dot_transposed(query, keys):
-    return keys @ query.transpose(0, 2, 1)
+def dot_element_wise(query, keys):
+    return query * keys
 
 
 @dot_scores.known_mistake(
@@ -79,36 +126,28 @@ def dot_not_summed(query, keys):
     return query[:, :, None, :] * keys[:, None, :, :]
 
 
-@dot_scores.known_mistake(
-    "You mix sentences. Compare every query only with the keys of its own sentence."
-)
-def dot_over_batches(query, keys):
-    return np.einsum("btd,csd->bts", query, keys)
-
-
 def _general_cases(rng):
-    query = np.array([[[1.0, 2.0]]])
-    keys = np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]])
+    yield (
+        "two sentences, each of two queries and two keys of dimension 2",
+        (
+            np.array([[[1.0, 2.0], [0.0, 3.0]], [[2.0, 0.0], [1.0, -1.0]]]),
+            np.array([[[1.0, 0.0], [3.0, -1.0]], [[0.0, 2.0], [4.0, 1.0]]]),
+            np.array([[1.0, 2.0], [0.0, -1.0]]),
+        ),
+    )
     yield (
         "one query of dimension 2, two keys of dimension 3",
-        (query, keys, np.array([[1.0, 0.0, 2.0], [0.0, 3.0, -1.0]])),
-    )
-    yield (
-        "two sentences",
         (
-            rng.normal(size=(2, 4, 3)),
-            rng.normal(size=(2, 5, 6)),
-            rng.normal(size=(3, 6)),
+            np.array([[[1.0, 2.0]]]),
+            np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]]),
+            np.array([[1.0, 0.0, 2.0], [0.0, 3.0, -1.0]]),
         ),
     )
-    yield (
-        "query and keys of the same dimension",
-        (
-            rng.normal(size=(2, 3, 4)),
-            rng.normal(size=(2, 5, 4)),
-            rng.normal(size=(4, 4)),
-        ),
-    )
+    yield "two sentences", _normal(rng, (2, 4, 3), (2, 5, 6), (3, 6))
+    yield "all sizes 4", _normal(rng, (4, 4, 4), (4, 4, 4), (4, 4))
+    yield "all sizes 1", _normal(rng, (1, 1, 1), (1, 1, 1), (1, 1))
+    whole_numbers = rng.integers(-3, 4, size=(3, 5))
+    yield "w of whole numbers", (*_normal(rng, (2, 4, 3), (2, 6, 5)), whole_numbers)
 
 
 @exercise(
@@ -118,23 +157,38 @@ def _general_cases(rng):
             "It is the dot score of two vectors. Which of them does `w`, (query_dim, "
             "key_dim), project to the dimension of the other?"
         ),
-        "`query @ w` has shape (batch, target_len, key_dim). The rest is `dot_scores`.",
+        (
+            "`query @ w` has shape (batch, target_len, key_dim). What is left to do is "
+            "the exercise before this one."
+        ),
     ],
+    batch=("query", "keys"),
 )
 def general_scores(query, keys, w):
-    """score(h_t, h_s) = h_t w h_s for each query t and key s.
+    """score(h_t, h_s) = h_t w h_s for each query t and key s of the same sentence.
 
     query: (batch, target_len, query_dim). keys: (batch, source_len, key_dim).
-    w: (query_dim, key_dim). Returns scores (batch, target_len, source_len).
+    w: (query_dim, key_dim), often not square.
+    Returns scores (batch, target_len, source_len), not scaled and before the softmax.
     """
-    return (query @ w) @ keys.transpose(0, 2, 1)
+    projected = query @ w  # (batch, target_len, key_dim)
+    return ref.dot_scores(projected, keys)  # (batch, target_len, source_len)
+
+
+def _of_projected(product):
+    return lambda query, keys, w: product(query @ w, keys)
+
+
+for _message, _wrong in _faulty_products():
+    general_scores.known_mistake(_message)(_of_projected(_wrong))
 
 
 @general_scores.known_mistake(
-    "W_a is transposed. Here it multiplies the query from the right: query @ w."
+    "w is transposed. Its rows belong to the query and its columns to the keys: "
+    "query @ w, or keys @ w.T."
 )
 def general_transposed_w(query, keys, w):
-    return (query @ w.T) @ keys.transpose(0, 2, 1)
+    return general_scores.reference_solution(query, keys, w.T)
 
 
 @general_scores.known_mistake("w is missing: this is the dot score.")
@@ -142,48 +196,53 @@ def general_without_w(query, keys, w):
     return query @ keys.transpose(0, 2, 1)
 
 
-@general_scores.known_mistake(
-    "These are weights. Return the scores, before the softmax."
-)
-def general_weights(query, keys, w):
-    return ref.softmax((query @ w) @ keys.transpose(0, 2, 1))
-
-
-@general_scores.known_mistake(
+NO_TANH = (
     "There is no tanh in this score: "
     "general is a product of three factors and nothing else."
 )
+
+
+@general_scores.known_mistake(NO_TANH)
 def general_tanh(query, keys, w):
     return np.tanh(query @ w) @ keys.transpose(0, 2, 1)
 
 
-@general_scores.known_mistake(
-    "Your scores have shape (batch, source_len, target_len). "
-    "Queries should be the rows and keys the columns."
-)
-def general_swapped(query, keys, w):
-    return general_scores.reference_solution(query, keys, w).transpose(0, 2, 1)
+@general_scores.known_mistake(NO_TANH)
+def general_tanh_last(query, keys, w):
+    return np.tanh(general_scores.reference_solution(query, keys, w))
+
+
+def _concat_arguments(rng, batch, lengths, dims, units):
+    """Random arguments.
+
+    lengths: (target_len, source_len). dims: (query_dim, key_dim).
+    """
+    return _normal(
+        rng,
+        (batch, lengths[0], dims[0]),
+        (batch, lengths[1], dims[1]),
+        (sum(dims), units),
+        units,
+    )
 
 
 def _concat_cases(rng):
-    query, keys = np.array([[[0.5]]]), np.array([[[1.0], [-1.0]]])
     yield (
-        "one query and two keys of dimension 1",
-        (query, keys, np.array([[1.0], [2.0]]), np.array([2.0])),
+        "two queries and two keys of dimension 1, two units",
+        (
+            np.array([[[0.5], [-1.0]]]),
+            np.array([[[1.0], [-0.5]]]),
+            np.array([[1.0, 0.5], [2.0, -1.0]]),
+            np.array([2.0, 1.0]),
+        ),
     )
-    for sizes in ((3, 6, 7), (4, 4, 4)):
-        query_dim, key_dim, units = sizes
-        query = rng.normal(size=(2, 4, query_dim))
-        keys = rng.normal(size=(2, 5, key_dim))
-        yield (
-            "two sentences",
-            (
-                query,
-                keys,
-                rng.normal(size=(query_dim + key_dim, units)),
-                rng.normal(size=units),
-            ),
-        )
+    yield "two sentences", _concat_arguments(rng, 2, (4, 5), (3, 6), 7)
+    yield "as many units as dimensions", _concat_arguments(rng, 2, (3, 5), (4, 4), 4)
+    yield "w is square", _concat_arguments(rng, 4, (4, 4), (2, 2), 4)
+    yield "all sizes 1", _concat_arguments(rng, 1, (1, 1), (1, 1), 1)
+    query, keys, w, v = _concat_arguments(rng, 3, (2, 4), (5, 1), 2)
+    large = 100 * rng.integers(-9, 10, size=query.shape)
+    yield "queries of large whole numbers", (large, keys, w, v)
 
 
 @exercise(
@@ -200,13 +259,14 @@ def _concat_cases(rng):
             "key alone. Add the two products, with axes of length 1 between them."
         ),
     ],
+    batch=("query", "keys"),
 )
 def concat_scores(query, keys, w, v):
     """score(h_t, h_s) = v . tanh([h_t ; h_s] w) for each query t and key s.
 
     query: (batch, target_len, query_dim). keys: (batch, source_len, key_dim).
-    w: (query_dim + key_dim, units). v: (units,).
-    Returns scores (batch, target_len, source_len).
+    w: (query_dim + key_dim, units), the query's rows first. v: (units,).
+    Returns scores (batch, target_len, source_len), before the softmax.
     """
     query_dim = query.shape[-1]
     of_query = (query @ w[:query_dim])[:, :, None, :]  # (batch, target_len, 1, units)
@@ -222,12 +282,35 @@ def _joined(query, keys):
     )
 
 
+def _hidden(query, keys, w):
+    """[h_t ; h_s] w, before the tanh: (batch, target_len, source_len, units)."""
+    return np.concatenate(_joined(query, keys), axis=-1) @ w
+
+
+concat_scores.known_mistake(BEFORE_THE_SOFTMAX)(
+    lambda *arguments: ref.softmax(concat_scores.reference_solution(*arguments))
+)
+concat_scores.known_mistake(AXES_EXCHANGED)(
+    lambda *arguments: concat_scores.reference_solution(*arguments).swapaxes(1, 2)
+)
+
+
 @concat_scores.known_mistake(
     "tanh is missing. "
     "Without it, the query adds the same number to the score of every key."
 )
 def concat_without_tanh(query, keys, w, v):
-    return np.concatenate(_joined(query, keys), axis=-1) @ w @ v
+    return _hidden(query, keys, w) @ v
+
+
+@concat_scores.known_mistake(
+    "You take the tanh of each part and add them. "
+    "Add first: the tanh is what lets query and key act on each other."
+)
+def concat_tanh_of_each(query, keys, w, v):
+    query_dim = query.shape[-1]
+    of_query = np.tanh(query @ w[:query_dim])[:, :, None, :]
+    return (of_query + np.tanh(keys @ w[query_dim:])[:, None, :, :]) @ v
 
 
 @concat_scores.known_mistake(
@@ -242,7 +325,7 @@ def concat_key_first(query, keys, w, v):
     "but each should first be multiplied by its element of v."
 )
 def concat_without_v(query, keys, w, v):
-    return np.tanh(np.concatenate(_joined(query, keys), axis=-1) @ w).sum(-1)
+    return np.tanh(_hidden(query, keys, w)).sum(axis=-1)
 
 
 @concat_scores.known_mistake(
@@ -254,33 +337,65 @@ def concat_identity(query, keys, w, v):
     return np.tanh((query @ w[:query_dim])[:, :, None, :] + keys[:, None, :, :]) @ v
 
 
-@concat_scores.known_mistake(
-    "You take tanh after the product with v. "
-    "It belongs before: v multiplies the hidden units."
+TANH_AFTER_V = (
+    "You take the tanh after multiplying by v. "
+    "It belongs before: v multiplies the hidden units, which are tanh(...)."
 )
+
+
+@concat_scores.known_mistake(TANH_AFTER_V)
 def concat_tanh_last(query, keys, w, v):
-    return np.tanh(np.concatenate(_joined(query, keys), axis=-1) @ w @ v)
+    return np.tanh(_hidden(query, keys, w) @ v)
+
+
+@concat_scores.known_mistake(TANH_AFTER_V)
+def concat_v_inside(query, keys, w, v):
+    return np.tanh(_hidden(query, keys, w) * v).sum(axis=-1)
 
 
 @concat_scores.known_mistake(
-    "These are weights. Return the scores, before the softmax."
+    "w is transposed. It acts from the right: its rows belong to [h_t ; h_s] and its "
+    "columns to the units."
 )
-def concat_weights(query, keys, w, v):
-    return ref.softmax(concat_scores.reference_solution(query, keys, w, v))
+def concat_transposed_w(query, keys, w, v):
+    return concat_scores.reference_solution(query, keys, w.T, v)
 
 
 def _location_cases(rng):
-    query, w = np.array([[[1.0], [-2.0]]]), np.array([[3.0, 0.0, 1.0]])
     yield (
         "two queries, a source of two words, three at most",
-        (query, w, np.array([[True, True]])),
+        (
+            np.array([[[1.0], [-2.0]]]),
+            np.array([[3.0, 0.0, 1.0]]),
+            np.array([[True, True]]),
+        ),
     )
-    query, w = rng.normal(size=(3, 4, 2)), rng.normal(size=(2, 7))
-    yield (
-        "three sentences of 5, 1, and 3 words",
-        (query, w, np.arange(5) < np.array([[5], [1], [3]])),
-    )
+    query, w = _normal(rng, (5, 5, 5), (5, 5))
+    yield "padding of every kind, all sizes 5", (query, w, five_masks(5))
+    query, w = _normal(rng, (5, 3, 2), (2, 8))
+    yield "padding of every kind, sources shorter than w", (query, w, five_masks(6))
+    query, w = _normal(rng, (3, 4, 2), (2, 7))
     yield "sources of the maximum length", (query, w, np.ones((3, 7), bool))
+    query = np.tile(np.eye(3), (6, 1, 1))  # the rows of w are the scores
+    w = np.concatenate([extreme_scores(5), [[1e4], [0.0], [-1e4]]], axis=1)
+    mask = np.concatenate([five_masks(5), np.ones((1, 5), bool)])
+    yield "scores near 1000, near -1000, and from -3000 to 3000", (query, w, mask)
+    w = np.array([[2.0, 1.0, 0.0, 1000.0, 2000.0]])
+    yield (
+        "higher scores beyond the source",
+        (np.array([[[1.0], [2.0]]]), w, np.ones((1, 3), bool)),
+    )
+    mask = np.array([[False, True, False, True, True, False]])
+    for anything in (np.inf, np.nan):
+        w = [anything, -20_001, 1e10, -20_000, -20_003, 1e10, anything, 1e10]
+        yield (
+            f"words near -20,000, and {anything} and 1e10 elsewhere",
+            (np.array([[[1.0], [2.0], [3.0]]]), np.array([w]), mask),
+        )
+    yield (
+        "one query and one word",
+        (*_normal(rng, (1, 1, 1), (1, 1)), np.ones((1, 1), bool)),
+    )
 
 
 @exercise(
@@ -292,20 +407,28 @@ def _location_cases(rng):
             "Short sources use the first `mask.shape[1]` of them."
         ),
         (
-            "Cut before the softmax, and mask the padding: "
-            "`ref.softmax(scores, mask[:, None, :])`."
+            "Cut before the softmax, so that the other columns have no part in it. "
+            "`ref.softmax` takes a mask; give it an axis of length 1 for the queries."
         ),
     ],
+    batch=("query", "mask"),
 )
 def location_weights(query, w, mask):
-    """a_t = softmax(h_t w) over the source's own positions, from the query alone.
+    """a_t = softmax(h_t w) over the source's own words, from the query alone.
 
     query: (batch, target_len, query_dim). w: (query_dim, max_source_len).
     mask: (batch, source_len), True = may be attended; source_len <= max_source_len.
     Returns weights (batch, target_len, source_len).
+
+    Scores of 1000 do not overflow. What the scores are at padding, or beyond the
+    source, does not matter, not even if they are infinite or NaN. With nothing to
+    attend to, the weights are zeros.
     """
     scores = (query @ w)[:, :, : mask.shape[1]]  # (batch, target_len, source_len)
     return ref.softmax(scores, mask[:, None, :])
+
+
+add_softmax_mistakes(location_weights, other_axes=[(1, OVER_THE_QUERIES)])
 
 
 @location_weights.known_mistake(
@@ -317,6 +440,25 @@ def location_cut_after(query, w, mask):
     return weights * mask[:, None, :]
 
 
+BEYOND_THE_SOURCE = (
+    "Columns beyond the source have a part in your softmax. Where their scores are far "
+    "higher, the words' weights become 0 before you normalize again. Cut first."
+)
+
+
+@location_weights.known_mistake(BEYOND_THE_SOURCE)
+def location_cut_and_normalized(query, w, mask):
+    weights = location_cut_after(query, w, mask)
+    total = weights.sum(axis=-1, keepdims=True)
+    return weights / np.where(total == 0, 1, total)
+
+
+@location_weights.known_mistake(BEYOND_THE_SOURCE)
+def location_cut_and_divided(query, w, mask):
+    weights = location_cut_after(query, w, mask)
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
 @location_weights.known_mistake(
     "Your weights have a column for each of the max_source_len positions. "
     "Keep only those of the source."
@@ -325,16 +467,18 @@ def location_not_cut(query, w, mask):
     return ref.softmax(query @ w)
 
 
-@location_weights.known_mistake("Your function ignores the mask: padding gets weight.")
-def location_mask_ignored(query, w, mask):
-    return ref.softmax((query @ w)[:, :, : mask.shape[1]])
+@location_weights.known_mistake(
+    "These are scores. This function should also take the softmax."
+)
+def location_without_softmax(query, w, mask):
+    return (query @ w)[:, :, : mask.shape[1]]
 
 
 @location_weights.known_mistake(
     "These are scores. This function should also take the softmax."
 )
-def location_without_softmax(query, w, mask):
-    return (query @ w)[:, :, : mask.shape[1]] * mask[:, None, :]
+def location_masked_scores(query, w, mask):
+    return np.where(mask[:, None, :], (query @ w)[:, :, : mask.shape[1]], 0)
 
 
 @location_weights.known_mistake(
@@ -344,26 +488,86 @@ def location_last_kept(query, w, mask):
     return ref.softmax((query @ w)[:, :, -mask.shape[1] :], mask[:, None, :])
 
 
-def _step_arguments(rng, batch, source_len, units, word_dim, lengths):
-    state = rng.normal(size=(batch, units))
-    fed = np.tanh(rng.normal(size=(batch, units)))
-    word = rng.normal(size=(batch, word_dim))
-    annotations = rng.normal(size=(batch, source_len, units))
-    mask = np.arange(source_len) < np.array(lengths)[:, None]
+MASK_AXIS = (
+    "Your mask is on the wrong axes: each sentence has one mask, for all of its "
+    "queries. Write mask[:, None, :], which is (batch, 1, source_len)."
+)
+
+
+@location_weights.known_mistake(MASK_AXIS)
+def location_mask_without_axis(query, w, mask):
+    return ref.softmax((query @ w)[:, :, : mask.shape[1]], mask)
+
+
+@location_weights.known_mistake(MASK_AXIS)
+def location_mask_of_queries(query, w, mask):
+    return ref.softmax((query @ w)[:, :, : mask.shape[1]], mask[:, :, None])
+
+
+def _step_arguments(rng, mask, units, word_dim):
+    batch, source_len = mask.shape
+    state, fed, word, annotations = _normal(
+        rng,
+        (batch, units),
+        (batch, units),
+        (batch, word_dim),
+        (batch, source_len, units),
+    )
     gru = recurrent_cell(rng, word_dim + units, units, joined="fed")
-    return state, fed, word, annotations, mask, rng.normal(size=(2 * units, units)), gru
+    w_c = rng.normal(size=(2 * units, units))
+    return state, np.tanh(fed), word, annotations, mask, w_c, gru
+
+
+def _step_of_scores(scores, mask):
+    """A step with these scores, made of small annotations and states of 1000; padded
+    annotations have scores of 1e13.
+
+    scores: (batch, source_len), whole numbers, so that float32 holds what is computed.
+    """
+
+    def gru(inputs, state):
+        return state + inputs[:, -2:]  # adds what is fed
+
+    batch = len(scores)
+    large = np.sign(scores[:, :1] + 0.5) * 1000  # (batch, 1)
+    first = np.round(scores / large)
+    annotations = np.stack([first, scores - first * large], axis=-1)
+    annotations[~mask] = (1e10 * np.sign(large) * [1, 0])[np.nonzero(~mask)[0]]
+    fed = np.resize([[1.0, 0.0], [0.0, 1.0], [-1.0, 1.0]], (batch, 2))
+    state = np.concatenate([large, np.ones((batch, 1))], axis=1) - fed  # (batch, 2)
+    word = np.linspace(-1, 1, batch)[:, None]  # (batch, 1)
+    w_c = np.array([[0.25, 0.5], [0.001, -0.001], [0.001, 0.0], [-0.5, 0.25]])
+    return state, fed, word, annotations, mask, w_c, gru
 
 
 def _step_cases(rng):
     yield (
         "one sentence of two words and one padded position",
-        _step_arguments(rng, 1, 3, 1, 2, [2]),
+        _step_arguments(rng, np.array([[True, True, False]]), 2, 2),
     )
     yield (
-        "three sentences of 5, 2, and 4 words",
-        _step_arguments(rng, 3, 5, 4, 2, [5, 2, 4]),
+        "padding of every kind, all sizes 5",
+        _step_arguments(rng, five_masks(5), 5, 5),
     )
-    yield "three sentences without padding", _step_arguments(rng, 3, 4, 4, 3, [4, 4, 4])
+    yield "padding of every kind", _step_arguments(rng, five_masks(6), 4, 3)
+    full = np.ones((3, 4), bool)
+    yield "three sentences without padding", _step_arguments(rng, full, 4, 3)
+    full = np.ones((3, 5), bool)
+    yield (
+        "scores near 1000, near -1000, and from -3000 to 3000",
+        _step_of_scores(extreme_scores(5), full),
+    )
+    mask = np.array([[True, True, False, True], [True] * 4, [True, True, False, False]])
+    yield (
+        "the same, and annotations of 1e10 at padding",
+        _step_of_scores(extreme_scores(4), mask),
+    )
+    low = -20_000.0 - np.array([[1, 0, 2, 4, 3]] * 5)
+    yield (
+        "scores near -20,000, and annotations of 1e10 at padding",
+        _step_of_scores(low, five_masks(5)),
+    )
+    yield "one word", _step_arguments(rng, np.ones((1, 1), bool), 1, 2)
 
 
 @exercise(
@@ -374,59 +578,100 @@ def _step_cases(rng):
             "state)`. The *new* state is the query."
         ),
         (
-            "`ref.dot_scores` and `ref.attend` expect a query of shape (batch, "
-            "1, units). What remains is "
-            "`np.tanh(np.concatenate([context, new_state], axis=-1) @ w_c)`."
+            "`ref.dot_scores` and `ref.attend` expect queries of shape (batch, "
+            "target_len, units), and here target_len is 1. Then equation 5 joins the "
+            "context and the new state, in this order."
         ),
     ],
     returns=("new_state", "attentional", "weights"),
+    batch=("state", "fed", "word", "annotations", "mask"),
 )
 def input_feeding_step(state, fed, word, annotations, mask, w_c, gru):
     """One step: h_t = gru([y_{t-1} ; h~_{t-1}], h_{t-1}) -> weights -> c_t -> h~_t.
 
     state: (batch, units), h_{t-1}. fed: (batch, units), h~_{t-1}. word: (batch, dim).
-    annotations: (batch, source_len, units). mask: (batch, source_len).
+    annotations: (batch, source_len, units), finite, of any size at padding.
+    mask: (batch, source_len), True = may be attended.
     w_c: (2 * units, units). gru: function (inputs, state) -> new state.
     Returns new_state and attentional = tanh([c_t ; h_t] w_c), both (batch, units), and
     weights (batch, source_len), by the dot score.
+
+    Scores of 1000 do not overflow. With nothing to attend to, the weights and the
+    context are zeros; the recurrence, which comes first, runs as always.
     """
     new_state = gru(np.concatenate([word, fed], axis=-1), state)
     query = new_state[:, None, :]  # (batch, 1, units)
     scores = ref.dot_scores(query, annotations)  # (batch, 1, source_len)
     context, weights = ref.attend(scores, annotations, mask)
-    context, weights = context[:, 0], weights[:, 0]
+    context, weights = context[:, 0], weights[:, 0]  # without the axis of length 1
     attentional = np.tanh(np.concatenate([context, new_state], axis=-1) @ w_c)
     return new_state, attentional, weights
 
 
-def _attended(state, annotations, mask):
-    scores = ref.dot_scores(state[:, None, :], annotations)  # (batch, 1, source_len)
-    context, weights = ref.attend(scores, annotations, mask)
-    return context[:, 0], weights[:, 0]
+add_softmax_mistakes(input_feeding_step, infinite=False)
 
 
-def _joined_product(one, other, w_c):
-    return np.concatenate([one, other], axis=-1) @ w_c
+def _step_with(query="new_state", joined=("context", "new_state"), finish=np.tanh):
+    """The step with other vectors.
+
+    query: the name of what asks. joined: the names of what w_c multiplies. finish: what
+    takes the place of the tanh.
+    """
+
+    def step(state, fed, word, annotations, mask, w_c, gru):
+        new_state = gru(np.concatenate([word, fed], axis=-1), state)
+        names = {"state": state, "fed": fed, "word": word, "new_state": new_state}
+        scores = ref.dot_scores(names[query][:, None, :], annotations)
+        context, weights = ref.attend(scores, annotations, mask)
+        names["context"] = context[:, 0]
+        product = np.concatenate([names[name] for name in joined], axis=-1) @ w_c
+        return new_state, finish(product), weights[:, 0]
+
+    return step
 
 
-@input_feeding_step.known_mistake(
+_STEPS_WITH_OTHER_VECTORS = {
     "Your query is the previous state. "
-    "Luong's recurrence runs first: the new state is the query."
-)
-def query_is_the_old_state(state, fed, word, annotations, mask, w_c, gru):
-    new_state = gru(np.concatenate([word, fed], axis=-1), state)
-    context, weights = _attended(state, annotations, mask)
-    return new_state, np.tanh(_joined_product(context, new_state, w_c)), weights
+    "Luong's recurrence runs first: the new state is the query.": {"query": "state"},
+    "Your query is fed, the attentional state of the step before. It goes into gru "
+    "alone; the query is the new state.": {"query": "fed"},
+    "Your query is the word. The query is the new state.": {"query": "word"},
+    "You concatenate [h_t ; c_t]. Equation 5 has [c_t ; h_t].": {
+        "joined": ("new_state", "context")
+    },
+    "You join the context and the previous state. Equation 5 has the new one, h_t.": {
+        "joined": ("context", "state")
+    },
+    "You join the context and fed. Equation 5 has the new state, h_t; fed goes into "
+    "gru alone.": {"joined": ("context", "fed")},
+    "tanh is missing from h~ (equation 5).": {"finish": lambda product: product},
+}
+for _message, _changes in _STEPS_WITH_OTHER_VECTORS.items():
+    input_feeding_step.known_mistake(_message)(_step_with(**_changes))
 
 
-@input_feeding_step.known_mistake(
+CONTEXT_FED = (
     "You feed the context. "
     "Input feeding passes on the attentional state h~, which you are given as fed."
 )
-def context_fed(state, fed, word, annotations, mask, w_c, gru):
-    context, _ = _attended(state, annotations, mask)
+
+
+@input_feeding_step.known_mistake(CONTEXT_FED)
+def context_of_the_old_state_fed(state, fed, word, annotations, mask, w_c, gru):
+    scores = ref.dot_scores(state[:, None, :], annotations)
+    context, _ = ref.attend(scores, annotations, mask)
     return input_feeding_step.reference_solution(
-        state, context, word, annotations, mask, w_c, gru
+        state, context[:, 0], word, annotations, mask, w_c, gru
+    )
+
+
+@input_feeding_step.known_mistake(CONTEXT_FED)
+def context_of_fed_fed(state, fed, word, annotations, mask, w_c, gru):
+    context, _ = ref.attend(
+        ref.dot_scores(fed[:, None, :], annotations), annotations, mask
+    )
+    return input_feeding_step.reference_solution(
+        state, context[:, 0], word, annotations, mask, w_c, gru
     )
 
 
@@ -441,40 +686,69 @@ def nothing_fed(state, fed, word, annotations, mask, w_c, gru):
 
 @input_feeding_step.known_mistake("The input of gru is [word ; fed], in this order.")
 def fed_before_word(state, fed, word, annotations, mask, w_c, gru):
-    new_state = gru(np.concatenate([fed, word], axis=-1), state)
-    context, weights = _attended(new_state, annotations, mask)
-    return new_state, np.tanh(_joined_product(context, new_state, w_c)), weights
+    def exchanged(inputs, state):
+        return gru(np.concatenate([fed, word], axis=-1), state)
+
+    return input_feeding_step.reference_solution(
+        state, fed, word, annotations, mask, w_c, exchanged
+    )
+
+
+FED_AS_STATE = (
+    "You give fed to gru as its state. The recurrence keeps its own state, h_{t-1}; "
+    "fed is joined to the word."
+)
+
+
+@input_feeding_step.known_mistake(FED_AS_STATE)
+def fed_as_state(state, fed, word, annotations, mask, w_c, gru):
+    return input_feeding_step.reference_solution(
+        fed, fed, word, annotations, mask, w_c, gru
+    )
+
+
+@input_feeding_step.known_mistake(FED_AS_STATE)
+def fed_and_state_exchanged(state, fed, word, annotations, mask, w_c, gru):
+    return input_feeding_step.reference_solution(
+        fed, state, word, annotations, mask, w_c, gru
+    )
 
 
 @input_feeding_step.known_mistake(
-    "You concatenate [h_t ; c_t]. Equation 5 has [c_t ; h_t]."
+    "You divide the scores by the square root of the dimension. "
+    "Luong's scores are not scaled; that came in 2017."
 )
-def state_before_context(state, fed, word, annotations, mask, w_c, gru):
+def step_with_scaled_scores(state, fed, word, annotations, mask, w_c, gru):
     new_state = gru(np.concatenate([word, fed], axis=-1), state)
-    context, weights = _attended(new_state, annotations, mask)
-    return new_state, np.tanh(_joined_product(new_state, context, w_c)), weights
-
-
-@input_feeding_step.known_mistake("tanh is missing from h~ (equation 5).")
-def attentional_without_tanh(state, fed, word, annotations, mask, w_c, gru):
-    new_state = gru(np.concatenate([word, fed], axis=-1), state)
-    context, weights = _attended(new_state, annotations, mask)
-    return new_state, _joined_product(context, new_state, w_c), weights
-
-
-@input_feeding_step.known_mistake("Your step ignores the mask: padding gets weight.")
-def padding_attended(state, fed, word, annotations, mask, w_c, gru):
-    return input_feeding_step.reference_solution(
-        state, fed, word, annotations, mask | True, w_c, gru
-    )
+    scores = ref.dot_scores(new_state[:, None, :], annotations)
+    context, weights = ref.attend(scores / np.sqrt(state.shape[-1]), annotations, mask)
+    product = np.concatenate([context[:, 0], new_state], axis=-1) @ w_c
+    return new_state, np.tanh(product), weights[:, 0]
 
 
 @input_feeding_step.known_mistake(
     "You return h~_t as the new state. "
     "It should be h_t: the recurrence keeps its own state."
 )
-def attentional_as_state(state, fed, word, annotations, mask, w_c, gru):
-    _, attentional, weights = input_feeding_step.reference_solution(
+def attentional_as_state(*arguments):
+    _, attentional, weights = input_feeding_step.reference_solution(*arguments)
+    return attentional, attentional, weights
+
+
+@input_feeding_step.known_mistake(
+    "You return (attentional, new_state, weights). The new state comes first."
+)
+def returned_in_the_wrong_order(*arguments):
+    new_state, attentional, weights = input_feeding_step.reference_solution(*arguments)
+    return attentional, new_state, weights
+
+
+@input_feeding_step.known_mistake(
+    "Your second value is the context. "
+    "Return the attentional state, tanh([c_t ; h_t] w_c)."
+)
+def context_as_attentional(state, fed, word, annotations, mask, w_c, gru):
+    new_state, _, weights = input_feeding_step.reference_solution(
         state, fed, word, annotations, mask, w_c, gru
     )
-    return attentional, attentional, weights
+    return new_state, np.einsum("bs,bsd->bd", weights, annotations), weights
