@@ -295,7 +295,7 @@ MISBEHAVIORS = [
     (floods_stderr, r"after the flood(?s:.*)It printed:\n(flood\n){1000}"),
     (
         patches_numpy,
-        r"replaced np.exp. It has been restored; restart the kernel to be sure.",
+        r"Your code changed np\.exp\. It has been put back\.",
     ),
     (closes_stdout, "raised ValueError: closed"),
     (changes_settings, "raised ValueError: changed"),
@@ -317,8 +317,7 @@ MISBEHAVIORS = [
     ),
     (
         patches_the_reference,
-        r"replaced ref\.softmax\. "
-        r"It has been restored; restart the kernel to be sure\.",
+        r"Your code changed ref\.softmax\. It has been put back\.",
     ),
     (draws_from_the_global_generators, "raised ValueError: drew 1"),
     (moves_away, "raised ValueError: moved"),

@@ -568,7 +568,7 @@ def test_run_says_when_compiled_code_cannot_be_stopped(capsys):
     outcome = sandbox.run(lambda: time.sleep(2.6), None, 0.1)
     assert outcome.timed_out
     assert capsys.readouterr().out == (
-        "Still running after 2.1 seconds, in an import or in one call into compiled "
+        "Still running after 2 seconds, in an import or in one call into compiled "
         "code, which cannot be stopped from here. Press Interrupt (the square); "
         "if that does not help, restart the kernel.\n"
     )

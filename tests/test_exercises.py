@@ -182,7 +182,7 @@ def test_exercise_without_numpy_of_its_own_asks_for_a_restart(monkeypatch):
     result = bahdanau.attend.check(bahdanau.attend.reference_solution)
     assert repr(result) == (
         "Not yet: attend.\n"
-        "np.exp is no longer NumPy's own function. "
+        "np.exp is no longer what it was when attnlib was imported. "
         "Restart the kernel and run the cells again."
     )
 

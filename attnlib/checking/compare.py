@@ -9,6 +9,7 @@ from attnlib.checking.sandbox import UnsupportedValue
 
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 1e-5, 1e-6  # float32 passes
 MAX_SHOWN = 24  # an array with more numbers is shown by its shape
+MAX_CHARACTERS = 300  # of any other value
 
 
 def difference(expected, got, name="The result"):
@@ -22,8 +23,11 @@ def difference(expected, got, name="The result"):
         return None if is_equal else f"{name}:{_expected_and_got(expected, got)}"
     if isinstance(expected, numbers.Real):
         return _number_difference(expected, got, name)
-    if type(got) is not type(expected):
-        return f"{name} should be a {type(expected).__name__}, got {kind(got)}."
+    wanted = type(expected)
+    if wanted in (set, frozenset) and type(got) in (set, frozenset):
+        got = wanted(got)
+    if type(got) is not wanted:
+        return f"{name} should be a {wanted.__name__}, got {kind(got)}."
     return _collection_difference(expected, got, name)
 
 
@@ -64,7 +68,9 @@ def _array_difference(expected, got, name):
         return f"{name} should be a NumPy array of shape {shape}, got {kind(got)}."
     if got.shape != expected.shape:
         return f"{name} should have shape {expected.shape}, got {got.shape}."
-    if got.dtype.kind != expected.dtype.kind or got.dtype == np.float16:
+    kinds = got.dtype.kind, expected.dtype.kind
+    same_kind = kinds[0] == kinds[1] or set(kinds) == {"i", "u"}
+    if not same_kind or got.dtype == np.float16:
         return f"{name} should have dtype {expected.dtype}, got {got.dtype}."
     is_float = got.dtype.kind == "f"
     if is_float:
@@ -108,20 +114,50 @@ def kind(value):
     return f"an int ({value})" if type(value) is int else f"a {type(value).__name__}"
 
 
+def count(value):
+    """How many numbers and words a plain value holds."""
+    if isinstance(value, np.ndarray):
+        return value.size
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return sum(map(count, value))
+    if isinstance(value, dict):
+        return sum(map(count, value.values()))
+    return 1
+
+
 def _expected_and_got(expected, got):
     texts = show(expected), show(got)
-    if texts[0] == texts[1]:  # they differ only after the fourth decimal
-        texts = str(expected), str(got)
+    if texts[0] == texts[1]:  # they differ only after the fourth decimal, or are cut
+        texts = _around_the_difference(str(expected), str(got))
     return f"\n  expected  {texts[0]}\n  got       {texts[1]}"
 
 
+def _around_the_difference(one, other):
+    """Two texts, cut to what surrounds the first place where they differ."""
+    pairs = enumerate(zip(one, other, strict=False))
+    place = next((i for i, (a, b) in pairs if a != b), 0)
+    start = max(0, place - MAX_CHARACTERS // 2)
+    texts = (text[start : start + MAX_CHARACTERS] for text in (one, other))
+    return [("... " if start else "") + text for text in texts]
+
+
 def show(value):
-    """A value on a line: numbers to four decimals, a large array by its shape."""
+    """A value on a line: numbers to four decimals, a large array by its shape, and
+    whatever is long cut.
+    """
+    return _cut(_show(value))
+
+
+def _cut(text):
+    return text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS] + " ..."
+
+
+def _show(value):
     if isinstance(value, UnsupportedValue):
         return value.description
     if isinstance(value, np.ndarray):
         small = value.size <= MAX_SHOWN
-        return show(value.tolist()) if small else f"an array of shape {value.shape}"
+        return _show(value.tolist()) if small else f"an array of shape {value.shape}"
     if isinstance(value, (float, np.floating)):
         return _show_float(float(value))  # half precision cannot hold 1e6
     if isinstance(value, list):
@@ -131,12 +167,11 @@ def show(value):
     if isinstance(value, (set, frozenset)):
         items = _show_items(sorted(value, key=repr))
         return f"{{{items}}}" if value else "set()"
-    text = str(value) if isinstance(value, np.generic) else repr(value)
-    return text if len(text) <= 200 else text[:200] + " ..."
+    return str(value) if isinstance(value, np.generic) else repr(value)
 
 
 def _show_items(values):
-    return ", ".join(map(show, values))
+    return ", ".join(map(_show, values))
 
 
 def _show_float(value):

@@ -18,12 +18,14 @@ tests compare each solution with something independent.
 """
 
 import ast
+import copy
 import dis
 import functools
 import html
 import inspect
 import re
 import textwrap
+import time
 import types
 
 import numpy as np
@@ -31,9 +33,10 @@ import numpy as np
 from attnlib.checking import compare, isolation, sandbox
 
 _NOTHING = object()
+NOT_TINY = 6  # numbers in a result: that many do not agree by coincidence
 
 
-def exercise(cases, hints, returns=(), extract=None, cleanup=None):
+def exercise(cases, hints, returns=(), extract=None, cleanup=None, batch=()):
     """Turn a solution into an ``Exercise``; a decorator.
 
     Parameters
@@ -51,13 +54,18 @@ def exercise(cases, hints, returns=(), extract=None, cleanup=None):
     cleanup : function, optional
         Called after a call that had to be stopped, for what a library then has left
         half done.
+    batch : tuple of str
+        The names of the parameters whose first axis is the batch: where a batch fails,
+        the message shows one sentence of it that fails alone.
 
     Returns
     -------
     function
         A decorator that takes the solution and returns an ``Exercise``.
     """
-    return lambda solution: Exercise(solution, cases, hints, returns, extract, cleanup)
+    return lambda solution: Exercise(
+        solution, cases, hints, returns, extract, cleanup, batch
+    )
 
 
 class Exercise:
@@ -67,7 +75,7 @@ class Exercise:
     ----------
     reference_solution : function or class
         The solution. Its name and docstring become those of the exercise.
-    cases, hints, returns, extract, cleanup
+    cases, hints, returns, extract, cleanup, batch
         As for ``exercise``.
 
     Attributes
@@ -75,20 +83,29 @@ class Exercise:
     reference_solution : function or class
         The solution, as it was given.
     known_mistakes : list of tuple (str, function)
-        The message and the code of each known wrong answer.
+        The message and the code of each known wrong answer. A message that occurs
+        several times is one mistake in several spellings.
     starter : function or None
         The faulty code that the reader's cell starts with, if it does.
     starter_source : str
         The source of that code.
     time_limit : float
-        Seconds that one call of the submission may take, shared by all exercises.
+        Seconds that one call of the submission may take, shared by all exercises. A
+        whole check may take four times as long.
     """
 
     time_limit = 5  # the time limit in seconds per call: it ends an infinite loop
     starter = None
 
     def __init__(
-        self, reference_solution, cases, hints, returns=(), extract=None, cleanup=None
+        self,
+        reference_solution,
+        cases,
+        hints,
+        returns=(),
+        extract=None,
+        cleanup=None,
+        batch=(),
     ):
         self.name = reference_solution.__name__
         self.__doc__ = reference_solution.__doc__
@@ -98,6 +115,7 @@ class Exercise:
         self.returns = returns
         self.extract = extract
         self.cleanup = cleanup
+        self.batch = batch
         self.known_mistakes = []
 
     def __repr__(self):
@@ -109,7 +127,9 @@ class Exercise:
         Parameters
         ----------
         message : str
-            What to say to a reader whose results equal those of this wrong answer.
+            What to say to a reader whose results equal those of this wrong answer in
+            every case where it is wrong: two cases or more, or one whose result holds
+            six numbers or more.
 
         Returns
         -------
@@ -160,18 +180,30 @@ class Exercise:
         CheckResult
             Whether it passed, and what is wrong if it did not.
         """
-        wants_class = isinstance(self.reference_solution, type)
-        if not callable(submission) or isinstance(submission, type) != wants_class:
+        try:
+            with isolation.restore():
+                return self._check(submission)
+        except KeyboardInterrupt:
+            return self._not_yet(sandbox.INTERRUPTED)
+        except Exception as error:
+            return self._not_yet(
+                f"The check itself failed ({type(error).__name__}: "
+                f"{sandbox.text_of(error)}). That may not be the fault of your answer: "
+                "please report it."
+            )
+
+    def _check(self, submission):
+        wants_class = _is_class(self.reference_solution)
+        if not callable(submission) or _is_class(submission) != wants_class:
             return self._not_yet(
                 f"check needs the {'class' if wants_class else 'function'} itself: "
                 f"write check({self.name}), with nothing after the name."
             )
-        patched = isolation.patched_function()
+        patched = isolation.patched_name()
         if patched:
-            owner = "attnlib" if patched.startswith("ref.") else "NumPy"
             return self._not_yet(
-                f"{patched} is no longer {owner}'s own function. Restart the kernel "
-                "and run the cells again."
+                f"{patched} is no longer what it was when attnlib was imported. "
+                "Restart the kernel and run the cells again."
             )
         if _is_stub(submission):
             return self._not_attempted()
@@ -224,21 +256,19 @@ class Exercise:
 
     @functools.cached_property
     def _expected(self):
-        return [
-            sandbox.plain(self._call(self.reference_solution, args))
-            for _, args in self._fresh_cases()
-        ]
+        return [self._expected_of(args) for _, args in self._fresh_cases()]
+
+    def _expected_of(self, args):
+        with isolation.restore():
+            return sandbox.plain(self._call(self.reference_solution, args))
 
     @functools.cached_property
     def _argument_counts(self):
         return {len(args) for _, args in self._fresh_cases()}
 
     @functools.cached_property
-    def _mistake_outcomes(self):
-        return [
-            (message, self._outcomes(mistake, time_limit=60))
-            for message, mistake in self.known_mistakes
-        ]
+    def _mistakes(self):
+        return [_Mistake(self, *mistake) for mistake in self.known_mistakes]
 
     def _call(self, submission, args):
         """The value to compare: the submission's result, or what ``extract`` makes of
@@ -247,54 +277,80 @@ class Exercise:
         result = submission(*args)
         if self.extract is None or result is Ellipsis:
             return result
-        return self.extract(result, *args)
+        try:
+            return self.extract(result, *args)
+        except sandbox.CheckFailed:
+            raise
+        except Exception as error:
+            if sandbox.frame_of(error, submission) is not None:
+                raise
+            raise sandbox.CheckFailed(
+                f"The check could not use your result ({type(error).__name__}: "
+                f"{sandbox.text_of(error)})."
+            ) from error
 
     def _fresh_cases(self):
         return list(self.cases(np.random.default_rng(0)))
 
-    def _outcomes(self, submission, time_limit):
-        """What the submission does in each case, up to the first that it does not
-        finish in time.
-        """
-        outcomes = []
-        for _, args in self._fresh_cases():
-            call = functools.partial(self._call, submission, args)
-            outcome = sandbox.run(call, submission, time_limit)
-            outcome.args_after = [
-                None if callable(arg) else sandbox.plain(arg) for arg in args
-            ]
-            outcomes.append(outcome)
-            if outcome.timed_out:
-                if self.cleanup is not None:
-                    self.cleanup()
-                break
-        return outcomes
+    def _outcome(self, submission, args, time_limit):
+        """What the submission does with ``args``."""
+        call = functools.partial(self._call, submission, args)
+        outcome = sandbox.run(call, submission, time_limit)
+        outcome.args_after = [
+            None if callable(arg) else sandbox.plain(arg) for arg in args
+        ]
+        if outcome.timed_out and self.cleanup is not None:
+            self.cleanup()
+        return outcome
 
     def _check_cases(self, submission):
-        outcomes = self._outcomes(submission, self.time_limit)
-        cases = self._fresh_cases()
-        for index, outcome in enumerate(outcomes):
-            title, args = cases[index]
+        expected, cases = self._expected, self._fresh_cases()
+        clock = _Clock(self.time_limit)
+        run = functools.partial(self._outcome, submission)
+        for index, (title, args) in enumerate(cases):
+            if clock.is_over:
+                return self._not_yet(
+                    f"After {clock.seconds:g} seconds, your code has finished "
+                    f"{index} of {len(cases)} small cases. "
+                    "Is there a loop that is much too long?"
+                )
+            outcome = run(args, clock.limit())
+            if outcome.interrupted:
+                return self._not_yet(outcome.problem)
             if not outcome.attempted or outcome.result is Ellipsis:
                 return self._not_attempted()
-            expected = self._expected[index]
-            problem = (
-                outcome.problem
-                or self._changed_argument(outcome, args)
-                or self._difference(expected, outcome.result)
-            )
+            _, before = self._fresh_cases()[index]
+            problem = self._problem(expected[index], outcome, before)
             if problem:
-                inputs = dict(zip(self._parameters, args, strict=False))
-                message = (
-                    self._diagnosis(index, outcomes)
-                    + problem
-                    + _inputs_in_words(title, inputs)
-                    + (f"\nIt printed:\n{outcome.printed}" if outcome.printed else "")
-                )
-                return self._not_yet(
-                    message, inputs=inputs, expected=expected, got=outcome.result
-                )
+                failure = _Failure(title, before, expected[index], outcome, problem)
+                diagnosis = self._diagnosis(index, failure, run, clock)
+                failure = self._shrunk(failure, run, clock)
+                return self._refused(failure, diagnosis)
         return CheckResult(f"Passed: {self.name}, {len(cases)} cases.", passed=True)
+
+    def _problem(self, expected, outcome, before):
+        """What is wrong with an outcome, in words, or None; before: the arguments as
+        they were.
+        """
+        return (
+            outcome.problem
+            or self._changed_argument(outcome, before)
+            or self._difference(expected, outcome.result)
+        )
+
+    def _refused(self, failure, diagnosis):
+        problem, printed = failure.problem, failure.outcome.printed
+        if diagnosis and diagnosis != problem:
+            problem = textwrap.fill(diagnosis, 88) + "\n" + problem
+        inputs = dict(zip(self._parameters, failure.args, strict=False))
+        return self._not_yet(
+            problem
+            + _inputs_in_words(failure.title, inputs)
+            + (f"\nIt printed:\n{printed}" if printed else ""),
+            inputs=inputs,
+            expected=failure.expected,
+            got=failure.outcome.result,
+        )
 
     def _difference(self, expected, got):
         if not isinstance(expected, tuple) or not self.returns:
@@ -305,21 +361,80 @@ class Exercise:
         problems = map(compare.difference, expected, got, self.returns)
         return next(filter(None, problems), None)
 
-    def _diagnosis(self, index, outcomes):
-        """The message of the known mistake that does the same in case ``index``, and in
-        most others; or nothing.
+    def _diagnosis(self, index, failure, run, clock):
+        """The message of the known mistake that explains the failure in case ``index``,
+        or None.
+
+        Its values are wrong there, and the submission gives the same as the mistake in
+        every case where that is wrong. The submission is called again only for cases
+        that are needed to tell that.
         """
-        alike = [
-            (sum(map(_same_outcome, outcomes, mistake_outcomes)), message)
-            for message, mistake_outcomes in self._mistake_outcomes
-            if _same_outcome(outcomes[index], mistake_outcomes[index])
+        outcome = failure.outcome
+        changed = self._changed_argument(outcome, failure.args)
+        if outcome.is_finding or outcome.is_final or changed:
+            return None
+        outcomes = {index: outcome}
+
+        def agrees(mistake, case):
+            if case not in outcomes and not clock.is_over:
+                _, args = self._fresh_cases()[case]
+                outcomes[case] = run(args, clock.limit())
+                if outcomes[case].is_final:
+                    clock.stop()
+            return case in outcomes and self._same(
+                mistake.outcomes[case], outcomes[case]
+            )
+
+        candidates = [
+            mistake
+            for mistake in self._mistakes
+            if index in mistake.wrong_in
+            and mistake.counts
+            and agrees(mistake, index)
+            and all(agrees(mistake, case) for case in mistake.wrong_in)
         ]
-        if not alike:
-            return ""
-        _, message = max(alike, key=lambda pair: pair[0])
-        return textwrap.fill(message, 88) + "\n"
+        if not candidates:
+            return None
+        return max(candidates, key=lambda mistake: len(mistake.wrong_in)).message
+
+    def _same(self, one, other):
+        """Whether two outcomes are the same: equal results, or the same problem."""
+        if one.problem and other.problem:
+            return one.problem.split("\n")[0] == other.problem.split("\n")[0]
+        if one.problem or other.problem:
+            return False
+        unsupported = sandbox.UnsupportedValue
+        if isinstance(one.result, unsupported) or isinstance(other.result, unsupported):
+            return compare.equal(one.result, other.result)
+        return self._difference(one.result, other.result) is None
+
+    def _shrunk(self, failure, run, clock):
+        """The same failure for one sentence of the batch, where one fails alone."""
+        places = [i for i, name in enumerate(self._parameters) if name in self.batch]
+        args = failure.args
+        size = len(args[places[0]]) if places and not failure.outcome.is_final else 1
+        for sentence in range(size if size > 1 else 0):
+
+            def alone(sentence=sentence):
+                cut = slice(sentence, sentence + 1)
+                return tuple(
+                    copy.deepcopy(arg[cut] if i in places and arg is not None else arg)
+                    for i, arg in enumerate(args)
+                )
+
+            if clock.is_over:
+                break
+            outcome = run(alone(), clock.limit())
+            expected = self._expected_of(alone())
+            problem = self._problem(expected, outcome, alone())
+            if problem and not outcome.is_final:
+                title = f"{failure.title}; only sentence {sentence + 1} of {size}"
+                return _Failure(title, alone(), expected, outcome, problem)
+        return failure
 
     def _changed_argument(self, outcome, args):
+        if outcome.problem:
+            return None
         both = zip(self._parameters, args, outcome.args_after, strict=False)
         for name, before, after in both:
             if not callable(before) and not compare.equal(sandbox.plain(before), after):
@@ -439,13 +554,65 @@ def _inputs_in_words(title, inputs):
     return f"\nInput: {title}{''.join(lines)}"
 
 
-def _same_outcome(one, other):
-    """Whether two outcomes are the same: equal results, or the same problem."""
-    if one.problem and other.problem:
-        return one.problem.split("\n")[0] == other.problem.split("\n")[0]
-    if one.problem or other.problem:
-        return False
-    return compare.equal(one.result, other.result)
+class _Failure:
+    """A case that failed: its title, its arguments as they were, what was expected, the
+    Outcome, and the problem in words.
+    """
+
+    def __init__(self, title, args, expected, outcome, problem):
+        self.title = title
+        self.args = args
+        self.expected = expected
+        self.outcome = outcome
+        self.problem = problem
+
+
+class _Mistake:
+    """A known mistake, and what it does in each case of its exercise.
+
+    ``wrong_in``: the cases where it differs from the right answer. ``counts``: whether
+    these are enough to recognize it by.
+    """
+
+    def __init__(self, owner, message, mistake):
+        self.message = message
+        self.outcomes = [
+            owner._outcome(mistake, args, time_limit=60)
+            for _, args in owner._fresh_cases()
+        ]
+        both = zip(owner._expected, self.outcomes, strict=True)
+        self.wrong_in = [
+            case
+            for case, (expected, outcome) in enumerate(both)
+            if outcome.problem or owner._difference(expected, outcome.result)
+        ]
+        sizes = [compare.count(owner._expected[case]) for case in self.wrong_in]
+        self.counts = len(sizes) > 1 or sum(sizes) >= NOT_TINY
+
+
+class _Clock:
+    """The time that a whole check may take: four calls of ``time_limit`` seconds."""
+
+    def __init__(self, time_limit):
+        self.time_limit = time_limit
+        self.seconds = 4 * time_limit
+        self.end = time.monotonic() + self.seconds
+
+    @property
+    def is_over(self):
+        return time.monotonic() >= self.end
+
+    def limit(self):
+        """The seconds that the next call may take."""
+        return min(self.time_limit, max(self.end - time.monotonic(), 0.01))
+
+    def stop(self):
+        self.end = 0
+
+
+def _is_class(value):
+    """Whether it is a class, without asking the value itself, as isinstance does."""
+    return issubclass(type(value), type)
 
 
 # Stubs
@@ -456,12 +623,12 @@ def _is_stub(submission):
     ``return``, or ``raise NotImplementedError``, and nothing else. Of a class, the body
     of its ``call``.
     """
-    if isinstance(submission, type):
+    if _is_class(submission):
         owner = next((c for c in submission.__mro__ if "call" in vars(c)), None)
         if owner is None or owner.__module__.startswith("keras."):
             return True
         return _is_stub(vars(owner)["call"])
-    if not isinstance(submission, (types.FunctionType, types.MethodType)):
+    if type(submission) not in (types.FunctionType, types.MethodType):
         return False
     definition = _syntax_tree(submission.__code__)
     if definition is None:

@@ -3,35 +3,43 @@ infinite loops, and every error in words.
 
 The call stays in the thread that asked for it: no subprocess, no signal, no pickling,
 so this works in a kernel, on Windows, and with functions defined in a cell. A second
-thread, the watchdog, raises ``TimeUp`` in the first when the time limit is reached.
-Only plain values leave this module: the submission's result is copied under the time
-limit.
+thread, the watchdog, raises ``TimeUp`` in the first when the time limit is reached; the
+time that an import takes does not count. Only plain values leave this module: the
+submission's result is copied under the time limit.
 
-Three things still end the kernel, as they would outside a check: ``os._exit``, a crash
-of compiled code, and running out of memory. Only the kernel's variables are lost then;
-the notebook stays as it is.
+Some code cannot be stopped from here. ``os._exit``, a crash of compiled code, and
+running out of memory end the kernel, as they would outside a check. One long call into
+compiled code runs to its end: if it lets other threads run, the check says so after two
+more seconds, and Interrupt ends it; if it holds the interpreter's lock, as
+``sum(itertools.repeat(0))`` does, nothing can be shown, and only a restart of the
+kernel helps. Only the kernel's variables are lost then; the notebook stays as it is.
 """
 
+import _thread
 import contextlib
 import ctypes
 import functools
 import io
 import linecache
 import sys
-import threading
+import time
 import types
 
 import numpy as np
 
-from attnlib.checking import isolation
+from attnlib.checking import isolation, shapes
 
 MAX_PRINTED = 10_000  # characters that are saved of what the submission prints
 MAX_ITEMS = 100_000  # numbers or items in a result; the answers have a few dozen
 MAX_DEPTH = 5  # of nested lists, tuples, sets, and dicts
+INTERRUPTED = "Interrupted. Your code had not finished."
+TICK = 0.02  # seconds between two looks of the watchdog
 
-# Taken at import: a submission may replace the functions of NumPy, and the checks go on
-# with these.
-_NDARRAY, _GENERIC = np.ndarray, np.generic
+# Taken at import: a submission may replace the functions of NumPy and of Python, and
+# the checks go on with these.
+_NDARRAY, _GENERIC, _MASKED = np.ndarray, np.generic, np.ma.MaskedArray
+_EVERY_EXCEPTION = BaseException
+_now, _current_frames = time.monotonic, sys._current_frames
 
 
 class CheckFailed(Exception):
@@ -52,14 +60,32 @@ class UnsupportedValue:
 class Outcome:
     """The outcome of one call: a plain ``result``, or a ``problem`` in words; and what
     was ``printed``.
+
+    ``is_finding``: the problem is a sentence of the exercise itself (``CheckFailed``).
+    ``is_final``: there is no sense in calling the code again, because it was stopped
+    (``timed_out``), or the reader interrupted it.
     """
 
-    def __init__(self, result=None, problem=None, attempted=True, timed_out=False):
+    def __init__(
+        self,
+        result=None,
+        problem=None,
+        attempted=True,
+        timed_out=False,
+        interrupted=False,
+        is_finding=False,
+    ):
         self.result = result
         self.problem = problem
         self.attempted = attempted
         self.timed_out = timed_out
+        self.interrupted = interrupted
+        self.is_finding = is_finding
         self.printed = ""
+
+    @property
+    def is_final(self):
+        return self.timed_out or self.interrupted
 
 
 def run(call, submission, time_limit):
@@ -67,28 +93,27 @@ def run(call, submission, time_limit):
 
     ``call`` is a function without parameters that calls the submission; the submission
     itself tells which file, and so which line of a traceback, is the reader's. Raises
-    nothing, whatever the code does. Standard output, NumPy's functions and settings,
-    the random generators, the recursion limit, the filters of warnings, and the working
-    directory are restored, and figures that the code opened are closed.
+    nothing, whatever the code does. It runs under the neutral settings of
+    ``isolation.restore``; these, standard output, and the functions and constants of
+    NumPy, Python, and attnlib.reference are as before afterward, and figures that the
+    code opened are closed.
     """
-    output = _CapturedOutput()
-    limited = _TimeLimit(lambda: _describe(call, submission), time_limit, sys.stdout)
+    output, out = _CapturedOutput(), sys.stdout
+    describe = functools.partial(_describe, call, submission)
     threads_before = isolation.running_threads()
     with (
         isolation.restore(),
         contextlib.redirect_stdout(output),
         contextlib.redirect_stderr(output),
     ):
+        namespaces = isolation.Namespaces()
+        limited = _TimeLimit(describe, time_limit, out, namespaces.put_back)
         outcome, exceptions = limited.run()
         # The frames that an exception holds may hold generators, whose `finally` blocks
         # run now: under a time limit again.
-        _TimeLimit(exceptions.clear, 1, sys.stdout).run()
-    patched = isolation.restore_functions()
-    if patched:
-        problem = (
-            f"Your code replaced {patched}. It has been restored; restart the kernel "
-            "to be sure."
-        )
+        _TimeLimit(exceptions.clear, 1, out, namespaces.put_back).run()
+    if namespaces.changed and not outcome.interrupted:
+        problem = f"Your code changed {namespaces.changed[0]}. It has been put back."
         outcome = Outcome(problem=problem)
     elif outcome.problem is None and isolation.left_thread_running(
         submission, threads_before
@@ -142,48 +167,62 @@ class _TimeLimit:
     the exception, which happens in the submission's thread at the moment it is caught,
     asks for the next one: ``TimeUp.__init__`` is the C function that raises it. The
     handler meets it at its first call or jump, and so does each handler further out.
+
+    Until ``put_back`` has run, ``builtins`` may be empty and the functions of every
+    module replaced. So the watchdog waits on a lock, which needs neither, and nothing
+    before that call uses a name of ``builtins``.
     """
 
-    def __init__(self, call, time_limit, out):
+    def __init__(self, call, time_limit, out, put_back):
         self.call = call
         self.time_limit = time_limit
         self.out = out
+        self.put_back = put_back
         self.done = False
-        self.thread = threading.get_ident()
+        self.thread = _thread.get_ident()
         self.time_up = type("TimeUp", (BaseException,), {})
         self.interrupt = functools.partial(_raise_in, self.thread, self.time_up)
         self.time_up.__init__ = staticmethod(self.interrupt)
-        self.stop = threading.Event()
+        self.plain_init = BaseException.__init__
+        self.over, self.watched = _thread.allocate_lock(), _thread.allocate_lock()
+        self.over.acquire()
+        self.watched.acquire()
 
     def run(self):
         """The call's Outcome, and a list of the exception that ended it, if any."""
-        watchdog = threading.Thread(target=self.watch, daemon=True)
         outcome, exceptions = None, []
         try:
-            watchdog.start()
+            _thread.start_new_thread(self.watch, ())
             outcome = self.call()
             self.done = True
-        except BaseException as raised:
+        except _EVERY_EXCEPTION as raised:
             self.done = True
             exceptions = [raised]
-        self.time_up.__init__ = BaseException.__init__
+        self.time_up.__init__ = self.plain_init
         # A last TimeUp may be pending. Nothing since the call's end is a point at which
         # it would be raised; it is caught here, at the latest when the watchdog has
         # ended. (Taking it back by SetAsyncExc(thread, NULL) would leave the
         # interpreter's flag up for good.)
+        released = False
         while True:
             try:
-                self.stop.set()
-                watchdog.join()
+                if not released:
+                    released = True
+                    self.over.release()
+                self.watched.acquire()
                 break
-            except self.time_up:
-                pass
-        if exceptions and isinstance(exceptions[0], self.time_up):
+            except _EVERY_EXCEPTION as raised:
+                if raised.__class__ is not self.time_up:  # an interrupt
+                    exceptions = [raised]
+        self.put_back()
+        if exceptions and type(exceptions[0]) is self.time_up:
             problem = (
                 f"Your code was still running after {self.time_limit:g} seconds and "
                 "was stopped. Is there an infinite loop?"
             )
             outcome = Outcome(problem=problem, timed_out=True)
+        elif exceptions and type(exceptions[0]) is KeyboardInterrupt:
+            outcome = Outcome(problem=INTERRUPTED, interrupted=True)
         elif exceptions:
             problem = f"Your code raised {type(exceptions[0]).__name__}."
             outcome = Outcome(problem=problem)
@@ -191,38 +230,49 @@ class _TimeLimit:
 
     def watch(self):
         """The watchdog: once the time is up, interrupts the call until it has ended."""
-        if self.stop.wait(self.time_limit):
-            return
-        for tick in range(sys.maxsize):
-            importing = self.importing()
-            if self.done:
-                return
+        left, overtime, said = self.time_limit, 0, False
+        started = last_look = _now()
+        while not self.over.acquire(True, TICK):
+            now = _now()
+            importing, in_machine = self.where_it_is()
             if not importing:
-                self.interrupt()
-            if tick == 100:  # two seconds later it still has not come back to Python
-                self.say_that_it_still_runs()
-            self.stop.wait(0.02)
+                left -= now - last_look
+            last_look = now
+            if not self.done and left <= 0:
+                overtime += 1
+                if not importing and not in_machine:
+                    self.interrupt()
+            long_import = importing and now - started > 12 * self.time_limit
+            if not said and (overtime >= 100 or long_import):  # 100 ticks: 2 seconds
+                said = True
+                self.say_that_it_still_runs(now - started)
+        self.watched.release()
 
-    def importing(self):
-        """Whether the call is in the middle of an import: a module left half imported
-        would break what comes later.
+    def where_it_is(self):
+        """Whether the call is in the middle of an import (a module left half imported
+        would break what comes later), and whether it is in this file itself: writing
+        for compiled code, perhaps, which could not pass an exception on.
         """
-        frame = sys._current_frames().get(self.thread)
+        frame = _current_frames().get(self.thread)
+        in_machine = (
+            frame is not None and frame.f_code is _CapturedOutput.write.__code__
+        )
         while frame is not None:
             if frame.f_globals.get("__name__") == "importlib._bootstrap":
-                return True
+                return True, in_machine
             frame = frame.f_back
-        return False
+        return False, in_machine
 
-    def say_that_it_still_runs(self):
-        with contextlib.suppress(Exception):
+    def say_that_it_still_runs(self, seconds):
+        try:
             self.out.write(
-                f"Still running after {self.time_limit + 2:g} seconds, in an import or "
-                "in one call into compiled code, which cannot be stopped from here. "
-                "Press Interrupt (the square); if that does not help, restart the "
+                f"Still running after {seconds:.0f} seconds, in an import or in one "
+                "call into compiled code, which cannot be stopped from here. Press Interrupt (the square); if that does not help, restart the "
                 "kernel.\n"
             )
             self.out.flush()
+        except _EVERY_EXCEPTION:
+            pass
 
 
 def _describe(call, submission):
@@ -232,26 +282,27 @@ def _describe(call, submission):
     try:
         return Outcome(plain(call()))
     except CheckFailed as failure:
-        problem = str(failure)
+        return Outcome(problem=str(failure), is_finding=True)
+    except KeyboardInterrupt:
+        return Outcome(problem=INTERRUPTED, interrupted=True)
     except SystemExit:
         problem = (
             "Your code asked Python to exit (sys.exit, exit, or quit). Use return "
             "instead."
         )
-    except KeyboardInterrupt:
-        problem = "Interrupted. Your code had not finished."
     except RecursionError as error:
         problem = "Your code calls itself endlessly (RecursionError)."
         problem += _location(error, submission)
     except Exception as error:
         if type(error) is NotImplementedError:  # a stub's other way to say "not yet"
             return Outcome(attempted=False)
-        problem = f"Your code raised {type(error).__name__}: {_text_of(error)}"
+        problem = f"Your code raised {type(error).__name__}: {text_of(error)}"
         problem += _location(error, submission)
     return Outcome(problem=problem)
 
 
-def _text_of(error):
+def text_of(error):
+    """The text of an exception, cut, whatever its ``__str__`` does."""
     try:
         text = str(error)
     except Exception:
@@ -259,70 +310,108 @@ def _text_of(error):
     return text if len(text) <= 300 else text[:300] + " ..."
 
 
-def _location(error, submission):
-    """Where in the submission: "in line 3 of its cell: return query @ keys"."""
+def frame_of(error, submission):
+    """The innermost entry of a traceback that is in the submission's own file, or None;
+    of a class, the file of its methods.
+    """
+    trace, own = None, _filename_of(submission)
+    entry = error.__traceback__
+    while entry is not None and own is not None:
+        if entry.tb_frame.f_code.co_filename == own:
+            trace = entry
+        entry = entry.tb_next
+    return trace
+
+
+def _filename_of(submission):
+    if issubclass(type(submission), type):
+        functions = [f for f in vars(submission).values() if hasattr(f, "__code__")]
+        submission = functions[0] if functions else None
     code = getattr(submission, "__code__", None)
-    trace = error.__traceback__
-    line_number = None
-    while trace is not None and code is not None:
-        if trace.tb_frame.f_code.co_filename == code.co_filename:
-            line_number = trace.tb_lineno
-        trace = trace.tb_next
-    if line_number is None:
+    return getattr(code, "co_filename", None)
+
+
+def _location(error, submission):
+    """Where in the submission: "in line 3 of its cell: return query @ keys"; and the
+    shapes of the arrays there, where they are what did not fit.
+    """
+    trace = frame_of(error, submission)
+    if trace is None:
         return ""
-    line = linecache.getline(code.co_filename, line_number).strip()
+    filename = trace.tb_frame.f_code.co_filename
+    line = linecache.getline(filename, trace.tb_lineno).strip()
     quoted = f": {line[:120]}" if line else ""
-    return f"\n  in line {line_number} of its cell{quoted}"
+    where = shapes.in_words(trace) if type(error) is ValueError else ""
+    return f"\n  in line {trace.tb_lineno} of its cell{quoted}{where}"
 
 
 def plain(value, depth=0):
     """A copy of ``value``, made of NumPy arrays, numbers, strings, and lists, tuples,
-    sets, or dicts of these.
+    sets, or dicts of these. A subclass of one (a named tuple, a ``np.matrix``) becomes
+    that one.
 
     Anything else comes back as UnsupportedValue, so that no code of the submission (an
     ``__eq__``, a generator) runs later.
     """
-    scalars = (bool, int, float, complex, str)
-    if value is None or value is Ellipsis or type(value) in scalars:
+    if value is None or value is Ellipsis or type(value) is bool:
         return value
-    if isinstance(value, _GENERIC):
+    own = type(value)
+    if issubclass(own, _GENERIC):
         item = value.item()
-        return plain(item) if type(item) in scalars else _unsupported(value)
-    if type(value) is _NDARRAY:
-        if value.dtype.kind not in "biufcU":
-            return UnsupportedValue(f"an array of dtype {value.dtype}")
-        if value.size > MAX_ITEMS:
-            return UnsupportedValue(f"an array of shape {value.shape}")
-        return value.copy() if value.ndim else value.item()
-    if type(value) in (list, tuple, set, frozenset, dict):
-        return _plain_collection(value, depth)
+        return _unsupported(value) if isinstance(item, _GENERIC) else plain(item)
+    for kind, copy in _SCALARS.items():
+        if issubclass(own, kind):
+            return copy(value)
+    if issubclass(own, _NDARRAY) and not issubclass(own, _MASKED):
+        return _plain_array(_NDARRAY.view(value, _NDARRAY))
+    for kind in (list, tuple, set, frozenset, dict):
+        if issubclass(own, kind):
+            return _plain_collection(value, kind, depth)
     return _unsupported(value)
 
 
-def _plain_collection(value, depth):
-    kind = type(value).__name__
+_SCALARS = {
+    int: int.__int__,
+    float: float.__float__,
+    complex: complex.__complex__,
+    str: str.__str__,
+}
+
+
+def _plain_array(array):
+    if array.dtype.kind not in "biufcU":
+        return UnsupportedValue(f"an array of dtype {array.dtype}")
+    if array.size > MAX_ITEMS:
+        return UnsupportedValue(f"an array of shape {array.shape}")
+    return array.copy() if array.ndim else array.item()
+
+
+def _plain_collection(value, kind, depth):
     if depth == MAX_DEPTH:
-        return UnsupportedValue(f"a {kind} nested too deeply")
-    if len(value) > MAX_ITEMS:
-        return UnsupportedValue(f"a {kind} of {len(value):,} items")
-    if type(value) is dict:
+        return UnsupportedValue(f"a {kind.__name__} nested too deeply")
+    size = kind.__len__(value)
+    if size > MAX_ITEMS:
+        return UnsupportedValue(f"a {kind.__name__} of {size:,} items")
+    if kind is dict:
         return {
-            plain(key, depth + 1): plain(item, depth + 1) for key, item in value.items()
+            plain(key, depth + 1): plain(item, depth + 1)
+            for key, item in dict.items(value)
         }
-    return type(value)(plain(item, depth + 1) for item in value)
+    return kind(plain(item, depth + 1) for item in kind.__iter__(value))
 
 
 def _unsupported(value):
-    if isinstance(value, types.GeneratorType):
+    own = type(value)
+    if own is types.GeneratorType:
         return UnsupportedValue("a generator (it uses yield instead of return)")
-    if isinstance(value, (types.CoroutineType, types.AsyncGeneratorType)):
+    if own in (types.CoroutineType, types.AsyncGeneratorType):
         return UnsupportedValue(
             "a coroutine (it is defined with async def instead of def)"
         )
     functions = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
-    if isinstance(value, functions):
+    if own in functions:
         return UnsupportedValue(f"the function {getattr(value, '__name__', '')}")
-    root = type(value).__module__.partition(".")[0]
-    name = type(value).__name__
+    root = own.__module__.partition(".")[0]
     without_module = root in ("builtins", "__main__")
+    name = own.__name__
     return UnsupportedValue(f"a {name}" if without_module else f"a {root} {name}")
