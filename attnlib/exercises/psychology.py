@@ -35,7 +35,7 @@ def _softmax_cases(rng):
     yield "whole numbers", (np.array([[0, 1, 2], [3, 3, 0]]),)
     yield "rows near 1000, near -1000, and from -3000 to 3000", (extreme_scores(4),)
     yield "one score", (np.array([-7.0]),)
-    yield "two sentences of three rows", (rng.normal(size=(2, 3, 5)),)
+    yield "two groups of three rows", (rng.normal(size=(2, 3, 5)),)
     yield "all sizes are 3", (rng.normal(size=(3, 3, 3)),)
     yield "float32", (rng.normal(size=(3, 4)).astype("float32"),)
 
@@ -122,8 +122,17 @@ def _masked_cases(rng):
         (np.array([0.0, 1.0, 2.0]), np.array([True, True, False])),
     )
     yield (
-        "whole numbers, the first is left out",
-        (np.array([3, 0, 1]), np.array([False, True, True])),
+        "the first of three is left out",
+        (np.array([3.0, 0.0, 1.0]), np.array([False, True, True])),
+    )
+    yield (
+        "a score of 1e10 that is left out",
+        (np.array([[1e10, 1.0, 2.0]]), np.array([[False, True, True]])),
+    )
+    mask = np.array([[True, True, True, False], [False, True, True, True]])
+    yield (
+        "rows near 1000, near -1000, and from -3000 to 3000",
+        (extreme_scores(4), mask[[0, 1, 1]]),
     )
     yield (
         "a row with nothing to attend to",
@@ -131,24 +140,15 @@ def _masked_cases(rng):
     )
     masks = five_masks(6)
     yield "a row for each kind of mask", (rng.normal(size=masks.shape) - 3, masks)
-    yield (
-        "a score of 1e10 that is left out",
-        (np.array([[1e10, 1.0, 2.0]]), np.array([[False, True, True]])),
-    )
     scores = np.resize([-20_000.0, -20_002.0, -20_001.0, -20_003.0], masks.shape)
     yield (
         "inf, NaN, and 1e10 are left out, and what remains is near -20,000",
         (spoiled_padding(scores, masks), masks),
     )
-    mask = np.array([[True, True, True, False], [False, True, True, True]])
-    yield (
-        "rows near 1000, near -1000, and from -3000 to 3000",
-        (extreme_scores(4), mask[[0, 1, 1]]),
-    )
     yield "nothing in the only row", (np.array([1.0, 2.0]), np.array([False, False]))
     yield "rows of one score", (np.array([[5.0], [5.0]]), np.array([[True], [False]]))
     yield (
-        "two sentences of three rows",
+        "two groups of three rows",
         (rng.normal(size=(2, 3, 4)), rng.random((2, 3, 4)) < 0.6),
     )
     yield "all sizes are 3", (rng.normal(size=(3, 3, 3)), rng.random((3, 3, 3)) < 0.6)
@@ -202,21 +202,77 @@ IN_THIS_CHAPTER = {
         "all the others underflow. Mask first."
     ),
     _mistakes.ADDED: (
-        "Adding -1e9 to a score that is left out is not enough: it may be larger than "
-        "that, infinite, or NaN. Replace it with np.where."
+        "Adding -1e9 or -inf to a score that is left out is not enough: it may be "
+        "larger still, infinite, or NaN. Replace it with np.where."
     ),
     _mistakes.SMALL_CONSTANT: (
         "The number you write in place of a score that is left out is not small "
         "enough: another score may be lower still. Use -np.inf."
     ),
     _mistakes.EQUAL_FOR_NOTHING: (
-        "With nothing to attend to, -1e9 everywhere gives equal weights. "
-        "Those rows should be zeros."
+        "With nothing to attend to, a row of equal numbers such as -1e9 gets equal "
+        "weights. Those rows should be zeros."
     ),
 }
 
+
+def _over_sum(weights):
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def _over_sum_or_zero(weights):
+    total = weights.sum(axis=-1, keepdims=True)
+    return weights / np.where(total == 0, 1, total)
+
+
+def _over_sum_if_positive(weights):
+    total = weights.sum(axis=-1, keepdims=True)
+    return np.where(total > 0, weights / total, 0)
+
+
+def _exponentials(scores):
+    return np.exp(scores - scores.max(axis=-1, keepdims=True))
+
+
+# Wrong masks around a softmax that is right: (message, function (softmax, scores, mask)
+# -> weights).
+AROUND_A_SOFTMAX = [
+    (_mistakes.IGNORED, lambda f, s, m: f(s)),
+    (_mistakes.TIMES_SCORES, lambda f, s, m: f(s * m)),
+    (_mistakes.AFTERWARDS, lambda f, s, m: f(s) * m),
+    (_mistakes.AFTERWARDS, lambda f, s, m: np.where(m, f(s), 0)),
+    (_mistakes.ADDED, lambda f, s, m: f(s + np.where(m, 0, -1e9))),
+    (_mistakes.ADDED, lambda f, s, m: f(s + np.where(m, 0, -np.inf))),
+    (_mistakes.INVERTED, lambda f, s, m: f(np.where(m, -np.inf, s))),
+    (_mistakes.INVERTED, lambda f, s, m: f(np.where(m, -1e9, s))),
+]
+
+
+def _normalized_again(normalize):
+    """A softmax over all scores, or its exponentials, then the mask, then a sum."""
+    return (
+        lambda f, s, m: normalize(f(s) * m),
+        lambda f, s, m: normalize(np.where(m, f(s), 0)),
+        lambda f, s, m: normalize(np.where(m, _exponentials(s), 0)),
+    )
+
+
+for normalize in (_over_sum, _over_sum_or_zero, _over_sum_if_positive):
+    for wrong in _normalized_again(normalize):
+        AROUND_A_SOFTMAX.append((_mistakes.MAXIMUM_OVER_PADDING, wrong))
+
+
+def _masked_around(wrong, inner):
+    return lambda scores, mask: wrong(inner, scores, mask)
+
+
 for message, wrong in _mistakes.faulty_softmaxes():
     masked_softmax.known_mistake(IN_THIS_CHAPTER.get(message, message))(wrong)
+for message, wrong in AROUND_A_SOFTMAX:
+    for inner in (softmax.reference_solution, ref.softmax):
+        masked_softmax.known_mistake(IN_THIS_CHAPTER.get(message, message))(
+            _masked_around(wrong, inner)
+        )
 for axis, message in WRONG_AXES:
     for nothing in ("zeros", "nan"):
         masked_softmax.known_mistake(message)(
@@ -229,6 +285,7 @@ def _temperature_cases(rng):
     yield "temperature 2", (scores, 2.0)
     yield "temperature 1", (scores, 1.0)
     yield "whole numbers", (np.array([[0, 1, 2], [4, 4, 0]]), 3)
+    yield "rows near 1000, near -1000, and from -3000 to 3000", (extreme_scores(4), 0.5)
     yield "a low temperature, scores far apart", (10 * scores, 0.01)
     yield "a low temperature, scores close together", (scores / 1000, 0.01)
     yield "a high temperature, scores close together", (rng.normal(size=(2, 4)), 50.0)
@@ -237,9 +294,8 @@ def _temperature_cases(rng):
         "a temperature of 10,000",
         (np.array([[0.0, 10_000.0, 30_000.0], [20_000.0, -5000.0, 0.0]]), 10_000.0),
     )
-    yield "rows near 1000, near -1000, and from -3000 to 3000", (extreme_scores(4), 0.5)
     yield "one score", (np.array([-7.0]), 0.5)
-    yield "two sentences of three rows", (rng.normal(size=(2, 3, 5)), 0.3)
+    yield "two groups of three rows", (rng.normal(size=(2, 3, 5)), 0.3)
     yield "all sizes are 3", (rng.normal(size=(3, 3, 3)), 3.0)
     yield "float32", (rng.normal(size=(3, 4)).astype("float32"), 0.7)
 
@@ -352,7 +408,7 @@ def _kernel_cases(rng):
         "a wide kernel, keys far apart",
         (np.array([20.0, 70.0]), np.array([0.0, 30.0, 150.0]), values, 50.0),
     )
-    yield "one query, one key", (np.array([3.0]), np.array([-1.0]), values[:1], 0.7)
+    yield "one query, one key", (np.array([3.0]), np.array([-2.0]), values[:1], 7.0)
     yield (
         "as many queries as keys",
         (rng.normal(size=3), rng.normal(size=3), rng.normal(size=3), 0.7),
@@ -424,6 +480,11 @@ def kernel_ratio(query, keys, values, bandwidth):
 def kernel_ratio_guarded(query, keys, values, bandwidth):
     kernel = _kernel_matrix(query, keys, bandwidth)
     return kernel @ values / (kernel.sum(axis=-1) + 1e-12)
+
+
+@kernel_regression.known_mistake(_mistakes.WITHOUT_SUM)
+def kernel_without_sum(query, keys, values, bandwidth):
+    return _kernel_matrix(query, keys, bandwidth) @ values
 
 
 @kernel_regression.known_mistake(OVER_QUERIES)
