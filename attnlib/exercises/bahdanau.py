@@ -1,36 +1,47 @@
 """Exercises of chapter 03, "Bahdanau attention: align and translate"."""
 
+import sys
+
 import numpy as np
 
 from attnlib import reference as ref
 from attnlib.checking import compare, sandbox
 from attnlib.checking.exercise import exercise
+from attnlib.exercises._demands import (
+    extreme_scores,
+    five_masks,
+    in_float32,
+    spoiled_padding,
+)
+from attnlib.exercises._mistakes import ADDED, add_softmax_mistakes
 from attnlib.exercises._shared import recurrent_cell
 
 
+def _score_arguments(rng, batch, target_len, source_len, query_dim, key_dim, units):
+    return (
+        rng.normal(size=(batch, target_len, query_dim)),
+        rng.normal(size=(batch, source_len, key_dim)),
+        rng.normal(size=(query_dim, units)),
+        rng.normal(size=(key_dim, units)),
+        rng.normal(size=units),
+    )
+
+
 def _score_cases(rng):
-    query, keys = np.array([[[0.5], [-1.0]]]), np.array([[[0.0], [1.0], [2.0]]])
+    query, keys = np.array([[[0.5], [-1.0]]]), np.array([[[0.0], [1.0]]])
     yield (
-        "two queries and three keys of dimension 1",
+        "two queries and two keys of dimension 1",
         (query, keys, np.eye(1), np.eye(1), np.array([2.0])),
     )
-    yield (
-        "two sentences",
-        (
-            rng.normal(size=(2, 4, 3)),
-            rng.normal(size=(2, 5, 6)),
-            rng.normal(size=(3, 7)),
-            rng.normal(size=(6, 7)),
-            rng.normal(size=7),
-        ),
-    )
-    yield (
-        "one query, large numbers",
-        tuple(
-            30 * rng.normal(size=shape)
-            for shape in [(3, 1, 2), (3, 4, 2), (2, 2), (2, 2), (2,)]
-        ),
-    )
+    yield "every size is 2", _score_arguments(rng, 2, 2, 2, 2, 2, 2)
+    yield "two sentences, all sizes different", _score_arguments(rng, 2, 4, 5, 3, 6, 7)
+    yield "one query and one key", _score_arguments(rng, 1, 1, 1, 2, 3, 4)
+    yield "one hidden unit", _score_arguments(rng, 3, 2, 4, 3, 2, 1)
+    shapes = [(3, 1, 2), (3, 4, 2), (2, 3), (2, 3), (3,)]
+    whole = tuple(rng.integers(-2, 3, shape) for shape in shapes)
+    yield "whole numbers", whole
+    yield "large numbers", tuple(50 * number for number in whole)
+    yield "float32", in_float32(_score_arguments(rng, 2, 3, 4, 2, 2, 5))
 
 
 @exercise(
@@ -42,8 +53,10 @@ def _score_cases(rng):
             "which shapes broadcast to (batch, target_len, source_len, units)?"
         ),
         (
-            "`projected_query[:, :, None, :] + projected_keys[:, None, :, :]` holds "
-            "every pair. What remains is `np.tanh` and a product with `v`."
+            "Indexing with `None` puts in an axis of length 1. The projected query "
+            "needs one where the keys have source_len, and the projected keys need one "
+            "where the query has target_len. The product with `v` then removes the "
+            "units."
         ),
     ],
 )
@@ -92,6 +105,15 @@ def tanh_last(query, keys, w_query, w_keys, v):
 
 
 @additive_scores.known_mistake(
+    "You take tanh after the product with v. "
+    "It belongs before: v multiplies the hidden units."
+)
+def v_inside_the_tanh(query, keys, w_query, w_keys, v):
+    one, other = _pairs(query, keys, w_query, w_keys)
+    return np.tanh((one + other) * v).sum(axis=-1)
+
+
+@additive_scores.known_mistake(
     "v is missing. You add up the hidden units, "
     "but each should first be multiplied by its element of v."
 )
@@ -110,6 +132,35 @@ def multiplied(query, keys, w_query, w_keys, v):
 
 
 @additive_scores.known_mistake(
+    "You exchange the two matrices: w_query belongs to the query, w_keys to the keys."
+)
+def matrices_exchanged(query, keys, w_query, w_keys, v):
+    return additive_scores.reference_solution(query, keys, w_keys, w_query, v)
+
+
+@additive_scores.known_mistake(
+    "Your score of query i belongs to key i alone. Every query should meet every key: "
+    "give each side an axis of length 1 where the other has its positions."
+)
+def only_pairs_of_equal_position(query, keys, w_query, w_keys, v):
+    return np.tanh(query @ w_query + keys @ w_keys) @ v
+
+
+@additive_scores.known_mistake(
+    "You subtract one projection from the other. The additive score adds them."
+)
+def subtracted(query, keys, w_query, w_keys, v):
+    return additive_scores.reference_solution(query, -keys, w_query, w_keys, v)
+
+
+@additive_scores.known_mistake(
+    "You subtract one projection from the other. The additive score adds them."
+)
+def subtracted_the_other_way(query, keys, w_query, w_keys, v):
+    return additive_scores.reference_solution(-query, keys, w_query, w_keys, v)
+
+
+@additive_scores.known_mistake(
     "Your scores have shape (batch, source_len, target_len). "
     "Queries should be the rows and keys the columns."
 )
@@ -125,45 +176,73 @@ def weights_already(query, keys, w_query, w_keys, v):
 
 
 @additive_scores.known_mistake(
+    "These are weights. Return the scores, before the softmax."
+)
+def weights_over_the_queries(query, keys, w_query, w_keys, v):
+    scores = ref.additive_scores(query, keys, w_query, w_keys, v)
+    return ref.softmax(scores.swapaxes(1, 2)).swapaxes(1, 2)
+
+
+@additive_scores.known_mistake(
     "The query is missing from your scores: every target position gets the same scores."
 )
 def without_query(query, keys, w_query, w_keys, v):
     return additive_scores.reference_solution(0 * query, keys, w_query, w_keys, v)
 
 
+@additive_scores.known_mistake(
+    "The keys are missing from your scores: every source position gets the same score."
+)
+def without_keys(query, keys, w_query, w_keys, v):
+    return additive_scores.reference_solution(query, 0 * keys, w_query, w_keys, v)
+
+
 def _attend_cases(rng):
     scores = np.array([[[0.0, 1.0, 2.0], [1.0, 1.0, 3.0]]])
-    values = np.array([[[1.0], [2.0], [4.0]]])
+    values = np.array([[[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 4.0]]])
     yield "two queries, three words, no mask", (scores, values)
     yield "the last word is padding", (scores, values, np.array([[True, True, False]]))
-    scores, values = rng.normal(size=(3, 4, 5)), rng.normal(size=(3, 5, 2))
-    mask = np.arange(5) < np.array([[5], [1], [3]])
-    yield "three sentences of 5, 1, and 3 words", (scores, values, mask)
-    yield "negative scores, padding first", (scores - 5, values, mask[:, ::-1])
-    scores = np.array([[[1000.0, 999.0, -1000.0]], [[-1000.0, -1001.0, -5000.0]]])
-    values = rng.normal(size=(2, 3, 2))
-    yield "scores of 1000", (scores, values)
-    scores = np.array([[[1000.0, 1.0, 2.0]], [[0.0, 1.0, 900.0]]])
-    mask = np.array([[False, True, True], [True, True, False]])
-    yield "a padded position with a score of 1000", (scores, values, mask)
+    mask = np.vstack([np.ones((1, 5), bool), five_masks(5)])  # all words, and the five
+    scores, values = rng.normal(size=(6, 4, 5)), rng.normal(size=(6, 5, 2))
     yield (
-        "a sentence with nothing to attend to",
-        (np.ones((2, 1, 3)), values, mask & [[False], [True]]),
+        "a sentence with nothing to attend to, beside a full one",
+        (scores[[0, 5], :1], values[[0, 5]], mask[[0, 5]]),
     )
+    yield "masks of every kind", (scores, values, mask)
+    yield "negative scores", (scores - 5, values, mask)
+    extreme = np.stack([extreme_scores(3), -extreme_scores(3)])  # (2, 3, 3)
+    yield "scores of 1000", (extreme, rng.normal(size=(2, 3, 2)))
+    mask = np.array([[True, True, False], [False, True, True]])
+    yield "scores of 1000, with padding", (extreme, rng.normal(size=(2, 3, 2)), mask)
+    scores = rng.integers(-20_005, -20_000, (6, 2, 5))
+    mask = np.vstack([np.ones((1, 5), bool), five_masks(5)])
+    spoiled = spoiled_padding(scores, np.repeat(mask[:, None, :], 2, axis=1))
+    yield "inf, NaN, and 1e10 at padding", (spoiled, values, mask)
+    scores = rng.normal(size=(3, 3, 3))
+    mask = np.array([[True, False, True], [True, True, True], [False, True, True]])
+    yield "every size is 3", (scores, rng.normal(size=(3, 3, 3)), mask)
+    yield "one word", (np.array([[[7.0]]]), np.array([[[3.0, 5.0]]]))
+    one_of_two = np.array([[True], [False]])
+    yield "one word, or none", (np.zeros((2, 1, 1)), np.ones((2, 1, 3)), one_of_two)
+    scores, values = rng.integers(-3, 4, (2, 1, 4)), rng.integers(0, 9, (2, 4, 3))
+    yield "whole numbers", (scores, values, five_masks(4)[1:3])
+    scores, values = rng.normal(size=(5, 2, 4)), rng.normal(size=(5, 4, 6))
+    yield "float32", in_float32((scores, values, five_masks(4)))
 
 
 @exercise(
     _attend_cases,
     hints=[
         (
-            "`np.where(mask[:, None, :], scores, -np.inf)` removes padding "
-            "before anything else is computed, because exp(-inf) = 0. "
-            "Think of `mask=None` as a mask of True."
+            "`ref.softmax(scores, mask)` of chapter 01 leaves padding out, whatever "
+            "stands there, and gives zeros where nothing is left. Its mask has to "
+            "broadcast to the scores, (batch, target_len, source_len). Which axis does "
+            "yours lack?"
         ),
         (
-            "Subtract each row's maximum before `np.exp`. Where a row has nothing to "
-            "attend to, that maximum is -inf and the sum is 0: replace them by 0 and 1 "
-            "with `np.where`. The context is `weights @ values`."
+            "Think of `mask=None` as a mask of True. The context is a matrix product: "
+            "each row of weights meets all values of its sentence. If you write the "
+            "softmax yourself, padding becomes -inf before the row's maximum is taken."
         ),
     ],
     returns=("context", "weights"),
@@ -174,121 +253,36 @@ def attend(scores, values, mask=None):
     scores: (batch, target_len, source_len). values: (batch, source_len, value_dim).
     mask: (batch, source_len), True = may be attended; None means all may.
     Returns context (batch, target_len, value_dim) and weights (batch, target_len,
-    source_len). Padding gets weight 0; a sentence with nothing to attend to gets zero
-    weights and a zero context.
+    source_len). Padding gets weight 0, whatever its scores are, even infinite or NaN
+    (its values are ordinary numbers). A sentence with nothing to attend to gets zero
+    weights and a zero context. Scores of 1000 must not overflow.
     """
     if mask is not None:
         mask = mask[:, None, :]  # (batch, 1, source_len)
-        scores = np.where(mask, scores, -np.inf)
-    highest = scores.max(axis=-1, keepdims=True)  # (batch, target_len, 1)
-    exponentials = np.exp(scores - np.where(highest == -np.inf, 0, highest))
-    total = exponentials.sum(axis=-1, keepdims=True)
-    weights = exponentials / np.where(total == 0, 1, total)
+    weights = ref.softmax(scores, mask)
     return weights @ values, weights
 
 
-def _softmax(scores, axis=-1):
-    exponentials = np.exp(scores - scores.max(axis=axis, keepdims=True))
-    return exponentials / exponentials.sum(axis=axis, keepdims=True)
-
-
-def _allowed(scores, mask):
-    return np.ones(scores[:, :1].shape, bool) if mask is None else mask[:, None, :]
-
-
-@attend.known_mistake(
-    "Your weights sum to one over the decoder's steps. "
-    "They should sum to one over the source, so take the softmax over the last axis."
+add_softmax_mistakes(
+    attend,
+    other_axes=[
+        (
+            -2,
+            "Your weights sum to one over the decoder's steps. They should sum to one "
+            "over the source, so take the softmax over the last axis.",
+        ),
+        (
+            0,
+            "Your weights sum to one over the batch. Take the softmax over the last "
+            "axis.",
+        ),
+        (
+            (-2, -1),
+            "Your weights sum to one over the whole sentence pair. Each target "
+            "position needs its own softmax.",
+        ),
+    ],
 )
-def softmax_over_steps(scores, values, mask=None):
-    weights = _softmax(np.where(_allowed(scores, mask), scores, -1e9), axis=1)
-    return weights @ values, weights
-
-
-@attend.known_mistake(
-    "Your weights sum to one over the batch. Take the softmax over the last axis."
-)
-def softmax_over_batch(scores, values, mask=None):
-    weights = _softmax(np.where(_allowed(scores, mask), scores, -1e9), axis=0)
-    return weights @ values, weights
-
-
-@attend.known_mistake(
-    "Your weights sum to one over the whole sentence pair. "
-    "Each target position needs its own softmax."
-)
-def softmax_over_both(scores, values, mask=None):
-    weights = _softmax(np.where(_allowed(scores, mask), scores, -1e9), axis=(1, 2))
-    return weights @ values, weights
-
-
-@attend.known_mistake("Your function ignores the mask: padding gets weight.")
-def mask_ignored(scores, values, mask=None):
-    weights = _softmax(scores)
-    return weights @ values, weights
-
-
-@attend.known_mistake(
-    "You multiply the scores by the mask. A score of 0 is still a score: exp(0) = 1. "
-    "Use -inf."
-)
-def mask_times_scores(scores, values, mask=None):
-    weights = _softmax(scores * _allowed(scores, mask))
-    return weights @ values, weights
-
-
-@attend.known_mistake(
-    "You set padding to zero after the softmax, so the weights no longer sum to one. "
-    "Mask before it."
-)
-def mask_after_softmax(scores, values, mask=None):
-    weights = _softmax(scores) * _allowed(scores, mask)
-    return weights @ values, weights
-
-
-@attend.known_mistake("Your mask is inverted: True means that a word may be attended.")
-def mask_inverted(scores, values, mask=None):
-    return attend.reference_solution(scores, values, None if mask is None else ~mask)
-
-
-@attend.known_mistake(
-    "exp overflows at a score of 1000. Subtract each row's maximum first."
-)
-def overflows(scores, values, mask=None):
-    exponentials = np.exp(scores) * _allowed(scores, mask)
-    total = exponentials.sum(axis=-1, keepdims=True)
-    weights = exponentials / np.where(total == 0, 1, total)
-    return weights @ values, weights
-
-
-@attend.known_mistake(
-    "The maximum you subtract may be that of a padded position, "
-    "and then every real word underflows. Mask first."
-)
-def maximum_over_padding(scores, values, mask=None):
-    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    exponentials = exponentials * _allowed(scores, mask)
-    total = exponentials.sum(axis=-1, keepdims=True)
-    weights = exponentials / np.where(total == 0, 1, total)
-    return weights @ values, weights
-
-
-@attend.known_mistake(
-    "With nothing to attend to, -1e9 everywhere gives equal weights, "
-    "all of them on padding. Those rows should be zeros."
-)
-def equal_weights_for_nothing(scores, values, mask=None):
-    weights = _softmax(np.where(_allowed(scores, mask), scores, -1e9))
-    return weights @ values, weights
-
-
-@attend.known_mistake(
-    "With nothing to attend to, the row is 0 / 0, which is NaN. "
-    "Those rows should be zeros."
-)
-def nan_for_nothing(scores, values, mask=None):
-    weights = _softmax(np.where(_allowed(scores, mask), scores, -np.inf))
-    return weights @ values, weights
 
 
 @attend.known_mistake(
@@ -298,41 +292,93 @@ def order_swapped(scores, values, mask=None):
     return attend.reference_solution(scores, values, mask)[::-1]
 
 
-def _step_arguments(rng, state, word, annotations, mask, attention_units):
-    weights = [
-        rng.normal(size=(width, attention_units))
-        for width in (state.shape[-1], annotations.shape[-1])
-    ]
-    input_dim = word.shape[-1] + annotations.shape[-1]
-    gru = recurrent_cell(rng, input_dim, state.shape[-1], joined="context")
+@attend.known_mistake(
+    "Your context is the plain mean of the words. Each word should count by its weight."
+)
+def plain_mean(scores, values, mask=None):
+    _, weights = attend.reference_solution(scores, values, mask)
+    equal = attend.reference_solution(np.zeros(scores.shape), values, mask)
+    return equal[0], weights
+
+
+@attend.known_mistake(
+    "You take the mean of the weighted values. The weights already sum to one, so add "
+    "them up."
+)
+def mean_of_weighted_values(scores, values, mask=None):
+    context, weights = attend.reference_solution(scores, values, mask)
+    return context / scores.shape[-1], weights
+
+
+@attend.known_mistake(
+    "You multiply the values by the scores. The context is made with the weights."
+)
+def scores_times_values(scores, values, mask=None):
+    _, weights = attend.reference_solution(scores, values, mask)
+    return scores @ values, weights
+
+
+@attend.known_mistake(
+    "You multiply the values by the scores. The context is made with the weights."
+)
+def masked_scores_times_values(scores, values, mask=None):
+    _, weights = attend.reference_solution(scores, values, mask)
+    real = True if mask is None else mask[:, None, :]
+    return np.where(real, scores, 0) @ values, weights
+
+
+def _step_arguments(rng, mask, word_dim, state_dim, annotation_dim, attention_units):
+    mask = np.array(mask)
+    batch, source_len = mask.shape
     return (
-        state,
-        word,
-        annotations,
+        rng.normal(size=(batch, state_dim)),
+        rng.normal(size=(batch, word_dim)),
+        rng.normal(size=(batch, source_len, annotation_dim)),
         mask,
-        *weights,
+        rng.normal(size=(state_dim, attention_units)),
+        rng.normal(size=(annotation_dim, attention_units)),
         rng.normal(size=attention_units),
-        gru,
+        recurrent_cell(rng, word_dim + annotation_dim, state_dim, joined="context"),
     )
+
+
+def _exact_step(rng, hidden, mask, size):
+    """A step whose scores are whole numbers, ``size`` times the first hidden unit plus
+    the second: a unit is exactly -1, 0, or 1, because its sum is -30, 0, or 30.
+    """
+    hidden = 30.0 * np.array(hidden)  # (batch, source_len, 2)
+    state, word = np.zeros((len(hidden), 2)), rng.normal(size=(len(hidden), 3))
+    v, gru = np.array([size, 1.0]), recurrent_cell(rng, 5, 2, joined="context")
+    mask = np.array(mask, bool)
+    return state, word, hidden, mask, np.eye(2), np.eye(2), v, gru
 
 
 def _step_cases(rng):
-    state = np.array([[1.0]])
-    word = np.array([[0.5]])
-    annotations = np.array([[[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]]])
+    gru = recurrent_cell(rng, 2, 1, joined="context")
+    annotations = np.array([[[-2.0], [0.5], [1.0]]])
+    one_wide = np.array([[-1.0]]), np.array([[0.5]]), annotations
+    weights = np.array([[1.5]]), np.array([[0.5]]), np.array([2.0])
     yield (
-        "one sentence of two words and one padded position",
-        _step_arguments(
-            rng, state, word, annotations, np.array([[True, True, False]]), 1
-        ),
+        "one sentence of two words and one padded position, every width 1",
+        (*one_wide, np.array([[True, True, False]]), *weights, gru),
     )
-    for lengths in ([5, 2, 4], [3, 3, 3]):
-        state, word = rng.normal(size=(3, 4)), rng.normal(size=(3, 2))
-        mask = np.arange(5) < np.array(lengths)[:, None]
-        yield (
-            "three sentences",
-            _step_arguments(rng, state, word, rng.normal(size=(3, 5, 6)), mask, 7),
-        )
+    full, none = [True] * 3, [False] * 3
+    yield "every size is 3", _step_arguments(rng, [full] * 3, 3, 3, 3, 3)
+    yield (
+        "a sentence with nothing to attend to, beside a full one",
+        _step_arguments(rng, [full, none], 2, 2, 2, 2),
+    )
+    masks = np.vstack([np.ones((1, 5), bool), five_masks(5)])
+    yield "masks of every kind", _step_arguments(rng, masks, 2, 4, 3, 7)
+    yield "one sentence of one word", _step_arguments(rng, [[True]], 3, 2, 4, 5)
+    high, low = [[1, 0], [1, 1], [1, -1]], [[-1, 0], [-1, 1], [-1, -1]]
+    both = [[-1, 0], [1, 1], [0, 1]]
+    mask = [[1, 1, 1], [1, 1, 0], [1, 1, 1]]
+    yield "scores of 1000", _exact_step(rng, [high, low, both], mask, 1000.0)
+    hidden = [[*low, [1, 0]], [*low, [0, 0]]]
+    mask = [[1, 1, 1, 0]] * 2
+    yield "scores of -20,000, and padding", _exact_step(rng, hidden, mask, 20_000.0)
+    yield "float32", in_float32(_step_arguments(rng, masks[:3], 4, 3, 2, 6))
 
 
 @exercise(
@@ -345,8 +391,9 @@ def _step_cases(rng):
         ),
         (
             "The query is the *previous* state with an axis for target_len: "
-            "`state[:, None, :]`. Remove that axis again with `context[:, 0]`. "
-            "The input of `gru` is `np.concatenate([word, context], axis=-1)`."
+            "`state[:, None, :]`. Context and weights come back with that axis, and "
+            "have to lose it. `np.concatenate` along the last axis puts word and "
+            "context side by side."
         ),
     ],
     returns=("new_state", "context", "weights"),
@@ -355,9 +402,11 @@ def bahdanau_step(state, word, annotations, mask, w_query, w_keys, v, gru):
     """One step: s_{i-1} -> weights -> c_i -> s_i = gru([y_{i-1} ; c_i], s_{i-1}).
 
     state: (batch, units), s_{i-1}. word: (batch, embedding_dim), y_{i-1} embedded.
-    annotations: (batch, source_len, dim). mask: (batch, source_len).
-    gru: function (inputs, state) -> new state.
+    annotations: (batch, source_len, dim). mask: (batch, source_len), True = may be
+    attended. gru: function (inputs, state) -> new state.
     Returns new_state (batch, units), context (batch, dim), weights (batch, source_len).
+    A sentence with nothing to attend to gets zero weights and a zero context, and gru
+    takes its step with that. Scores of 1000 must not overflow.
     """
     query = state[:, None, :]  # (batch, 1, units)
     scores = ref.additive_scores(query, annotations, w_query, w_keys, v)
@@ -367,18 +416,88 @@ def bahdanau_step(state, word, annotations, mask, w_query, w_keys, v, gru):
     return new_state, context, weights
 
 
+add_softmax_mistakes(
+    bahdanau_step,
+    leave_out=[ADDED],  # no score of this exercise is as large as that
+    other_axes=[
+        (
+            0,
+            "Your weights sum to one over the batch. Each sentence needs its own "
+            "softmax, over its words.",
+        ),
+        (
+            -2,
+            "Your weights sum to one over target_len, which is 1, so all of them are "
+            "1. Take the softmax over the last axis, the source.",
+        ),
+    ],
+)
+
+
 @bahdanau_step.known_mistake(
     "Your query is the new state. "
     "That state needs the context, so it does not exist yet: use s_{i-1}."
 )
 def query_is_the_new_state(state, word, annotations, mask, w_query, w_keys, v, gru):
-    new_state, _, _ = bahdanau_step.reference_solution(
-        state, word, annotations, mask, w_query, w_keys, v, gru
-    )
-    _, context, weights = bahdanau_step.reference_solution(
-        new_state, word, annotations, mask, w_query, w_keys, v, gru
-    )
+    others = word, annotations, mask, w_query, w_keys, v, gru
+    new_state, _, _ = bahdanau_step.reference_solution(state, *others)
+    _, context, weights = bahdanau_step.reference_solution(new_state, *others)
     return new_state, context, weights
+
+
+@bahdanau_step.known_mistake(
+    "Your query is the new state. "
+    "That state needs the context, so it does not exist yet: use s_{i-1}."
+)
+def new_state_before_the_context(
+    state, word, annotations, mask, w_query, w_keys, v, gru
+):
+    nothing = 0 * annotations[:, 0]
+    new_state = gru(np.concatenate([word, nothing], axis=-1), state)
+    context, weights = _attended(new_state, annotations, mask, w_query, w_keys, v)
+    return gru(np.concatenate([word, context], axis=-1), state), context, weights
+
+
+@bahdanau_step.known_mistake(
+    "Your query is the new state. "
+    "That state needs the context, so it does not exist yet: use s_{i-1}."
+)
+def state_without_a_context(state, word, annotations, mask, w_query, w_keys, v, gru):
+    nothing = 0 * annotations[:, 0]
+    new_state = gru(np.concatenate([word, nothing], axis=-1), state)
+    context, weights = _attended(new_state, annotations, mask, w_query, w_keys, v)
+    return new_state, context, weights
+
+
+@bahdanau_step.known_mistake(
+    "Your query is the word y_{i-1}. The query is the state, s_{i-1}."
+)
+def query_is_the_word(state, word, annotations, mask, w_query, w_keys, v, gru):
+    context, weights = _attended(word, annotations, mask, w_query, w_keys, v)
+    return gru(np.concatenate([word, context], axis=-1), state), context, weights
+
+
+@bahdanau_step.known_mistake(
+    "You exchange the two matrices: w_query belongs to the state, w_keys to the "
+    "annotations."
+)
+def step_with_matrices_exchanged(
+    state, word, annotations, mask, w_query, w_keys, v, gru
+):
+    return bahdanau_step.reference_solution(
+        state, word, annotations, mask, w_keys, w_query, v, gru
+    )
+
+
+@bahdanau_step.known_mistake(
+    "Your context is made of the projected annotations. The values are the "
+    "annotations themselves."
+)
+def context_of_projections(state, word, annotations, mask, w_query, w_keys, v, gru):
+    scores = _scores(state, annotations, w_query, w_keys, v)
+    context, weights = ref.attend(scores[:, None, :], annotations @ w_keys, mask)
+    context, weights = context[:, 0], weights[:, 0]
+    return gru(np.concatenate([word, context], axis=-1), state), context, weights
 
 
 @bahdanau_step.known_mistake(
@@ -416,18 +535,19 @@ def context_before_word(state, word, annotations, mask, w_query, w_keys, v, gru)
     return gru(np.concatenate([context, word], axis=-1), state), context, weights
 
 
-@bahdanau_step.known_mistake("Your step ignores the mask: padding gets weight.")
-def padding_attended(state, word, annotations, mask, w_query, w_keys, v, gru):
-    return bahdanau_step.reference_solution(
-        state, word, annotations, None, w_query, w_keys, v, gru
-    )
-
-
 @bahdanau_step.known_mistake("gru should continue from s_{i-1}, not from zeros.")
 def cell_from_zeros(state, word, annotations, mask, w_query, w_keys, v, gru):
     return bahdanau_step.reference_solution(
         state, word, annotations, mask, w_query, w_keys, v, lambda x, s: gru(x, 0 * s)
     )
+
+
+@bahdanau_step.known_mistake(
+    "You return the state that came in. Return the one that gru makes of it."
+)
+def old_state_returned(state, word, annotations, mask, w_query, w_keys, v, gru):
+    context, weights = _attended(state, annotations, mask, w_query, w_keys, v)
+    return state.copy(), context, weights
 
 
 @bahdanau_step.known_mistake(
@@ -441,14 +561,13 @@ def axis_kept(state, word, annotations, mask, w_query, w_keys, v, gru):
 
 
 @bahdanau_step.known_mistake(
-    "Your weights sum to one over the batch. "
-    "Each sentence needs its own softmax, over its words."
+    "The axis of target_len is still there. Remove it with [:, 0]."
 )
-def softmax_over_the_batch(state, word, annotations, mask, w_query, w_keys, v, gru):
-    scores = _scores(state, annotations, w_query, w_keys, v)
-    weights = _softmax(np.where(mask, scores, -1e9), axis=0)
-    context = (weights[:, :, None] * annotations).sum(axis=1)
-    return gru(np.concatenate([word, context], axis=-1), state), context, weights
+def axis_kept_by_two(state, word, annotations, mask, w_query, w_keys, v, gru):
+    new_state, context, weights = bahdanau_step.reference_solution(
+        state, word, annotations, mask, w_query, w_keys, v, gru
+    )
+    return new_state, context[:, None], weights[:, None]
 
 
 @bahdanau_step.known_mistake("You return the scores. The weights are their softmax.")
@@ -457,6 +576,21 @@ def scores_for_weights(state, word, annotations, mask, w_query, w_keys, v, gru):
         state, word, annotations, mask, w_query, w_keys, v, gru
     )
     return new_state, context, _scores(state, annotations, w_query, w_keys, v)
+
+
+@bahdanau_step.known_mistake(
+    "You return context and weights in the wrong order. Return new_state, context, "
+    "weights."
+)
+def weights_before_context(state, word, annotations, mask, w_query, w_keys, v, gru):
+    new_state, context, weights = bahdanau_step.reference_solution(
+        state, word, annotations, mask, w_query, w_keys, v, gru
+    )
+    return new_state, weights, context
+
+
+def _random_links(rng, count, size):
+    return set(map(tuple, rng.integers(0, size, (count, 2)).tolist()))
 
 
 def _link_cases(rng):
@@ -470,15 +604,25 @@ def _link_cases(rng):
     )
     yield "a perfect alignment", ({(0, 1), (1, 0)}, {(0, 1), (1, 0)}, set())
     yield "no link is correct", ({(0, 1)}, {(1, 0)}, {(1, 1), (2, 2)})
-    for size in (12, 25, 40):
-        links, sure, possible = (
-            set(map(tuple, rng.integers(0, 7, (count, 2)).tolist()))
-            for count in (size, size // 2, size)
-        )
-        yield (
-            "random links",
-            (links, sure, possible - sure if size == 12 else possible | sure),
-        )
+    yield "no link was found", (set(), {(0, 0), (1, 2)}, {(0, 0), (1, 1)})
+    yield "no link was found, though one is sure", (set(), {(1, 1)}, set())
+    yield "no link is sure", ({(0, 0), (1, 1), (2, 1)}, set(), {(0, 0), (1, 2)})
+    yield "no link is sure or possible", ({(3, 0)}, set(), set())
+    yield (
+        "all that is possible, and more",
+        (
+            {(0, 0), (0, 1), (1, 0), (1, 1), (2, 2)},
+            {(0, 0)},
+            {(0, 0), (0, 1), (1, 0)},
+        ),
+    )
+    for count in (12, 25, 40, 600):
+        size = 7 if count < 100 else 60
+        links = _random_links(rng, count, size)
+        sure = _random_links(rng, count // 2, size)
+        possible = _random_links(rng, count, size)
+        possible = possible - sure if count == 12 else possible | sure
+        yield f"random links among {size} words", (links, sure, possible)
 
 
 @exercise(
@@ -486,8 +630,8 @@ def _link_cases(rng):
     hints=[
         "Sets do the counting: `len(links & sure)` is |A and S|.",
         (
-            "A sure link is also possible, whether or not `possible` contains it: "
-            "`links & (sure | possible)`."
+            "A sure link is also possible, whether or not `possible` contains it. "
+            "`a | b` is the union of two sets."
         ),
     ],
 )
@@ -495,8 +639,10 @@ def alignment_error_rate(links, sure, possible):
     """AER = 1 - (|A and S| + |A and P|) / (|A| + |S|), with S among P.
 
     links (A), sure (S), possible (P): sets of (target_index, source_index). A sure link
-    counts as possible even where `possible` does not contain it.
-    Returns a float, 0 for a perfect alignment.
+    counts as possible even where `possible` does not contain it. Each of the sets may
+    be empty, but never both A and S.
+    Returns a float, 0 for a perfect alignment, 1 where no link is correct or none was
+    found.
     """
     possible = possible | sure
     return 1 - (len(links & sure) + len(links & possible)) / (len(links) + len(sure))
@@ -509,6 +655,13 @@ def sure_not_possible(links, sure, possible):
     return 1 - (len(links & sure) + len(links & (possible - sure))) / (
         len(links) + len(sure)
     )
+
+
+@alignment_error_rate.known_mistake(
+    "A sure link is also possible: take P as sure | possible."
+)
+def possible_as_it_came(links, sure, possible):
+    return 1 - (len(links & sure) + len(links & possible)) / (len(links) + len(sure))
 
 
 @alignment_error_rate.known_mistake(
@@ -551,6 +704,14 @@ def all_sure(links, sure, possible):
     "A sure link that was not found should also count as an error."
 )
 def precision_alone(links, sure, possible):
+    return 1 - len(links & (possible | sure)) / len(links) if links else 1.0
+
+
+@alignment_error_rate.known_mistake(
+    "This is 1 - precision. "
+    "A sure link that was not found should also count as an error."
+)
+def precision_dividing_by_zero(links, sure, possible):
     return 1 - len(links & (possible | sure)) / len(links)
 
 
@@ -558,108 +719,340 @@ def precision_alone(links, sure, possible):
     "This is 1 - recall. A wrong link should also count as an error."
 )
 def recall_alone(links, sure, possible):
+    return 1 - len(links & sure) / len(sure) if sure else 1.0
+
+
+@alignment_error_rate.known_mistake(
+    "This is 1 - recall. A wrong link should also count as an error."
+)
+def recall_dividing_by_zero(links, sure, possible):
     return 1 - len(links & sure) / len(sure)
 
 
+@alignment_error_rate.known_mistake(
+    "You divide by the number of different links in A and S together. A link in both "
+    "counts twice: divide by |A| + |S|."
+)
+def union_in_the_denominator(links, sure, possible):
+    possible = possible | sure
+    return 1 - (len(links & sure) + len(links & possible)) / len(links | sure)
+
+
+@alignment_error_rate.known_mistake(
+    "Where no link was found, every sure link is missing, and the rate is 1."
+)
+def zero_for_nothing(links, sure, possible):
+    if not links:
+        return 0.0
+    return alignment_error_rate.reference_solution(links, sure, possible)
+
+
 def _drawing_cases(rng):
+    """Weights that repeat, in patterns that no transposed, mirrored, or shifted picture
+    has; all of them at least 0.15 apart.
+    """
+    from matplotlib.backends import backend_agg  # noqa: F401, imported before the clock
     from matplotlib.figure import Figure
 
-    weights = np.array([[0.1, 0.2, 0.7], [0.8, 0.15, 0.05]])
+    def canvas():
+        return Figure(figsize=(6.4, 4.8), dpi=100).subplots()
+
+    weights = np.array([[0.2, 0.2, 0.6], [0.6, 0.4, 0.0]])
     source, target = ["the", "black", "cat"], ["chat", "noir"]
-    yield (
-        "two target words, three source words",
-        (Figure().subplots(), weights, source, target),
+    yield "two target words, three source words", (canvas(), weights, source, target)
+    weights = np.array(
+        [
+            [0.0, 0.85, 0.0, 0.15, 0.0],
+            [0.4, 0.0, 0.6, 0.0, 0.0],
+            [0.0, 0.0, 0.15, 0.0, 0.85],
+            [1.0, 0.0, 0.0, 0.0, 0.0],
+        ]
     )
-    words = "a b a c d".split()
-    yield (
-        "a repeated word",
-        (
-            Figure().subplots(),
-            rng.dirichlet(np.ones(5), size=4),
-            words,
-            ["e", "f", "e", "g"],
-        ),
-    )
-    source, target = [f"source{i}" for i in range(3)], [f"target{i}" for i in range(8)]
-    yield (
-        "eight target words",
-        (Figure().subplots(), rng.dirichlet(np.ones(3), size=8), source, target),
-    )
+    words = "a b a c d".split(), ["e", "f", "e", "g"]
+    yield "words that occur twice", (canvas(), weights, *words)
+    weights = np.array([[0.2, 0.8, 0.0], [0.6, 0.2, 0.2], [1.0, 0.0, 0.0]])
+    words = ["one", "two", "three"], ["un", "deux", "trois"]
+    yield "as many target words as source words", (canvas(), weights, *words)
+    rows = [[0, 1, 0], [0.2, 0, 0.8], [0.6, 0.4, 0], [1, 0, 0]]
+    weights = np.array([*rows, [0.2, 0.8, 0], *rows[1:]])
+    words = list("xyz"), [str(year) for year in range(2017, 2025)]
+    yield "eight target words, which are numbers", (canvas(), weights, *words)
+    weights = np.array([[0.2, 0.6, 0.0, 0.2]])
+    yield "one target word", (canvas(), weights, list("abcd"), ["word"])
+
+
+_TRANSPOSED = (
+    "The heatmap is transposed. "
+    "Target words should be the rows and source words the columns."
+)
+_UPSIDE_DOWN = (
+    "The first target word is at the bottom. "
+    "Leave imshow's origin as it is, or invert the y axis."
+)
+_MIRRORED = (
+    "The first source word is on the right. Draw the columns from left to right."
+)
+_ROWS_WITHOUT_LABELS = (
+    "The rows are upside down: the first label from the top stands beside the weights "
+    "of the last target word."
+)
+_COLUMNS_WITHOUT_LABELS = (
+    "The columns are mirrored: the first label from the left stands below or above the "
+    "weights of the last source word."
+)
+_NUMBERS = "The ticks are labeled with numbers instead of words."
+_SWAPPED = (
+    "The words are on the wrong axes: "
+    "source words belong to the columns, target words to the rows."
+)
+_SHIFTED = "The words are shifted by one: tick 0 is at the center of the first column."
+_HIDDEN = (
+    "No tick label can be seen. Is the axis switched off, or are the labels hidden?"
+)
+_NOTHING = "There is nothing on ax. Draw on it: for example, with ax.imshow."
+_ELSEWHERE = "You drew on another figure. Draw on the ax that you are given."
+_ONE_COLOR = (
+    "All weights have the same color. Look at the color map (cmap), and at vmin and "
+    "vmax."
+)
+_NOT_RETURNED = (
+    "You return nothing. Return ax, so that the caller can continue drawing."
+)
+_SAME_COLOR = 8  # the largest difference of a channel, in 0 ... 255
+_SIMILAR_COLOR = 64
 
 
 def _extract_drawing(returned, ax, weights, source, target):
-    """What one sees: the numbers of the heatmap from the top left on, and the labels of
-    its rows and columns.
+    """Judge the pixels of the finished picture at the crossings of its visible labels;
+    "ax" if they are right and ``ax`` was returned.
     """
-    centers, numbers = _heatmap(ax)
-    ax.figure.draw_without_rendering()  # settles limits and ticks
-    dots = ax.transData.transform(centers.reshape(-1, 2))
-    dots = dots.reshape(centers.shape)  # (rows, columns, 2)
-    left_to_right = np.argsort(dots[0, :, 0])
-    top_to_bottom = np.argsort(-dots[:, 0, 1])
-    x = dots[0, left_to_right, 0]
-    y = dots[top_to_bottom, 0, 1]
-    kind = compare.kind(sandbox.plain(returned))
-    return {
-        "The heatmap": numbers[top_to_bottom][:, left_to_right],
-        "The row labels, from the top": _labels(ax.yaxis, y, 1),
-        "The column labels, from the left": _labels(ax.xaxis, x, 0),
-        "The returned value": "ax" if returned is ax else kind,
-    }
+    if not (ax.has_data() or ax.tables):
+        places = _other_axes(returned, ax)
+        elsewhere = any(_holds(place, weights, source, target) for place in places)
+        raise sandbox.CheckFailed(_ELSEWHERE if elsewhere else _NOTHING)
+    picture, columns, rows = _visible_labels(ax)
+    words = [word for _, word in columns], [word for _, word in rows]
+    x, y = ([place for place, _ in labels] for labels in (columns, rows))
+    colors, filled = _colors(picture, ax, x, y)
+    problem = _labels_problem(words, colors, ax, weights, source, target)
+    problem = problem or _colors_problem(colors, filled, ax, weights, source, target)
+    if problem:
+        raise sandbox.CheckFailed(problem)
+    if returned is None:
+        raise sandbox.CheckFailed(_NOT_RETURNED)
+    return "ax" if returned is ax else compare.kind(sandbox.plain(returned))
 
 
-def _heatmap(ax):
-    """The centers of the cells, (rows, columns, 2) in data coordinates, and the numbers
-    of the one image or mesh on ``ax``.
+def _other_axes(returned, ax):
+    """The axes on which one may have drawn instead: what was returned, those of the
+    same figure, and those of pyplot's figures (pyplot is not imported for this).
     """
-    from matplotlib.collections import QuadMesh
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    figures = [ax.figure]
+    if pyplot is not None:
+        figures += map(pyplot.figure, pyplot.get_fignums())
+    places = [place for figure in figures for place in figure.axes]
+    if hasattr(returned, "get_images"):
+        places.append(returned)
+    return [place for place in places if place is not ax]
 
-    meshes = [mesh for mesh in ax.collections if isinstance(mesh, QuadMesh)]
-    if ax.images:
-        return _image_cells(ax.images[0])
-    if meshes:
-        return _mesh_cells(meshes[0])
-    raise sandbox.CheckFailed(
-        "There is no heatmap on ax. Draw with ax.imshow(...), not with plt.imshow(...)."
+
+def _holds(place, weights, source, target):
+    """Whether these axes hold the weights, or the words as tick labels."""
+    drawn = [item.get_array() for item in [*place.images, *place.collections]]
+    numbers = np.sort(weights, axis=None)
+    for array in drawn:
+        if array is not None and np.size(array) == weights.size:
+            if np.allclose(np.sort(np.ma.getdata(array), axis=None), numbers):
+                return True
+    labels = [*place.get_xticklabels(), *place.get_yticklabels()]
+    texts = {label.get_text() for label in labels}
+    return texts.issuperset(source) and texts.issuperset(target)
+
+
+# What one sees
+
+
+def _visible_labels(ax):
+    """The picture, (height, width, 3) in 0 ... 255, and its visible tick labels:
+    (place in dots, word) of each, of the columns from the left and of the rows from the
+    top.
+
+    A label is visible if its middle is inside the figure and some pixel there changes
+    when it is hidden.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(ax.figure)
+    picture = _rendered(canvas)
+    ticks = [
+        (axis, tick, label)
+        for axis in (ax.xaxis, ax.yaxis)
+        for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+        for label in (tick.label1, tick.label2)
+        if label.get_visible() and label.get_text().strip()
+    ]
+    boxes = [label.get_window_extent(canvas.get_renderer()) for _, _, label in ticks]
+    for _, _, label in ticks:
+        label.set_visible(False)
+    changed = abs(picture - _rendered(canvas)).max(axis=-1) > 25  # (height, width)
+    found = {ax.xaxis: set(), ax.yaxis: set()}
+    for (axis, tick, label), box in zip(ticks, boxes, strict=True):
+        label.set_visible(True)
+        if _is_inside(box, changed):
+            both = ax.transData.transform((tick.get_loc(), tick.get_loc()))
+            place = both[0] if axis is ax.xaxis else len(picture) - both[1]
+            found[axis].add((round(float(place), 1), label.get_text()))
+    return picture, sorted(found[ax.xaxis]), sorted(found[ax.yaxis])
+
+
+def _rendered(canvas):
+    """The picture on white, (height, width, 3) in 0 ... 255, from the top left."""
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba()).astype(float)  # (height, width, 4)
+    opacity = pixels[..., 3:] / 255
+    return pixels[..., :3] * opacity + 255 * (1 - opacity)
+
+
+def _is_inside(box, changed):
+    """Whether the middle of ``box`` is inside the figure, and a pixel in it changed."""
+    height, width = changed.shape
+    x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+    if not (0 <= x < width and 0 <= y < height):
+        return False
+    left, right = max(0, int(box.x0)), int(np.ceil(box.x1)) + 1
+    top, bottom = max(0, int(height - box.y1)), int(np.ceil(height - box.y0)) + 1
+    return changed[top:bottom, left:right].any()
+
+
+def _colors(picture, ax, x, y):
+    """The color at each crossing, (rows, columns, 3), and whether it fills most of the
+    middle half of the cell, (rows, columns).
+    """
+    columns, rows = np.array(x), np.array(y)
+    half_width, half_height = (
+        max(2, int((np.diff(places).min() if len(places) > 1 else whole) / 4))
+        for places, whole in ((columns, ax.bbox.width), (rows, ax.bbox.height))
+    )
+    if len(rows) == 1 and len(columns) > 1:  # how high a single row is, one cannot know
+        half_height = min(half_height, half_width)
+    colors = np.zeros((len(rows), len(columns), 3))
+    filled = np.zeros((len(rows), len(columns)), bool)
+    framed = np.pad(
+        picture, ((half_height,) * 2, (half_width,) * 2, (0, 0)), mode="edge"
+    )
+    for i, j in np.ndindex(filled.shape):
+        row, column = int(rows[i]), int(columns[j])
+        middle = framed[row : row + 2 * half_height, column : column + 2 * half_width]
+        pixels = middle.reshape(-1, 3)  # (pixels, 3)
+        if len(pixels) == 0:
+            continue
+        colors[i, j] = _main_color(middle)
+        similar = abs(pixels - colors[i, j]).max(axis=-1) <= _SIMILAR_COLOR
+        filled[i, j] = similar.mean() > 0.6
+    return colors, filled
+
+
+def _main_color(middle):
+    """The most frequent color, so that a number written on the cell does not matter; of
+    a picture without sharp edges, the color in the center.
+    """
+    colors, counts = np.unique(middle.reshape(-1, 3), axis=0, return_counts=True)
+    if counts.max() > 0.3 * counts.sum():
+        return colors[counts.argmax()]
+    height, width = len(middle) // 2, middle.shape[1] // 2
+    center = middle[height - 1 : height + 2, width - 1 : width + 2]
+    return np.median(center.reshape(-1, 3), axis=0)
+
+
+def _shows(colors, weights):
+    """Whether equal weights have equal colors, and different weights different ones."""
+    return colors.shape[:2] == weights.shape and not _exceptions(colors, weights).any()
+
+
+def _exceptions(colors, weights):
+    """(cells, cells): whether the colors of two cells are alike where their weights are
+    not, or the other way round.
+    """
+    colors = colors.reshape(-1, 3)  # (cells, 3)
+    distances = abs(colors[:, None] - colors).max(axis=-1)  # (cells, cells)
+    equal = weights.reshape(-1, 1) == weights.reshape(-1)
+    return (distances <= _SAME_COLOR) != equal
+
+
+# What is wrong with it
+
+
+def _labels_problem(words, colors, ax, weights, source, target):
+    """What is wrong with the labels, (of the columns, of the rows); or None."""
+    if words == (source, target):
+        return None
+    if words == ([], []):
+        return _HIDDEN
+    if words == (target, source):
+        return _TRANSPOSED if _shows(colors, weights.T) else _SWAPPED
+    if words == (source, target[::-1]) and _shows(colors, weights[::-1]):
+        return _UPSIDE_DOWN
+    if words == (source[::-1], target) and _shows(colors, weights[:, ::-1]):
+        return _MIRRORED
+    numbers = [str(number) for number in range(max(weights.shape))]
+    if words == (numbers[: len(source)], numbers[: len(target)]):
+        return _NUMBERS
+    if words == (source[:-1], target[:-1]) and _shows(colors, weights[1:, 1:]):
+        return _SHIFTED
+    lines = (
+        ("columns, from the left,", words[0], source),
+        ("rows, from the top,", words[1], target),
+    )
+    name, got, wanted = next(line for line in lines if line[1] != line[2])
+    return (
+        f"The tick labels of the {name} are not the words."
+        f"\n  expected  {compare.show(wanted)}\n  got       {compare.show(got)}"
+        "\n  (a label that is hidden, cut off, or outside the figure does not count)"
     )
 
 
-def _image_cells(image):
-    numbers = np.asarray(image.get_array(), float)
-    left, right, bottom, top = image.get_extent()
-    if image.origin == "lower":
-        bottom, top = top, bottom
-    rows, columns = numbers.shape[:2]
-    x = left + (np.arange(columns) + 0.5) * (right - left) / columns
-    y = top + (np.arange(rows) + 0.5) * (bottom - top) / rows
-    return np.stack(np.meshgrid(x, y), axis=-1), numbers
+def _colors_problem(colors, filled, ax, weights, source, target):
+    """What is wrong with the colors at the crossings; or None."""
+    if _shows(colors, weights) and filled.all():
+        return None
+    if np.ptp(colors, axis=(0, 1)).max() <= _SAME_COLOR:
+        return _ONE_COLOR
+    shared = slice(min(weights.shape))
+    if min(weights.shape) > 1 and _shows(
+        colors[shared, shared], weights.T[shared, shared]
+    ):
+        return _TRANSPOSED
+    if _shows(colors, weights[::-1]):
+        return _ROWS_WITHOUT_LABELS
+    if _shows(colors, weights[:, ::-1]):
+        return _COLUMNS_WITHOUT_LABELS
+    if (
+        _shows(colors[:-1, :-1], weights[1:, 1:])
+        and np.ptp(colors[-1], axis=0).max() < 1
+    ):
+        return _SHIFTED
 
+    def cell(index):
+        row, column = np.unravel_index(index, weights.shape)
+        place = f"in row {target[row]!r}, column {source[column]!r}"
+        return f"{weights[row, column]:g} {place}"
 
-def _mesh_cells(mesh):
-    corners = mesh.get_coordinates()  # (rows + 1, columns + 1, 2)
-    rows, columns = corners.shape[0] - 1, corners.shape[1] - 1
-    numbers = np.asarray(mesh.get_array(), float).reshape(rows, columns)
-    left_half = corners[:-1, :-1] + corners[1:, :-1]
-    right_half = corners[:-1, 1:] + corners[1:, 1:]
-    return (left_half + right_half) / 4, numbers
-
-
-def _labels(axis, positions, coordinate):
-    """For each position along the axis (in dots), the tick label there, or "" where
-    there is none.
-    """
-    labels = [""] * len(positions)
-    for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
-        both = axis.axes.transData.transform((tick.get_loc(), tick.get_loc()))
-        distances = np.abs(positions - both[coordinate])
-        nearest = int(np.argmin(distances))
-        if distances[nearest] < abs(positions[1] - positions[0]) / 4:
-            labels[nearest] += "".join(
-                label.get_text()
-                for label in (tick.label1, tick.label2)
-                if label.get_visible()
-            )
-    return labels
+    if not filled.all():
+        index = np.argmin(filled)
+        return (
+            "The middle of a cell is not of one color. Is the cell cut off, or is its "
+            f"label not at its center?\n  it is  {cell(index)}"
+        )
+    one, other = np.argwhere(_exceptions(colors, weights))[0]
+    if weights.flat[one] == weights.flat[other]:
+        sentence = "The same weight has two colors. Equal weights need equal colors."
+    else:
+        sentence = (
+            "Different weights have the same color. Look at vmin, vmax, and the color "
+            "map, and whether every weight is drawn."
+        )
+    return f"{sentence}\n  one is    {cell(one)}\n  other is  {cell(other)}"
 
 
 @exercise(
@@ -667,9 +1060,10 @@ def _labels(axis, positions, coordinate):
     hints=[
         "`ax.imshow(weights)` puts row 0 at the top, as needed here.",
         (
-            "`ax.set_xticks(range(len(source)), source)` sets "
-            "the positions and the labels of the ticks together. "
-            "`ax.set_xticklabels` alone puts the labels at whatever ticks there are."
+            "`ax.set_xticks` and `ax.set_yticks` take positions and, as a second "
+            "argument, labels. `ax.set_xticklabels` alone puts the labels at whatever "
+            "ticks there are. The center of the first cell of an image is at 0, that "
+            "of a mesh at 0.5."
         ),
     ],
     extract=_extract_drawing,
@@ -678,7 +1072,9 @@ def draw_alignment(ax, weights, source, target):
     """Draw weights as a heatmap: target words are rows, source words are columns.
 
     ax: matplotlib Axes. weights: (target_len, source_len). source, target: lists of
-    words, each of them a tick label; the first target word is at the top. Returns ax.
+    words. Each row and each column carries its word as a visible tick label at the
+    cell's center; the first target word is at the top, the first source word on the
+    left. Equal weights have equal colors, different weights different ones. Returns ax.
     """
     ax.imshow(weights, cmap="Blues", vmin=0)
     ax.set_xticks(range(len(source)), source, rotation=90)
@@ -688,24 +1084,50 @@ def draw_alignment(ax, weights, source, target):
     return ax
 
 
-@draw_alignment.known_mistake(
-    "The heatmap is transposed. "
-    "Target words should be the rows and source words the columns."
-)
+@draw_alignment.known_mistake(_TRANSPOSED)
 def heatmap_transposed(ax, weights, source, target):
     return draw_alignment.reference_solution(ax, weights.T, target, source)
 
 
-@draw_alignment.known_mistake(
-    "The first target word is at the bottom. "
-    "Leave imshow's origin as it is, or invert the y axis."
-)
+@draw_alignment.known_mistake(_TRANSPOSED)
+def heatmap_transposed_under_the_labels(ax, weights, source, target):
+    draw_alignment.reference_solution(ax, weights, source, target)
+    ax.images[0].remove()
+    ax.imshow(weights.T)
+    return ax
+
+
+@draw_alignment.known_mistake(_UPSIDE_DOWN)
 def upside_down(ax, weights, source, target):
     draw_alignment.reference_solution(ax, weights, source, target).invert_yaxis()
     return ax
 
 
-@draw_alignment.known_mistake("The ticks are labeled with numbers instead of words.")
+@draw_alignment.known_mistake(_UPSIDE_DOWN)
+def mesh_upside_down(ax, weights, source, target):
+    ax.pcolormesh(weights)
+    ax.set_xticks(np.arange(len(source)) + 0.5, source)
+    ax.set_yticks(np.arange(len(target)) + 0.5, target)
+    return ax
+
+
+@draw_alignment.known_mistake(_MIRRORED)
+def mirrored(ax, weights, source, target):
+    draw_alignment.reference_solution(ax, weights, source, target).invert_xaxis()
+    return ax
+
+
+@draw_alignment.known_mistake(_ROWS_WITHOUT_LABELS)
+def rows_flipped(ax, weights, source, target):
+    return draw_alignment.reference_solution(ax, weights[::-1], source, target)
+
+
+@draw_alignment.known_mistake(_COLUMNS_WITHOUT_LABELS)
+def columns_flipped(ax, weights, source, target):
+    return draw_alignment.reference_solution(ax, weights[:, ::-1], source, target)
+
+
+@draw_alignment.known_mistake(_NUMBERS)
 def no_words(ax, weights, source, target):
     ax.imshow(weights)
     ax.set_xticks(range(len(source)))
@@ -713,10 +1135,7 @@ def no_words(ax, weights, source, target):
     return ax
 
 
-@draw_alignment.known_mistake(
-    "The words are on the wrong axes: "
-    "source words belong to the columns, target words to the rows."
-)
+@draw_alignment.known_mistake(_SWAPPED)
 def words_swapped(ax, weights, source, target):
     ax.imshow(weights)
     ax.set_xticks(range(len(target)), target)
@@ -726,9 +1145,7 @@ def words_swapped(ax, weights, source, target):
     return ax
 
 
-@draw_alignment.known_mistake(
-    "The words are shifted by one: tick 0 is at the center of the first column."
-)
+@draw_alignment.known_mistake(_SHIFTED)
 def words_shifted(ax, weights, source, target):
     ax.imshow(weights)
     ax.set_xticks(np.arange(len(source)) + 1, source)
@@ -738,19 +1155,52 @@ def words_shifted(ax, weights, source, target):
     return ax
 
 
-@draw_alignment.known_mistake(
-    "You return nothing. Return ax, so that the caller can continue drawing."
-)
+@draw_alignment.known_mistake(_SHIFTED)
+def words_shifted_past_the_end(ax, weights, source, target):
+    ax.imshow(weights)
+    ax.set_xticks(np.arange(len(source)) + 1, source)
+    ax.set_yticks(np.arange(len(target)) + 1, target)
+    return ax
+
+
+@draw_alignment.known_mistake(_HIDDEN)
+def axis_off(ax, weights, source, target):
+    draw_alignment.reference_solution(ax, weights, source, target).axis("off")
+    return ax
+
+
+@draw_alignment.known_mistake(_HIDDEN)
+def labels_without_color(ax, weights, source, target):
+    draw_alignment.reference_solution(ax, weights, source, target)
+    ax.tick_params(labelcolor="none")
+    return ax
+
+
+@draw_alignment.known_mistake(_ONE_COLOR)
+def white_on_white(ax, weights, source, target):
+    from matplotlib.colors import ListedColormap
+
+    draw_alignment.reference_solution(ax, weights, source, target)
+    ax.images[0].set_cmap(ListedColormap(["white"]))
+    return ax
+
+
+@draw_alignment.known_mistake(_NOT_RETURNED)
 def ax_not_returned(ax, weights, source, target):
     draw_alignment.reference_solution(ax, weights, source, target)
 
 
-@draw_alignment.known_mistake(
-    "You drew on another figure. Draw on the ax that you are given."
-)
+@draw_alignment.known_mistake(_ELSEWHERE)
 def drawn_elsewhere(ax, weights, source, target):
     from matplotlib.figure import Figure
 
     return draw_alignment.reference_solution(
         Figure().subplots(), weights, source, target
     )
+
+
+@draw_alignment.known_mistake(_NOTHING)
+def labels_alone(ax, weights, source, target):
+    ax.set_xticks(range(len(source)), source)
+    ax.set_yticks(range(len(target)), target)
+    return ax
