@@ -42,7 +42,7 @@ def _scaled_cases(rng):
     )
     yield (
         "five sentences, one of them without words",
-        (*tensors(5, 2, 6, 3, 4), five_masks(6)),
+        (*tensors(5, 5, 6, 3, 4), five_masks(6)),
     )
     masks = _masks_of_queries(5)
     yield (
@@ -56,7 +56,7 @@ def _scaled_cases(rng):
     yield (
         "sentences of one word or none, in single precision",
         (
-            *(array.astype("float32") for array in tensors(3, 1, 1, 1, 1)),
+            *(array.astype("float32") for array in tensors(3, 3, 1, 1, 1)),
             np.array([[True], [False], [True]]),
         ),
     )
@@ -177,8 +177,8 @@ def scaled_afterwards(query, keys, values, mask):
 
 
 @scaled_dot_product_attention.known_mistake(
-    "A mask of shape (batch, source_len) lines up with the queries here, not with the "
-    "sentences. Give it an axis of size 1 for the queries."
+    "Your mask lines up with the wrong axis. If it is (batch, source_len), give it an "
+    "axis of size 1 for the queries."
 )
 def scaled_mask_against_queries(query, keys, values, mask):
     shape = (*query.shape[:2], keys.shape[1])
@@ -374,23 +374,23 @@ def _head_cases(rng):
         arguments(4, 4, 4, 4, 4, 4, mask),
     )
     yield (
-        "five sentences, one of them without words, three heads",
-        arguments(5, 4, 7, 6, 3, 2, five_masks(7)),
+        "five sentences, one of them without words",
+        arguments(5, 5, 7, 6, 5, 2, five_masks(7)),
     )
     masks = _masks_of_queries(5)
     yield (
         "six queries, each with a mask of its own, three heads",
-        arguments(2, 6, 5, 7, 3, 4, np.stack([masks, masks[::-1]])),
+        arguments(3, 6, 5, 7, 3, 4, np.stack([masks, masks[::-1], masks])),
     )
     yield from _extreme_head_cases(rng)
     numbers = (
         rng.integers(-2, 3, shape)
-        for shape in ((1, 2, 4), (1, 3, 4), *[(4, 2, 3)] * 3, (2, 3, 4))
+        for shape in ((1, 2, 4), (1, 3, 4), *[(4, 1, 3)] * 3, (1, 3, 4))
     )
-    yield "whole numbers", (*numbers, np.array([[True, False, True]]))
-    *arrays, mask = arguments(2, 1, 1, 3, 1, 2, np.array([[True], [False]]))
+    yield "one head, whole numbers", (*numbers, np.array([[True, False, True]]))
+    *arrays, mask = arguments(2, 2, 1, 3, 2, 1, np.array([[True], [False]]))
     yield (
-        "one head, sentences of one word or none, in single precision",
+        "sentences of one word or none, in single precision",
         (*(array.astype("float32") for array in arrays), mask),
     )
 
@@ -597,6 +597,18 @@ def heads_values_are_keys(query, values, w_query, w_keys, w_values, *others):
 def heads_matrices_exchanged(query, values, w_query, w_keys, *others):
     return multi_head_attention.reference_solution(
         query, values, w_keys, w_query, *others
+    )
+
+
+@multi_head_attention.known_mistake(
+    "Your mask lines up with the wrong axes. Give it an axis of size 1 for the heads, "
+    "and one for the queries if it has none."
+)
+def heads_mask_against_queries(query, values, *others):
+    *matrices, mask = others
+    shape = (*query.shape[:2], values.shape[1])
+    return multi_head_attention.reference_solution(
+        query, values, *matrices, np.broadcast_to(mask, shape)
     )
 
 
