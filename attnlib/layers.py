@@ -2,7 +2,8 @@
 
 Every layer is called as ``layer(query, values, mask=mask)``. If there is no `mask`, the
 source's mask is the one that Keras carries along with `values`. The context keeps the
-query's mask.
+query's mask. The forms in which Keras' own attention layers are called work as well
+(``attnlib.call_forms``).
 
 Scores and softmax are computed in float32 at least, also where the layer's dtype is
 float16 or bfloat16, so finite inputs whose scores float32 can hold give no NaN. NaN or
@@ -14,12 +15,12 @@ but it makes the context NaN, because 0 * NaN is NaN: pad with any finite number
 from attnlib.arguments import (
     check_keys,
     check_last_axis,
-    check_query,
     check_values,
     integer,
     one_of,
 )
 from attnlib.backend import keras, tf
+from attnlib.call_forms import AttentionLayer, BaseAttention, as_tensor, two_shapes
 from attnlib.scores import (
     additive_scores,
     at_least_float32,
@@ -34,43 +35,6 @@ from attnlib.scores import (
 )
 
 ops = keras.ops
-
-
-class BaseAttention(keras.layers.Layer):
-    """What the layers with a query share: which mask counts, and which is passed on."""
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.supports_masking = True
-
-    def __call__(
-        self, query, values, mask=None, query_mask=None, values_mask=None, **kwargs
-    ):
-        # Keras takes an argument called `mask` for the mask of the first input, the
-        # query. Ours is the source's. It is passed on as `values_mask`, which Keras
-        # fills in where it is None, so `call` has one mask and compute_mask gets the
-        # query's.
-        if mask is not None:
-            values_mask = _as_tensor(mask)
-        # Checked here, before weights are made from wrong shapes.
-        check_values(values, values_mask)
-        check_query(query, values)
-        if query_mask is not None:
-            kwargs["query_mask"] = query_mask
-        if values_mask is not None:
-            kwargs["values_mask"] = values_mask
-        return super().__call__(query, values, **kwargs)
-
-    def compute_mask(self, inputs, previous_mask=None):
-        """Return the query's mask for the context, and None for the weights."""
-        return previous_mask, None
-
-    def _check_built(self):
-        if not self.built:
-            raise ValueError(
-                "project needs the layer's weights: call the layer once, or build it,"
-                " before"
-            )
 
 
 @keras.saving.register_keras_serializable("attnlib")
@@ -111,8 +75,9 @@ class AdditiveAttention(BaseAttention):
         super().__init__(**kwargs)
         self.units = integer("units", units)
 
-    def build(self, query_shape, values_shape):
+    def build(self, query_shape, values_shape=None):
         """Create the weights; Keras calls this with the shapes of the first inputs."""
+        query_shape, values_shape = two_shapes(query_shape, values_shape)
         query_dim = query_shape[-1]
         key_dim = values_shape[-1]
         self.w_query = self.add_weight(shape=(query_dim, self.units), name="w_query")
@@ -244,8 +209,9 @@ class LuongAttention(BaseAttention):
                 "max_source_len, which score='location' needs,", max_source_len
             )
 
-    def build(self, query_shape, values_shape):
+    def build(self, query_shape, values_shape=None):
         """Create the weights; Keras calls this with the shapes of the first inputs."""
+        query_shape, values_shape = two_shapes(query_shape, values_shape)
         self.query_dim = query_shape[-1]
         self.value_dim = values_shape[-1]
         self.key_dim = self.value_dim  # of the keys as they are scored
@@ -423,6 +389,7 @@ class LocalAttention(LuongAttention):
 
     SCORES = ("dot", "general", "concat")
     CENTERS = ("monotonic", "predictive")
+    RETURNS = "context, weights, positions"
 
     def __init__(
         self,
@@ -439,7 +406,7 @@ class LocalAttention(LuongAttention):
         self.half_width = integer("half_width", half_width)
         self.gaussian = center == "predictive" if gaussian is None else bool(gaussian)
 
-    def build(self, query_shape, values_shape):
+    def build(self, query_shape, values_shape=None):
         """Create the weights; Keras calls this with the shapes of the first inputs."""
         super().build(query_shape, values_shape)
         if self.center == "predictive":
@@ -543,6 +510,14 @@ class LocalAttention(LuongAttention):
         offsets = ops.arange(-self.half_width, self.half_width + 1)  # (2D + 1,)
         return ops.cast(ops.floor(centers), "int32") + offsets
 
+    def compute_output_shape(self, query_shape, values_shape=None):
+        """Return the shapes of context, weights, and positions; the last two are
+        (batch, target_len, 2D + 1).
+        """
+        context, weights = super().compute_output_shape(query_shape, values_shape)
+        window = (*weights[:2], 2 * self.half_width + 1)
+        return context, window, window
+
     def compute_mask(self, inputs, previous_mask=None):
         """Return the query's mask for the context, None for weights and positions."""
         return previous_mask, None, None
@@ -556,7 +531,7 @@ class LocalAttention(LuongAttention):
 
 
 @keras.saving.register_keras_serializable("attnlib")
-class AttentionPooling(keras.layers.Layer):
+class AttentionPooling(AttentionLayer):
     r"""Attention pooling: one vector per sentence.
 
     .. math::
@@ -591,13 +566,12 @@ class AttentionPooling(keras.layers.Layer):
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = integer("units", units)
-        self.supports_masking = True
 
-    def __call__(self, values, mask=None, **kwargs):
+    def __call__(self, values, mask=None, return_attention_scores=True, **kwargs):
         if mask is not None:
-            mask = _as_tensor(mask)
-            kwargs["mask"] = mask
+            kwargs["mask"] = mask = as_tensor(mask)
         check_values(values, mask)  # here, before weights are made from a wrong shape
+        kwargs["return_attention_scores"] = return_attention_scores
         return super().__call__(values, **kwargs)
 
     def build(self, values_shape):
@@ -607,7 +581,7 @@ class AttentionPooling(keras.layers.Layer):
         self.v = self.add_weight(shape=(self.units,), name="v")
         self.built = True
 
-    def call(self, values, mask=None):
+    def call(self, values, mask=None, return_attention_scores=False):
         r"""Attend to `values` with the learned query.
 
         Parameters
@@ -617,6 +591,10 @@ class AttentionPooling(keras.layers.Layer):
         mask : boolean tensor, shape (batch, source_len), optional
             True = may be attended. Without it, the mask that Keras carries along with
             `values`.
+        return_attention_scores : bool, optional
+            True, where the layer is called as ``layer(values)``; with False, the
+            context alone is returned. ``call`` itself has the default False, because
+            wrappers such as ``keras.layers.TimeDistributed`` take one output from it.
 
         Returns
         -------
@@ -634,7 +612,12 @@ class AttentionPooling(keras.layers.Layer):
         check_last_axis("values", values, self.w.shape[0])
         scores = pooling_scores(values, self.w, self.b, self.v)  # (batch, source_len)
         weights = ops.cast(softmax(scores, mask), values.dtype)
-        return ops.einsum("bs,bsd->bd", weights, values), weights
+        context = ops.einsum("bs,bsd->bd", weights, values)  # (batch, value_dim)
+        return (context, weights) if return_attention_scores else context
+
+    def compute_output_shape(self, values_shape):
+        """Return the context's shape, (batch, value_dim), as wrappers need it."""
+        return (values_shape[0], values_shape[2])
 
     def compute_mask(self, inputs, previous_mask=None):
         """Return None and None: context and weights have no source axis to mask."""
@@ -643,11 +626,6 @@ class AttentionPooling(keras.layers.Layer):
     def get_config(self):
         """Return the arguments that make the layer anew."""
         return {**super().get_config(), "units": self.units}
-
-
-def _as_tensor(mask):
-    """`mask`, which may be a list, as something with a dtype and a shape."""
-    return mask if hasattr(mask, "dtype") else ops.convert_to_tensor(mask)
 
 
 def _lengths(values, mask):

@@ -1,5 +1,5 @@
-"""AdditiveAttention among Keras' own layers: masks that are carried along, functional
-models, fit, saving, and bad arguments.
+"""The layers among Keras' own: masks that are carried along, functional models, fit,
+saving, and bad arguments.
 """
 
 import numpy as np
@@ -8,7 +8,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from attnlib import reference
 from attnlib.backend import keras, tf
-from attnlib.layers import AdditiveAttention
+from attnlib.layers import (
+    AdditiveAttention,
+    AttentionPooling,
+    LocalAttention,
+    LuongAttention,
+)
 
 QUERY = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
 VALUES = np.random.default_rng(1).normal(size=(2, 5, 6)).astype("float32")
@@ -173,6 +178,86 @@ def test_layer_from_config():
     assert type(again) is AdditiveAttention and again.units == 7
 
 
+# What was set on a layer survives get_config and a saved model
+
+SET = {
+    "name": {"name": "align"},
+    "frozen": {"trainable": False},
+    "half precision": {"dtype": "mixed_bfloat16"},
+    "policy object": {"dtype": keras.DTypePolicy("mixed_float16")},
+    "all": {"name": "align", "trainable": False, "dtype": "float64"},
+}
+MAKERS = {
+    "additive": lambda **options: AdditiveAttention(7, **options),
+    "concat": lambda **options: LuongAttention("concat", units=3, **options),
+    "location": lambda **options: LuongAttention(
+        "location", max_source_len=8, **options
+    ),
+    "local": lambda **options: LocalAttention(
+        half_width=2, center="monotonic", **options
+    ),
+    "pooling": lambda **options: AttentionPooling(4, **options),
+}
+
+
+def settings(layer):
+    """Everything that can be set on a layer, and what follows from it."""
+    config = layer.get_config()
+    policy = layer.dtype_policy.name
+    trainable = layer.trainable, len(layer.trainable_weights)
+    return layer.name, trainable, policy, layer.compute_dtype, config
+
+
+def called(layer, query, values):
+    if isinstance(layer, AttentionPooling):
+        return layer(values)
+    return layer(query, values)
+
+
+@pytest.mark.parametrize("options", SET.values(), ids=SET)
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_layer_config_keeps_what_was_set(make, options):
+    layer = make(**options)
+    again = type(layer).from_config(layer.get_config())
+    serialized = keras.saving.serialize_keras_object(layer)
+    third = keras.saving.deserialize_keras_object(serialized)
+    for each in (layer, again, third):
+        called(each, QUERY, VALUES)
+    assert type(third) is type(layer)
+    assert settings(again) == settings(third) == settings(layer)
+    for name, value in options.items():
+        name = "dtype_policy" if name == "dtype" else name
+        assert getattr(getattr(again, name), "name", getattr(again, name)) in (
+            value,
+            getattr(value, "name", value),
+        )
+
+
+@pytest.mark.parametrize("options", SET.values(), ids=SET)
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_layer_in_a_saved_model_keeps_what_was_set(make, options, tmp_path):
+    layer = make(**options)
+    query, values = keras.Input((None, 4)), keras.Input((None, 6))
+    model = keras.Model([query, values], called(layer, query, values))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras").get_layer(layer.name)
+    assert again is not layer
+    assert settings(again) == settings(layer)
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_layer_frozen_after_it_was_built_stays_frozen(make, tmp_path):
+    layer = make()
+    query, values = keras.Input((None, 4)), keras.Input((None, 6))
+    model = keras.Model([query, values], called(layer, query, values))
+    layer.trainable = False
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert not again.get_layer(layer.name).trainable
+    assert again.trainable_weights == []
+    assert len(again.get_layer(layer.name).weights) > 0
+
+
 # Bad arguments
 
 
@@ -236,7 +321,14 @@ def test_layer_refuses_units(units):
             QUERY,
             None,
             TypeError,
-            "values should be a tensor or an array, got a NoneType",
+            r"should be called as context, weights = layer\(query, values, mask=mask\)"
+            ".* got no values",
+        ),
+        (
+            QUERY,
+            VALUES.tolist(),
+            TypeError,
+            "values should be a tensor or an array, got a list",
         ),
     ],
 )
