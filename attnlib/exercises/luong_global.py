@@ -574,13 +574,14 @@ def _step_cases(rng):
     _step_cases,
     hints=[
         (
-            "The recurrence comes first: `gru(np.concatenate([word, fed], axis=-1), "
-            "state)`. The *new* state is the query."
+            "The recurrence comes first. The inputs of `gru` are the word and what is "
+            "fed, side by side; its state is that of the step before. What it returns "
+            "is the query."
         ),
         (
             "`ref.dot_scores` and `ref.attend` expect queries of shape (batch, "
-            "target_len, units), and here target_len is 1. Then equation 5 joins the "
-            "context and the new state, in this order."
+            "target_len, units), and here target_len is 1. After them, equation 5 "
+            "joins the context and the new state, in this order."
         ),
     ],
     returns=("new_state", "attentional", "weights"),

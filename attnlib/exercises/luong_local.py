@@ -4,7 +4,11 @@ import numpy as np
 
 from attnlib import reference as ref
 from attnlib.checking.exercise import exercise
+from attnlib.exercises import _mistakes
+from attnlib.exercises._demands import extreme_scores, five_masks, spoiled_padding
 from attnlib.exercises._shared import window_and_gaussian
+
+FROM_ONE = "Positions are counted from 0: the first word is at position 0, not at 1."
 
 
 def _window_cases(rng):
@@ -12,8 +16,13 @@ def _window_cases(rng):
     yield "at the first word", (0, 10, 3)
     yield "at the last word", (9, 10, 2)
     yield "past the last word", (14, 10, 2)
+    yield "far past the last word", (23, 12, 4)
+    yield "just past the last word", (8, 8, 3)
     yield "a window wider than the sentence", (1, 4, 10)
     yield "a sentence of one word", (5, 1, 2)
+    yield "D = 0, the center alone", (3, 10, 0)
+    yield "D = 1, one position from the end", (6, 8, 1)
+    yield "a long sentence and a wide window", (700, 1000, 150)
 
 
 @exercise(
@@ -21,54 +30,126 @@ def _window_cases(rng):
     hints=[
         (
             "The center is the index of the step, but a sentence of 10 words has no "
-            "word 14: clamp the center to the last word with `min(t, source_len - 1)`."
+            "word 14: clamp the center to the last word, which has the position "
+            "source_len - 1."
         ),
         (
-            "`np.arange(first, last + 1)` counts up to and including `last`. "
-            "The window ends where the sentence ends."
+            "Find the first and the last position of the window, each of them within "
+            "the sentence. `np.arange(first, last + 1)` includes `last`."
         ),
     ],
 )
 def monotonic_window(t, source_len, half_width):
     """The source positions that local-m looks at in step t, as an array, in order.
 
-    t: the step, from 0. source_len: words of the sentence. half_width: D.
-    The window is p - D ... p + D, cut off at the sentence's ends; p = t, clamped
-    to the last word.
+    t: the step, from 0. source_len: words of the sentence, 1 or more. half_width: D,
+    0 or more. The window is p - D ... p + D, cut off at the sentence's ends; p = t,
+    clamped to the last word.
     """
     center = min(t, source_len - 1)
     first, last = max(0, center - half_width), min(source_len - 1, center + half_width)
     return np.arange(first, last + 1)
 
 
-@monotonic_window.known_mistake(
+NOT_CLAMPED = (
     "Past the last word, your window is empty or too short. "
-    "Clamp the center to the last word."
+    "Clamp the center to the last word, source_len - 1."
 )
+
+
+@monotonic_window.known_mistake(NOT_CLAMPED)
 def window_not_clamped(t, source_len, half_width):
     return np.arange(max(0, t - half_width), min(source_len - 1, t + half_width) + 1)
 
 
-@monotonic_window.known_mistake(
+@monotonic_window.known_mistake(NOT_CLAMPED)
+def window_clamped_past_the_end(t, source_len, half_width):
+    center = min(t, source_len)
+    first, last = max(0, center - half_width), min(source_len - 1, center + half_width)
+    return np.arange(first, last + 1)
+
+
+@monotonic_window.known_mistake(NOT_CLAMPED)
+def window_of_clipped_positions(t, source_len, half_width):
+    around = np.arange(t - half_width, t + half_width + 1)
+    return np.unique(np.clip(around, 0, source_len - 1))
+
+
+REPEATED = (
+    "np.clip moves the positions outside the sentence to its edge, where they then "
+    "occur several times. Leave them out instead."
+)
+
+
+@monotonic_window.known_mistake(REPEATED)
+def window_with_repeats(t, source_len, half_width):
+    center = min(t, source_len - 1)
+    around = np.arange(center - half_width, center + half_width + 1)
+    return np.clip(around, 0, source_len - 1)
+
+
+@monotonic_window.known_mistake(REPEATED)
+def window_with_repeats_around_t(t, source_len, half_width):
+    around = np.arange(t - half_width, t + half_width + 1)
+    return np.clip(around, 0, source_len - 1)
+
+
+ONE_SHORT = (
     "The last position of the window is missing: a window has 2D + 1 positions, not 2D."
 )
+
+
+@monotonic_window.known_mistake(ONE_SHORT)
 def window_one_short(t, source_len, half_width):
     return monotonic_window.reference_solution(t, source_len, half_width)[:-1]
 
 
-@monotonic_window.known_mistake("Your window extends past the end of the sentence.")
+@monotonic_window.known_mistake(ONE_SHORT)
+def window_one_short_but_at_the_end(t, source_len, half_width):
+    center = min(t, source_len - 1)
+    return np.arange(max(0, center - half_width), min(source_len, center + half_width))
+
+
+PAST_THE_END = "Your window extends past the end of the sentence."
+
+
+@monotonic_window.known_mistake(PAST_THE_END)
 def window_past_the_end(t, source_len, half_width):
     center = min(t, source_len - 1)
     return np.arange(max(0, center - half_width), center + half_width + 1)
 
 
-@monotonic_window.known_mistake(
+@monotonic_window.known_mistake(PAST_THE_END)
+def window_one_past_the_end(t, source_len, half_width):
+    center = min(t, source_len - 1)
+    first, last = max(0, center - half_width), min(source_len, center + half_width)
+    return np.arange(first, last + 1)
+
+
+@monotonic_window.known_mistake(PAST_THE_END)
+def window_around_t_past_the_end(t, source_len, half_width):
+    return np.arange(max(0, t - half_width), t + half_width + 1)
+
+
+BEFORE_THE_START = (
     "Your window starts before the first word. "
     "A negative index counts from the end in Python."
 )
+
+
+@monotonic_window.known_mistake(BEFORE_THE_START)
 def window_before_the_start(t, source_len, half_width):
     center = min(t, source_len - 1)
     return np.arange(center - half_width, min(source_len - 1, center + half_width) + 1)
+
+
+@monotonic_window.known_mistake(
+    "Your window is cut off at neither end of the sentence. Leave out the positions "
+    "before the first word and after the last."
+)
+def window_not_cut(t, source_len, half_width):
+    center = min(t, source_len - 1)
+    return np.arange(center - half_width, center + half_width + 1)
 
 
 @monotonic_window.known_mistake(
@@ -89,50 +170,107 @@ def window_ahead_alone(t, source_len, half_width):
     return np.arange(center, min(source_len - 1, center + half_width) + 1)
 
 
+@monotonic_window.known_mistake(
+    "Your window only looks back. It should extend D positions to either side."
+)
+def window_back_alone(t, source_len, half_width):
+    center = min(t, source_len - 1)
+    return np.arange(max(0, center - half_width), center + 1)
+
+
+@monotonic_window.known_mistake(
+    "You take D as the width of the whole window. It is half of it: the window extends "
+    "D positions to either side."
+)
+def window_of_half_the_width(t, source_len, half_width):
+    return monotonic_window.reference_solution(t, source_len, half_width // 2)
+
+
+monotonic_window.known_mistake(FROM_ONE)(
+    lambda t, source_len, half_width: (
+        monotonic_window.reference_solution(t, source_len, half_width) + 1
+    )
+)
+STEP_FROM_ONE = "Steps are counted from 0, as positions are: the center of step t is t."
+
+
+@monotonic_window.known_mistake(STEP_FROM_ONE)
+def window_of_the_step_before(t, source_len, half_width):
+    return monotonic_window.reference_solution(max(0, t - 1), source_len, half_width)
+
+
+@monotonic_window.known_mistake(STEP_FROM_ONE)
+def window_of_the_step_after(t, source_len, half_width):
+    return monotonic_window.reference_solution(t + 1, source_len, half_width)
+
+
+def _center_arguments(rng, mask, target_len, query_dim, units):
+    query = rng.normal(size=(len(mask), target_len, query_dim))
+    return query, rng.normal(size=(query_dim, units)), rng.normal(size=units), mask
+
+
 def _center_cases(rng):
-    query = np.array([[[1.0, -1.0]]])
+    query, w_p = np.array([[[1.0, -1.0]]]), np.array([[1.0, 0.5], [-2.0, 0.0]])
     yield (
         "v_p is zero: halfway",
-        (query, np.eye(2), np.zeros(2), np.ones((1, 8), bool)),
+        (query, w_p, np.zeros(2), np.ones((1, 8), bool)),
     )
     yield (
         "one sentence of four words and two padded positions",
-        (query, np.eye(2), np.array([2.0, 1.0]), np.arange(6)[None] < 4),
+        (query, w_p, np.array([2.0, 1.0]), np.arange(6)[None] < 4),
     )
-    query = rng.normal(size=(3, 4, 5))
-    w_p = rng.normal(size=(5, 6))
-    v_p = rng.normal(size=6)
     yield (
-        "three sentences of 7, 2, and 5 words",
-        (query, w_p, v_p, np.arange(7) < np.array([[7], [2], [5]])),
+        "masks of every kind, all sizes 5",
+        _center_arguments(rng, five_masks(5), 5, 5, 5),
     )
+    yield "masks of every kind", _center_arguments(rng, five_masks(8), 3, 4, 6)
     gaps = np.array(
         [[True, False, True, True, False, False], [False, True, True, True, True, True]]
     )
-    yield "masked words inside a sentence", (query[:2], w_p, v_p, gaps)
+    yield "masked words inside a sentence", _center_arguments(rng, gaps, 4, 2, 3)
+    full = np.ones((3, 4), bool)
+    yield "three sentences without padding", _center_arguments(rng, full, 2, 5, 1)
+    query = np.array([[50, 50], [-50, -50], [0, 0], [0, 50]])  # tanh: 1, 0, or -1
+    yield (
+        "1000, -1000, 0, and 400 before the sigmoid; queries of whole numbers",
+        (
+            np.stack([query, -query]),
+            np.eye(2),
+            np.array([600.0, 400.0]),
+            np.array([[False, True, True, False], [True, True, True, True]]),
+        ),
+    )
+    yield (
+        "one query and one word",
+        _center_arguments(rng, np.ones((1, 1), bool), 1, 1, 1),
+    )
 
 
 @exercise(
     _center_cases,
     hints=[
         (
-            "Two products and a tanh give one number per query: "
-            "`np.tanh(query @ w_p) @ v_p`. "
-            "The sigmoid, 1 / (1 + exp(-x)), turns it into a fraction of the sentence."
+            "`query @ w_p` has shape (batch, target_len, units). After the tanh, `v_p` "
+            "turns the units into one number per query, and the sigmoid, 1 / (1 + "
+            "exp(-x)), turns that into a fraction of the sentence."
         ),
         (
-            "S is one past the last True of the mask: "
-            "`(mask * np.arange(1, source_len + 1)).max(axis=1)`. "
-            "It needs one more axis to broadcast with (batch, target_len)."
+            "The mask times the numbers 1, 2, 3, ... leaves the number of each real "
+            "word. S is the largest of them, one number per sentence, and has to "
+            "broadcast with (batch, target_len)."
         ),
     ],
+    batch=("query", "mask"),
 )
 def predicted_center(query, w_p, v_p, mask):
-    """p_t = S sigmoid(v_p . tanh(h_t w_p)), positions from 0.
+    """p_t = S sigmoid(v_p . tanh(h_t w_p)), positions from 0, not rounded.
 
     query: (batch, target_len, query_dim). w_p: (query_dim, units). v_p: (units,).
-    mask: (batch, source_len), True = a real word. S is one past its last True.
+    mask: (batch, source_len), True = may be attended. S is one past its last True,
+    wherever the others are, and 0 without any.
     Returns centers (batch, target_len).
+
+    What the sigmoid is taken of may be 1000 or -1000: the center is then S or 0.
     """
     lengths = (mask * np.arange(1, mask.shape[1] + 1)).max(axis=1)  # S: (batch,)
     hidden = np.tanh(query @ w_p)  # (batch, target_len, units)
@@ -140,62 +278,163 @@ def predicted_center(query, w_p, v_p, mask):
     return lengths[:, None] * fraction
 
 
-def _fraction(query, w_p, v_p):
-    return 1 / (1 + np.exp(-np.tanh(query @ w_p) @ v_p))
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
 
 
-@predicted_center.known_mistake(
-    "You use the padded length as S. "
-    "The center of the same sentence would then depend on the batch."
-)
-def center_of_padded_length(query, w_p, v_p, mask):
-    return mask.shape[1] * _fraction(query, w_p, v_p)
+def _center(
+    length=lambda mask: (mask * np.arange(1, mask.shape[1] + 1)).max(axis=1)[:, None],
+    fraction=lambda query, w_p, v_p: _sigmoid(np.tanh(query @ w_p) @ v_p),
+    finish=lambda center: center,
+):
+    """The center with one change.
+
+    length: function of the mask, (batch, 1). fraction: function (query, w_p, v_p).
+    finish: what happens to the product.
+    """
+    return lambda query, w_p, v_p, mask: finish(
+        length(mask) * fraction(query, w_p, v_p)
+    )
 
 
-@predicted_center.known_mistake(
-    "You count the words of the mask. "
-    "S is one past the last True: masked words still have a position."
-)
-def center_by_count(query, w_p, v_p, mask):
-    return mask.sum(1)[:, None] * _fraction(query, w_p, v_p)
+def _first_false(mask):
+    return np.where(mask.all(axis=1), mask.shape[1], mask.argmin(axis=1))[:, None]
 
 
-@predicted_center.known_mistake(
+_LENGTHS = [
+    (
+        "You use the padded length as S. "
+        "The center of the same sentence would then depend on the batch.",
+        lambda mask: mask.shape[1],
+    ),
+    (
+        "You use the number of sentences as S. The source's axis is the second one.",
+        lambda mask: mask.shape[0],
+    ),
+    (
+        "You count the words of the mask. "
+        "S is one past the last True: masked words still have a position.",
+        lambda mask: mask.sum(axis=1)[:, None],
+    ),
+    (
+        "You take the first False of the mask for the end of the sentence. It may be a "
+        "gap, or padding in front, and a full sentence has none.",
+        _first_false,
+    ),
+    (
+        "You take the first False of the mask for the end of the sentence. It may be a "
+        "gap, or padding in front, and a full sentence has none.",
+        lambda mask: mask.argmin(axis=1)[:, None],
+    ),
+    (
+        "S belongs to the sentence, and you gave it to the queries. Write S with an "
+        "axis of length 1 for them: (batch, 1).",
+        lambda mask: (mask * np.arange(1, mask.shape[1] + 1)).max(axis=1),
+    ),
+    (
+        "You take the largest S of the batch for all sentences. Each has its own.",
+        lambda mask: (mask * np.arange(1, mask.shape[1] + 1)).max(),
+    ),
+    (
+        "This is the fraction of the sentence, between 0 and 1. "
+        "Multiply it by the length of the sentence.",
+        lambda mask: 1,
+    ),
+]
+_FRACTIONS = [
+    (
+        "tanh is missing inside the sigmoid.",
+        lambda query, w_p, v_p: _sigmoid(query @ w_p @ v_p),
+    ),
+    (
+        "You take the tanh after multiplying by v_p. It belongs before: v_p multiplies "
+        "the hidden units, tanh(h_t w_p).",
+        lambda query, w_p, v_p: _sigmoid(np.tanh(query @ w_p @ v_p)),
+    ),
+    (
+        "The sigmoid is missing. Without it, the center may lie anywhere.",
+        lambda query, w_p, v_p: np.tanh(query @ w_p) @ v_p,
+    ),
+    (
+        "The minus sign in the sigmoid is missing: 1 / (1 + exp(-x)).",
+        lambda query, w_p, v_p: _sigmoid(-np.tanh(query @ w_p) @ v_p),
+    ),
+    (
+        "exp overflows at 1000, and inf / inf is NaN. 1 / (1 + exp(-x)) is safe, "
+        "because 1 / inf is 0.",
+        lambda query, w_p, v_p: (
+            np.exp(np.tanh(query @ w_p) @ v_p)
+            / (1 + np.exp(np.tanh(query @ w_p) @ v_p))
+        ),
+    ),
+    (
+        "v_p is missing. You add up the hidden units, "
+        "but each should first be multiplied by its element of v_p.",
+        lambda query, w_p, v_p: _sigmoid(np.tanh(query @ w_p).sum(axis=-1)),
+    ),
+    (
+        "w_p is transposed. It acts from the right: query @ w_p.",
+        lambda query, w_p, v_p: _sigmoid(np.tanh(query @ w_p.T) @ v_p),
+    ),
+]
+for _message, _length in _LENGTHS:
+    predicted_center.known_mistake(_message)(_center(length=_length))
+for _message, _fraction in _FRACTIONS:
+    predicted_center.known_mistake(_message)(_center(fraction=_fraction))
+for _rounded in (np.floor, np.round, np.ceil):
+    predicted_center.known_mistake(
+        "You round the center. "
+        "It is a real number; if it were rounded, no gradient could move it."
+    )(_center(finish=_rounded))
+ONE_LESS = (
     "You multiply by S - 1. "
     "The authors' center, counted from 0, is S times the sigmoid."
 )
+
+
+@predicted_center.known_mistake(ONE_LESS)
 def center_one_less(query, w_p, v_p, mask):
     center = predicted_center.reference_solution(query, w_p, v_p, mask)
-    return center - _fraction(query, w_p, v_p)
+    return center - _sigmoid(np.tanh(query @ w_p) @ v_p)
 
 
-@predicted_center.known_mistake(
-    "You round the center. "
-    "It is a real number; if it were rounded, no gradient could move it."
-)
-def center_rounded(query, w_p, v_p, mask):
-    return np.floor(predicted_center.reference_solution(query, w_p, v_p, mask))
+@predicted_center.known_mistake(ONE_LESS)
+def center_one_less_counted_from_one(query, w_p, v_p, mask):
+    return center_one_less(query, w_p, v_p, mask) + 1
 
 
-@predicted_center.known_mistake("tanh is missing inside the sigmoid.")
-def center_without_tanh(query, w_p, v_p, mask):
-    lengths = (mask * np.arange(1, mask.shape[1] + 1)).max(axis=1)
-    return lengths[:, None] / (1 + np.exp(-query @ w_p @ v_p))
+@predicted_center.known_mistake(ONE_LESS)
+def center_of_the_last_position(query, w_p, v_p, mask):
+    last = (mask * np.arange(mask.shape[1])).max(axis=1)  # 0 also for an empty row
+    return last[:, None] * _sigmoid(np.tanh(query @ w_p) @ v_p)
 
 
-@predicted_center.known_mistake(
-    "This is the fraction of the sentence, between 0 and 1. "
-    "Multiply it by the length of the sentence."
-)
-def center_as_fraction(query, w_p, v_p, mask):
-    return _fraction(query, w_p, v_p)
+predicted_center.known_mistake(FROM_ONE)(_center(finish=lambda center: center + 1))
 
 
 def _gaussian_cases(rng):
     yield "one query, center on a word", (np.full((1, 1, 5), 0.2), np.array([[2.0]]), 2)
-    yield "center between two words", (np.full((1, 1, 4), 0.25), np.array([[1.25]]), 4)
+    yield (
+        "center between two words, D = 3",
+        (np.full((1, 1, 4), 0.25), np.array([[1.25]]), 3),
+    )
+    weights = ref.softmax(rng.normal(size=(4, 4, 4)), five_masks(4)[:4, None, :])
+    yield "all sizes 4", (weights, rng.uniform(-2, 6, size=(4, 4)), 4)
     weights = ref.softmax(rng.normal(size=(2, 3, 7)))
-    yield "two sentences", (weights, rng.uniform(0, 7, size=(2, 3)), 3)
+    yield "two sentences, D = 5", (weights, rng.uniform(0, 7, size=(2, 3)), 5)
+    yield "the narrowest window, D = 1", (weights, rng.uniform(0, 7, size=(2, 3)), 1)
+    weights = ref.softmax(rng.normal(size=(1, 2, 90)))
+    yield "D = 51, centers far outside", (weights, np.array([[-20.5, 110.75]]), 51)
+    weights = ref.softmax(rng.normal(size=(5, 2, 6)), five_masks(6)[:, None, :])
+    yield (
+        "padding of every kind: a row of zeros stays as it is",
+        (weights, rng.uniform(0, 6, size=(5, 2)), 3),
+    )
+    yield (
+        "whole numbers: all weight on one word",
+        (np.array([[[0, 1, 0], [1, 0, 0]]]), np.array([[2, 0]]), 3),
+    )
+    yield "one word", (np.ones((1, 1, 1)), np.array([[0.75]]), 1)
 
 
 @exercise(
@@ -210,59 +449,109 @@ def _gaussian_cases(rng):
             "in Python, that needs parentheses."
         ),
     ],
+    batch=("weights", "centers"),
 )
 def gaussian_weights(weights, centers, half_width):
     """weights_s exp(-(s - p_t)^2 / (2 sigma^2)), sigma = D / 2, not renormalized.
 
     weights: (batch, target_len, source_len), after the softmax.
-    centers: p_t, (batch, target_len), reals. half_width: D.
+    centers: p_t, (batch, target_len), reals, counted from 0; they may lie outside the
+    sentence. half_width: D, a whole number, 1 or more. Where D is odd, sigma is not a
+    whole number: 1.5 for D = 3.
+    Returns an array of the shape of weights.
     """
     sigma = half_width / 2
     distance = np.arange(weights.shape[-1]) - centers[:, :, None]
     return weights * np.exp(-(distance**2) / (2 * sigma**2))
 
 
-def _times(weights, centers, exponent):
-    return weights * np.exp(
-        exponent(np.arange(weights.shape[-1]) - centers[:, :, None])
+def _times_gaussian(exponent, sigma=lambda half_width: half_width / 2):
+    """weights exp(exponent), a function of the distance and sigma."""
+
+    def wrong(weights, centers, half_width):
+        distance = np.arange(weights.shape[-1]) - centers[:, :, None]
+        return weights * np.exp(exponent(distance, sigma(half_width)))
+
+    return wrong
+
+
+def _squared(distance, sigma):
+    return -(distance**2) / (2 * sigma**2)
+
+
+SIGMA_SQUARED = "In the denominator, sigma should be squared: -d**2 / (2 * sigma**2)."
+NOT_SQUARED = "The distance should be squared: -d**2 / (2 * sigma**2)."
+ROUNDED_SIGMA = (
+    "`//` drops the half of an odd D. sigma is D / 2, which is 1.5 for D = 3."
+)
+_EXPONENTS = [
+    (
+        "-d**2 / 2 * sigma**2 multiplies by sigma^2. "
+        "Divide by both: -d**2 / (2 * sigma**2).",
+        lambda distance, sigma: -(distance**2) / 2 * sigma**2,
+    ),
+    (
+        "2 is missing in the denominator: -d**2 / (2 * sigma**2).",
+        lambda distance, sigma: -(distance**2) / sigma**2,
+    ),
+    (
+        "You square 2 along with sigma: it is 2 * sigma**2, not (2 * sigma)**2.",
+        lambda distance, sigma: -(distance**2) / (2 * sigma) ** 2,
+    ),
+    (NOT_SQUARED, lambda distance, sigma: -distance / (2 * sigma**2)),
+    (NOT_SQUARED, lambda distance, sigma: -abs(distance) / (2 * sigma**2)),
+    (SIGMA_SQUARED, lambda distance, sigma: -(distance**2) / (2 * sigma)),
+    (SIGMA_SQUARED, lambda distance, sigma: -(distance**2) / sigma),
+    (
+        "The minus sign is missing: the Gaussian falls with the distance.",
+        lambda distance, sigma: distance**2 / (2 * sigma**2),
+    ),
+    (FROM_ONE, lambda distance, sigma: _squared(distance + 1, sigma)),
+]
+for _message, _exponent in _EXPONENTS:
+    gaussian_weights.known_mistake(_message)(_times_gaussian(_exponent))
+for _message, _sigma in [
+    ("sigma is D / 2, not D.", lambda half_width: half_width),
+    (ROUNDED_SIGMA, lambda half_width: half_width // 2),
+    (ROUNDED_SIGMA, lambda half_width: max(1, half_width // 2)),
+]:
+    gaussian_weights.known_mistake(_message)(_times_gaussian(_squared, _sigma))
+for _rounded in (np.floor, np.round, np.trunc):
+    gaussian_weights.known_mistake(
+        "You round the center first. Then v_p and W_p get no gradient."
+    )(
+        lambda weights, centers, half_width, rounded=_rounded: (
+            gaussian_weights.reference_solution(weights, rounded(centers), half_width)
+        )
     )
 
 
-@gaussian_weights.known_mistake(
+RENORMALIZED = (
     "You renormalize. The paper does not: "
     "far from the center, the weights of a query may be small in total."
 )
+
+
+@gaussian_weights.known_mistake(RENORMALIZED)
 def gaussian_renormalized(weights, centers, half_width):
     product = gaussian_weights.reference_solution(weights, centers, half_width)
     return product / product.sum(-1, keepdims=True)
 
 
-@gaussian_weights.known_mistake(
-    "-d**2 / 2 * sigma**2 multiplies by sigma^2. "
-    "Divide by both: -d**2 / (2 * sigma**2)."
-)
-def gaussian_without_parentheses(weights, centers, half_width):
-    sigma = half_width / 2
-    return _times(weights, centers, lambda d: -(d**2) / 2 * sigma**2)
-
-
-@gaussian_weights.known_mistake("sigma is D / 2, not D.")
-def gaussian_too_wide(weights, centers, half_width):
-    return _times(weights, centers, lambda d: -(d**2) / (2 * half_width**2))
+@gaussian_weights.known_mistake(RENORMALIZED)
+def gaussian_renormalized_safely(weights, centers, half_width):
+    product = gaussian_weights.reference_solution(weights, centers, half_width)
+    total = product.sum(-1, keepdims=True)
+    return product / np.where(total == 0, 1, total)
 
 
 @gaussian_weights.known_mistake(
-    "2 is missing in the denominator: -d**2 / (2 * sigma**2)."
+    "Your Gaussian has the factor of a probability density, 1 / (sigma sqrt(2 pi)). "
+    "The one of equation 10 is 1 at the center."
 )
-def gaussian_too_narrow(weights, centers, half_width):
-    return _times(weights, centers, lambda d: -(d**2) / (half_width / 2) ** 2)
-
-
-@gaussian_weights.known_mistake(
-    "You round the center first. Then v_p and W_p get no gradient."
-)
-def gaussian_of_rounded(weights, centers, half_width):
-    return gaussian_weights.reference_solution(weights, np.floor(centers), half_width)
+def gaussian_density(weights, centers, half_width):
+    product = gaussian_weights.reference_solution(weights, centers, half_width)
+    return product / (half_width / 2 * np.sqrt(2 * np.pi))
 
 
 @gaussian_weights.known_mistake(
@@ -276,48 +565,120 @@ def gaussian_mirrored(weights, centers, half_width):
 
 
 @gaussian_weights.known_mistake(
-    "The distance should be squared; without that, one side grows without bound."
-)
-def gaussian_not_squared(weights, centers, half_width):
-    sigma = half_width / 2
-    return _times(weights, centers, lambda d: -d / (2 * sigma**2))
-
-
-@gaussian_weights.known_mistake(
     "You return the Gaussian alone. Multiply the weights by it."
 )
 def gaussian_alone(weights, centers, half_width):
     return gaussian_weights.reference_solution(
-        np.ones_like(weights), centers, half_width
+        np.ones(weights.shape), centers, half_width
     )
+
+
+@gaussian_weights.known_mistake(
+    "You add the Gaussian to the weights. Multiply the weights by it."
+)
+def gaussian_added(weights, centers, half_width):
+    return weights + gaussian_alone(weights, centers, half_width)
+
+
+CENTERS_AXIS = (
+    "Each query has its own center: centers[:, :, None], (batch, target_len, 1). "
+    "You gave the centers to the positions."
+)
+
+
+@gaussian_weights.known_mistake(CENTERS_AXIS)
+def gaussian_of_other_centers(weights, centers, half_width):
+    distance = np.arange(weights.shape[-1]) - centers[:, None, :]
+    return weights * np.exp(_squared(distance, half_width / 2))
+
+
+@gaussian_weights.known_mistake(CENTERS_AXIS)
+def gaussian_of_centers_without_axis(weights, centers, half_width):
+    distance = np.arange(weights.shape[-1]) - centers
+    return weights * np.exp(_squared(distance, half_width / 2))
+
+
+@gaussian_weights.known_mistake(CENTERS_AXIS)
+def gaussian_of_the_queries_positions(weights, centers, half_width):
+    distance = np.arange(weights.shape[1])[:, None] - centers[:, None, :]
+    return weights * np.exp(_squared(distance, half_width / 2))
 
 
 def _local_cases(rng):
     scores = np.array([[[0.0, 1.0, 2.0, 1.0]]])
     values = np.array([[[1.0], [2.0], [4.0], [8.0]]])
+    words = np.ones((1, 4), bool)
     yield (
         "one query in the middle, D = 1",
-        (scores, values, np.array([[1.5]]), 1, np.ones((1, 4), bool)),
+        (scores, values, np.array([[1.5]]), 1, words),
     )
-    yield (
-        "at the left edge",
-        (scores, values, np.array([[0.2]]), 1, np.ones((1, 4), bool)),
-    )
+    yield "at the left edge", (scores, values, np.array([[0.2]]), 1, words)
+    yield "a center below 0", (scores, values, np.array([[-0.5]]), 1, words)
     yield (
         "the last two are padding",
         (scores, values, np.array([[1.0]]), 2, np.array([[True, True, False, False]])),
     )
-    scores, values = rng.normal(size=(2, 3, 9)), rng.normal(size=(2, 9, 4))
-    mask = np.arange(9) < np.array([[9], [5]])
+    yield from _random_local_cases(rng)
+    yield from _extreme_local_cases(rng)
     yield (
-        "two sentences of 9 and 5 words",
-        (scores, values, rng.uniform(0, 5, size=(2, 3)), 2, mask),
+        "one query and one word",
+        (
+            np.zeros((1, 1, 1)),
+            np.full((1, 1, 1), 3.0),
+            np.full((1, 1), 0.5),
+            1,
+            words[:, :1],
+        ),
+    )
+
+
+def _random_local_cases(rng):
+    def arguments(mask, target_len, value_dim, half_width):
+        batch, source_len = mask.shape
+        return (
+            rng.normal(size=(batch, target_len, source_len)),
+            rng.normal(size=(batch, source_len, value_dim)),
+            rng.uniform(-1.5, source_len, size=(batch, target_len)),
+            half_width,
+            mask,
+        )
+
+    yield "padding of every kind, all sizes 5", arguments(five_masks(5), 5, 5, 1)
+    yield "padding of every kind, D = 3", arguments(five_masks(9), 3, 4, 3)
+    yield "three sentences without padding", arguments(np.ones((3, 8), bool), 4, 2, 2)
+    scores, values, _, _, mask = arguments(five_masks(6), 2, 3, 0)
+    yield (
+        "D = 40, centers far past the end",
+        (scores, values, rng.uniform(20, 39, size=(5, 2)), 40, mask),
+    )
+    outside = np.array([[2.5, -4.0, 30.0]] * 5)
+    scores, values, _, _, mask = arguments(five_masks(7), 3, 2, 0)
+    yield "windows outside the sentence", (scores, values, outside, 2, mask)
+
+
+def _extreme_local_cases(rng):
+    scores, values = extreme_scores(7)[None], rng.normal(size=(1, 7, 2))
+    yield (
+        "scores near 1000, near -1000, and from -3000 to 3000",
+        (scores, values, np.full((1, 3), 3.25), 3, np.ones((1, 7), bool)),
     )
     yield (
-        "scores of 1000 outside the window",
-        (scores + 1000.0 * (np.arange(9) > 6), values, np.ones((2, 3)), 2, mask),
+        "the same, with padding and a narrow window",
+        (scores, values, np.full((1, 3), 2.5), 1, np.arange(7)[None] != 3),
     )
-    yield "a center past the end", (scores, values, np.full((2, 3), 11.5), 2, mask)
+    mask, centers = five_masks(6), np.array([[0.5, 2.75, 4.0]] * 5)
+    window = abs(np.arange(6) - np.floor(centers)[:, :, None]) <= 2
+    counts = window & mask[:, None, :]
+    low = -20_000.0 - rng.integers(0, 4, size=counts.shape)
+    values = rng.normal(size=(5, 6, 4))
+    yield (
+        "scores near -20,000, and 1e10 at padding and outside the window",
+        (np.where(counts, low, 1e10), values, centers, 2, mask),
+    )
+    yield (
+        "scores near -20,000, and inf, NaN, and 1e10 at padding and outside the window",
+        (spoiled_padding(low, counts), values, centers, 2, mask),
+    )
 
 
 @exercise(
@@ -331,40 +692,225 @@ def _local_cases(rng):
         (
             "The Gaussian multiplies the weights after that softmax. "
             "It is centered on the exact center, with sigma = D / 2. "
-            "The context uses the final weights: `weights @ values` comes last."
+            "The context uses the final weights, so it comes last."
         ),
     ],
     returns=("context", "weights"),
+    batch=("scores", "values", "centers", "mask"),
 )
 def local_attend(scores, values, centers, half_width, mask):
     """Softmax over the window around floor(p_t), times a Gaussian around p_t (eq. 10).
 
-    scores: (batch, target_len, source_len). values: (batch, source_len, value_dim).
-    centers: p_t, (batch, target_len), reals. half_width: D.
+    scores: (batch, target_len, source_len). values: (batch, source_len, value_dim),
+    finite. centers: p_t, (batch, target_len), reals; they may lie outside the sentence.
+    half_width: D, a whole number, 1 or more.
     mask: (batch, source_len), True = may be attended.
     Returns context (batch, target_len, value_dim) and weights (batch, target_len,
-    source_len), zero outside the window.
+    source_len), not renormalized, and zero outside the window.
+
+    Scores of 1000 do not overflow. What the scores are at padding or outside the window
+    does not matter, not even if they are infinite or NaN. With nothing to attend to in
+    its window, a query gets zero weights and a zero context.
     """
-    distance = np.arange(scores.shape[-1]) - centers[:, :, None]
-    from_floor = np.arange(scores.shape[-1]) - np.floor(centers)[:, :, None]
+    positions = np.arange(scores.shape[-1])
+    from_floor = positions - np.floor(centers)[:, :, None]
     window = (abs(from_floor) <= half_width) & mask[:, None, :]
-    sigma = half_width / 2
-    weights = ref.softmax(scores, window) * np.exp(-(distance**2) / (2 * sigma**2))
+    distance = positions - centers[:, :, None]
+    gaussian = np.exp(-(distance**2) / (2 * (half_width / 2) ** 2))
+    weights = ref.softmax(scores, window) * gaussian
     return weights @ values, weights
 
 
-def _masked_window_and_gaussian(scores, centers, half_width, mask):
-    window, gaussian = window_and_gaussian(scores, centers, half_width)
-    return window & mask[:, None, :], gaussian
+_OUTSIDE_TOO = {
+    _mistakes.EQUAL_FOR_NOTHING: (
+        "With nothing to attend to in a window, -1e9 everywhere gives equal weights to "
+        "what should have none. Those rows should be zeros."
+    ),
+    _mistakes.MAXIMUM_OVER_PADDING: (
+        "The maximum you subtract may be that of padding, or of a position outside the "
+        "window, and then every word inside underflows. Mask first."
+    ),
+    _mistakes.ADDED: (
+        "Adding -1e9 to a score is not enough: what stands at padding or outside the "
+        "window may be larger, infinite, or NaN. Replace it with np.where."
+    ),
+    _mistakes.AFTERWARDS: (
+        "You take the softmax over all positions and cut the window and the padding "
+        "out afterward. Mask first, so that the rest has no part in the sum."
+    ),
+    _mistakes.IGNORED: (
+        "Your softmax uses neither the window nor the mask: every position gets weight."
+    ),
+}
+for _message, _softmax in _mistakes.faulty_softmaxes():
+    local_attend.known_mistake(_OUTSIDE_TOO.get(_message, _message))(
+        _mistakes.with_globals(
+            local_attend.reference_solution,
+            ref=_mistakes.reference_with(softmax=_softmax),
+        )
+    )
+
+
+def _window_around(centers, half_width, source_len):
+    """Whether a position is within D of a whole-numbered center."""
+    return abs(np.arange(source_len) - centers[:, :, None]) <= half_width
+
+
+def _gaussian_around(centers, sigma, source_len):
+    distance = np.arange(source_len) - centers[:, :, None]
+    return np.exp(-(distance**2) / (2 * sigma**2))
+
+
+def _local(
+    window=lambda centers, half_width, source_len: _window_around(
+        np.floor(centers), half_width, source_len
+    ),
+    gaussian=lambda centers, half_width, source_len: _gaussian_around(
+        centers, half_width / 2, source_len
+    ),
+    mask_of=lambda mask: mask[:, None, :],
+):
+    """Local attention with one change."""
+
+    def wrong(scores, values, centers, half_width, mask):
+        around = centers, half_width, scores.shape[-1]
+        weights = ref.softmax(scores, window(*around) & mask_of(mask))
+        weights = weights * gaussian(*around)
+        return weights @ values, weights
+
+    return wrong
+
+
+ROUNDED_CENTER = (
+    "Your window is placed at the rounded center. "
+    "Place it at the integer part, np.floor(centers)."
+)
+TRUNCATED_CENTER = (
+    "int rounds toward zero, so a center of -0.5 becomes 0. "
+    "np.floor gives -1, the position at or just below the center."
+)
+_WINDOWS = [
+    (
+        "Your window is placed at the exact center, so most windows have 2D positions. "
+        "Place it at the integer part of the center.",
+        lambda centers, *others: _window_around(centers, *others),
+    ),
+    (
+        ROUNDED_CENTER,
+        lambda centers, *others: _window_around(np.round(centers), *others),
+    ),
+    (
+        ROUNDED_CENTER,
+        lambda centers, *others: _window_around(np.floor(centers + 0.5), *others),
+    ),
+    (
+        "Your window is placed above the center. "
+        "Place it at the integer part, np.floor(centers).",
+        lambda centers, *others: _window_around(np.ceil(centers), *others),
+    ),
+    (
+        TRUNCATED_CENTER,
+        lambda centers, *others: _window_around(np.trunc(centers), *others),
+    ),
+    (
+        "Your window leaves out its two ends: it has 2D + 1 positions, so the distance "
+        "may be D itself.",
+        lambda centers, half_width, source_len: _window_around(
+            np.floor(centers), half_width - 1, source_len
+        ),
+    ),
+    (
+        "You take D as the width of the whole window. It is half of it: the window "
+        "extends D positions to either side.",
+        lambda centers, half_width, source_len: _window_around(
+            np.floor(centers), half_width // 2, source_len
+        ),
+    ),
+    (
+        "Your window extends to the right alone. It should extend D positions to "
+        "either side: take the absolute value of the distance.",
+        lambda centers, half_width, source_len: (
+            _window_around(np.floor(centers), half_width, source_len)
+            & (np.arange(source_len) >= np.floor(centers)[:, :, None])
+        ),
+    ),
+    (
+        "Your window has no left edge. "
+        "Take the absolute value of the distance before you compare it with D.",
+        lambda centers, half_width, source_len: (
+            np.arange(source_len) - np.floor(centers)[:, :, None] <= half_width
+        ),
+    ),
+    (
+        "The window is missing: your softmax runs over the whole source.",
+        lambda centers, half_width, source_len: np.array(True),
+    ),
+]
+_GAUSSIANS = [
+    (
+        "The Gaussian is missing.",
+        lambda centers, half_width, source_len: 1,
+    ),
+    (
+        "Your Gaussian stands at the integer part of the center. Only the window does; "
+        "the Gaussian stands at the exact center.",
+        lambda centers, half_width, source_len: _gaussian_around(
+            np.floor(centers), half_width / 2, source_len
+        ),
+    ),
+    (
+        "sigma is D / 2, not D.",
+        lambda centers, *others: _gaussian_around(centers, *others),
+    ),
+    (
+        ROUNDED_SIGMA,
+        lambda centers, half_width, source_len: _gaussian_around(
+            centers, half_width // 2, source_len
+        ),
+    ),
+]
+_MASKS = [
+    (
+        "Your function ignores the mask: padding inside the window gets weight.",
+        lambda mask: True,
+    ),
+    (_mistakes.INVERTED, lambda mask: ~mask[:, None, :]),
+    (
+        "Your mask is on the wrong axes: each sentence has one mask, for all of its "
+        "queries. Write mask[:, None, :], which is (batch, 1, source_len).",
+        lambda mask: mask,
+    ),
+    (
+        "Your mask is on the wrong axes: each sentence has one mask, for all of its "
+        "queries. Write mask[:, None, :], which is (batch, 1, source_len).",
+        lambda mask: mask[:, :, None],
+    ),
+]
+for _message, _window in _WINDOWS:
+    local_attend.known_mistake(_message)(_local(window=_window))
+for _message, _gaussian in _GAUSSIANS:
+    local_attend.known_mistake(_message)(_local(gaussian=_gaussian))
+for _message, _mask in _MASKS:
+    local_attend.known_mistake(_message)(_local(mask_of=_mask))
+
+
+def _in_parts(combine):
+    """Local attention by ``combine(scores, window, gaussian, mask, values)``."""
+
+    def wrong(scores, values, centers, half_width, mask):
+        window, gaussian = window_and_gaussian(scores, centers, half_width)
+        return combine(scores, window, gaussian, mask[:, None, :], values)
+
+    return wrong
 
 
 @local_attend.known_mistake(
     "You multiply the scores by the Gaussian. "
     "It should multiply the weights, after the softmax."
 )
-def local_gaussian_before(scores, values, centers, half_width, mask):
-    window, gaussian = _masked_window_and_gaussian(scores, centers, half_width, mask)
-    weights = ref.softmax(scores * gaussian, window)
+@_in_parts
+def local_gaussian_before(scores, window, gaussian, mask, values):
+    weights = ref.softmax(scores * gaussian, window & mask)
     return weights @ values, weights
 
 
@@ -372,9 +918,19 @@ def local_gaussian_before(scores, values, centers, half_width, mask):
     "You take the softmax over the whole source and cut the window out of it. "
     "Mask first."
 )
-def local_cut_after(scores, values, centers, half_width, mask):
-    window, gaussian = _masked_window_and_gaussian(scores, centers, half_width, mask)
-    weights = ref.softmax(scores, mask[:, None, :]) * gaussian * window
+@_in_parts
+def local_cut_after(scores, window, gaussian, mask, values):
+    weights = ref.softmax(scores, mask) * gaussian * window
+    return weights @ values, weights
+
+
+@local_attend.known_mistake(
+    "You mask the padding after the softmax, so its share of the weights is lost. "
+    "Mask first."
+)
+@_in_parts
+def local_padding_cut_after(scores, window, gaussian, mask, values):
+    weights = ref.softmax(scores, window) * gaussian * mask
     return weights @ values, weights
 
 
@@ -382,69 +938,75 @@ def local_cut_after(scores, values, centers, half_width, mask):
     "You computed the context before the Gaussian, "
     "so it does not use the weights you return."
 )
-def local_context_too_early(scores, values, centers, half_width, mask):
-    window, gaussian = _masked_window_and_gaussian(scores, centers, half_width, mask)
-    weights = ref.softmax(scores, window)
+@_in_parts
+def local_context_too_early(scores, window, gaussian, mask, values):
+    weights = ref.softmax(scores, window & mask)
     return weights @ values, weights * gaussian
 
 
-@local_attend.known_mistake(
+LOCAL_RENORMALIZED = (
     "You renormalize after the Gaussian. "
     "The paper does not: the weights sum to one or less."
 )
-def local_renormalized(scores, values, centers, half_width, mask):
-    window, gaussian = _masked_window_and_gaussian(scores, centers, half_width, mask)
-    weights = ref.softmax(scores, window) * gaussian
+
+
+@local_attend.known_mistake(LOCAL_RENORMALIZED)
+@_in_parts
+def local_renormalized(scores, window, gaussian, mask, values):
+    weights = ref.softmax(scores, window & mask) * gaussian
     total = weights.sum(-1, keepdims=True)
     weights = weights / np.where(total == 0, 1, total)
     return weights @ values, weights
 
 
-@local_attend.known_mistake(
-    "Your function ignores the mask: padding inside the window gets weight."
+@local_attend.known_mistake(LOCAL_RENORMALIZED)
+@_in_parts
+def local_renormalized_to_nan(scores, window, gaussian, mask, values):
+    weights = ref.softmax(scores, window & mask) * gaussian
+    weights = weights / weights.sum(-1, keepdims=True)
+    return weights @ values, weights
+
+
+ZERO_SCORES = (
+    "Positions outside the window enter your softmax with a score of 0, "
+    "and exp(0) = 1. Use -inf."
 )
-def local_mask_ignored(scores, values, centers, half_width, mask):
-    window, gaussian = _masked_window_and_gaussian(
-        scores, centers, half_width, np.ones_like(mask)
-    )
-    weights = ref.softmax(scores, window) * gaussian
+
+
+@local_attend.known_mistake(ZERO_SCORES)
+@_in_parts
+def local_zero_scores(scores, window, gaussian, mask, values):
+    inside = window & mask
+    weights = ref.softmax(np.where(inside, scores, 0)) * inside * gaussian
     return weights @ values, weights
 
 
-@local_attend.known_mistake(
-    "Your window is placed at the exact center, so most windows have 2D positions. "
-    "Place it at the integer part of the center."
-)
-def local_window_of_real_center(scores, values, centers, half_width, mask):
-    _, gaussian = _masked_window_and_gaussian(scores, centers, half_width, mask)
-    distance = np.arange(scores.shape[-1]) - centers[:, :, None]
-    window = (abs(distance) <= half_width) & mask[:, None, :]
-    weights = ref.softmax(scores, window) * gaussian
+@local_attend.known_mistake(ZERO_SCORES)
+@_in_parts
+def local_zero_scores_with_weight(scores, window, gaussian, mask, values):
+    weights = ref.softmax(np.where(window & mask, scores, 0)) * gaussian
     return weights @ values, weights
 
 
-@local_attend.known_mistake(
-    "Positions outside the window enter your softmax with a score of 0, and exp(0) = 1."
-)
-def local_zero_scores(scores, values, centers, half_width, mask):
-    window, gaussian = _masked_window_and_gaussian(scores, centers, half_width, mask)
-    weights = ref.softmax(scores * window) * window * gaussian
+@local_attend.known_mistake(ZERO_SCORES)
+@_in_parts
+def local_zero_scores_of_words(scores, window, gaussian, mask, values):
+    weights = ref.softmax(np.where(window, scores, 0), mask) * window * gaussian
     return weights @ values, weights
 
 
-@local_attend.known_mistake("The Gaussian is missing.")
-def local_without_gaussian(scores, values, centers, half_width, mask):
-    window, _ = _masked_window_and_gaussian(scores, centers, half_width, mask)
-    weights = ref.softmax(scores, window)
-    return weights @ values, weights
+@local_attend.known_mistake("You return (weights, context). The context comes first.")
+def local_returned_in_the_wrong_order(*arguments):
+    context, weights = local_attend.reference_solution(*arguments)
+    return weights, context
 
 
 def _choice_cases(rng):
-    yield (
-        "four links, three of them within one",
-        (np.array([2.0, 5.0, 7.0, 4.0]), np.array([2, 6, 6, 9]), 0.75),
-    )
-    yield "all four", (np.array([2.0, 5.0, 7.0, 4.0]), np.array([2, 6, 6, 9]), 1.0)
+    centers = np.array([2.0, 5.9, 7.2, 4.5])
+    positions = np.array([2, 8, 4, 9])
+    yield "four links, three of them within 3", (centers, positions, 0.75)
+    yield "the same, half of them", (centers, positions, 0.5)
+    yield "the same, all four", (centers, positions, 1.0)
     yield (
         "centers between words",
         (np.array([2.9, 5.5, 7.1, 4.9, 0.0]), np.array([0, 9, 2, 6, 0]), 0.8),
@@ -453,14 +1015,29 @@ def _choice_cases(rng):
         "all distances 0: D is at least 1",
         (np.array([1.0, 2.0]), np.array([1, 2]), 0.9),
     )
+    yield "a share of 0: D is at least 1", (centers, positions, 0.0)
+    yield "one link, 40 positions away", (np.array([3.75]), np.array([43]), 0.5)
     yield (
-        "a hundred links",
-        (rng.uniform(0, 30, size=100), rng.integers(0, 30, size=100), 0.9),
+        "ten links to the left, up to 400 away",
+        (np.full(10, 450.5), 450 - np.array([3, 400, 9, 0, 6, 12, 90, 33, 1, 50]), 0.9),
     )
     yield (
-        "a hundred links, one half",
-        (rng.uniform(0, 30, size=100), rng.integers(0, 30, size=100), 0.5),
+        "centers below 0",
+        (np.array([-0.5, -2.25, -0.75, 1.5]), np.array([2, 0, 4, 0]), 1.0),
     )
+    yield (
+        "centers on words, as whole numbers",
+        (np.array([4, 0, 11, 6, 2]), np.array([9, 6, 2, 6, 10]), 0.6),
+    )
+    yield (
+        "six links, a share of 0.7",
+        (np.full(6, 14.25), 14 + np.array([12, -4, 0, 1, 10, -2]), 0.7),
+    )
+    for share in (0.9, 0.5):
+        yield (
+            f"a hundred links, a share of {share}",
+            (rng.uniform(0, 30, size=100), rng.integers(0, 30, size=100), share),
+        )
 
 
 @exercise(
@@ -471,16 +1048,18 @@ def _choice_cases(rng):
             "`np.floor(centers)`? That is the D it needs."
         ),
         (
-            "Try D = 1, 2, 3, ... "
-            "and stop at the first for which `np.mean(needed <= D) >= share`."
+            "Try D = 1, 2, 3, ... and stop at the first that is enough. The mean of an "
+            "array of True and False is the share of True."
         ),
     ],
 )
 def choose_half_width(centers, positions, share):
     """The smallest D >= 1 whose windows hold at least `share` of the gold positions.
 
-    centers: (links,), the real-valued center of each window. positions: (links,), the
-    gold source position of each. share: between 0 and 1. Returns an int.
+    centers: (links,), p_t of each link, reals; as in the whole chapter, the window is
+    the one around floor(p_t), from floor(p_t) - D to floor(p_t) + D. positions:
+    (links,), the gold source position of each; one link or more. They may be any
+    distance apart. share: between 0 and 1. Returns an int.
     """
     needed = abs(positions - np.floor(centers))  # (links,)
     half_width = 1
@@ -489,47 +1068,152 @@ def choose_half_width(centers, positions, share):
     return half_width
 
 
-@choose_half_width.known_mistake(
-    "You take the largest distance, so one stray link decides. "
-    "It is enough that the windows hold `share` of the links."
-)
-def choice_of_the_largest(centers, positions, share):
-    return max(1, int(abs(positions - np.floor(centers)).max()))
+def _first_enough(
+    distance, enough=lambda needed, d, share: np.mean(needed <= d) >= share
+):
+    """The smallest D of at least 1 for another distance, or another meaning of
+    "enough"; 1000 if there is none.
+    """
+
+    def wrong(centers, positions, share):
+        needed = distance(centers, positions)
+        widths = range(1, 1000)
+        return next((d for d in widths if enough(needed, d, share)), 1000)
+
+    return wrong
 
 
-@choose_half_width.known_mistake(
-    "You take the mean distance. About half of the links lie farther away than that."
+def _from_floor(centers, positions):
+    return abs(positions - np.floor(centers))
+
+
+def _by_statistic(statistic):
+    """D as a statistic of the distances, a function of them and of the share."""
+
+    def wrong(centers, positions, share):
+        return max(1, int(statistic(_from_floor(centers, positions), share)))
+
+    return wrong
+
+
+INTERPOLATED = (
+    "By default, np.quantile interpolates between the distances of two links, so what "
+    "it gives may be too small, or larger than needed. Count the links that D holds."
 )
-def choice_of_the_mean(centers, positions, share):
-    return max(1, int(np.ceil(abs(positions - np.floor(centers)).mean())))
+MEAN_DISTANCE = (
+    "You take the mean distance. "
+    "How many links lie within it depends on the others, not on `share`."
+)
+ROUNDED_CENTERS = (
+    "You round the centers. "
+    "The window is placed at the integer part, np.floor(centers)."
+)
+LEFT_AND_RIGHT = (
+    "Positions to the left of the center count as much as those to the right: "
+    "take the absolute value of the distance."
+)
+for _message, _wrong in [
+    (
+        "You take the largest distance, so one stray link decides. "
+        "It is enough that the windows hold `share` of the links.",
+        _by_statistic(lambda needed, share: needed.max()),
+    ),
+    (MEAN_DISTANCE, _by_statistic(lambda needed, share: np.ceil(needed.mean()))),
+    (MEAN_DISTANCE, _by_statistic(lambda needed, share: needed.mean())),
+    (MEAN_DISTANCE, _by_statistic(lambda needed, share: np.round(needed.mean()))),
+    (INTERPOLATED, _by_statistic(lambda needed, share: np.quantile(needed, share))),
+    (
+        INTERPOLATED,
+        _by_statistic(lambda needed, share: np.ceil(np.quantile(needed, share))),
+    ),
+    (
+        INTERPOLATED,
+        _by_statistic(lambda needed, share: np.round(np.quantile(needed, share))),
+    ),
+    (
+        "You sort the distances and take one too far: of four links, the third "
+        "smallest is enough for a share of 0.75.",
+        _by_statistic(
+            lambda needed, share: np.sort(needed)[
+                min(int(share * len(needed)), len(needed) - 1)
+            ]
+        ),
+    ),
+    (
+        "The window is placed at the integer part of the center. Measure from there.",
+        _first_enough(lambda centers, positions: abs(positions - centers)),
+    ),
+    (
+        ROUNDED_CENTERS,
+        _first_enough(lambda centers, positions: abs(positions - np.round(centers))),
+    ),
+    (
+        ROUNDED_CENTERS,
+        _first_enough(
+            lambda centers, positions: abs(positions - np.floor(centers + 0.5))
+        ),
+    ),
+    (
+        "Your windows are placed above the centers. "
+        "A window is placed at the integer part, np.floor(centers).",
+        _first_enough(lambda centers, positions: abs(positions - np.ceil(centers))),
+    ),
+    (LEFT_AND_RIGHT, _first_enough(lambda c, positions: positions - np.floor(c))),
+    (LEFT_AND_RIGHT, _first_enough(lambda c, positions: np.floor(c) - positions)),
+    (
+        "D holds a position that is exactly D away: compare with <=.",
+        _first_enough(
+            _from_floor, lambda needed, d, share: np.mean(needed < d) >= share
+        ),
+    ),
+    (
+        "At least `share` of the links is enough: compare with >=, not with >.",
+        _first_enough(
+            _from_floor, lambda needed, d, share: np.mean(needed <= d) > share
+        ),
+    ),
+    (
+        "You compare a number of links with a share of them. "
+        "Divide the number by that of all links, or take the mean.",
+        _first_enough(
+            _from_floor, lambda needed, d, share: np.sum(needed <= d) >= share
+        ),
+    ),
+    (
+        "Your windows leave out what `share` should keep: "
+        "at least `share` of the positions has to be inside, not outside.",
+        _first_enough(
+            _from_floor, lambda needed, d, share: np.mean(needed > d) <= share
+        ),
+    ),
+]:
+    choose_half_width.known_mistake(_message)(_wrong)
 
 
 @choose_half_width.known_mistake("D should be at least 1.")
 def choice_of_zero(centers, positions, share):
-    needed = abs(positions - np.floor(centers))
+    needed = _from_floor(centers, positions)
     return next(d for d in range(1000) if np.mean(needed <= d) >= share)
 
 
-@choose_half_width.known_mistake(
-    "The window is placed at the integer part of the center. Measure from there."
-)
-def choice_from_the_real_center(centers, positions, share):
-    needed = abs(positions - centers)
-    return next(d for d in range(1, 1000) if np.mean(needed <= d) >= share)
-
-
-@choose_half_width.known_mistake(
+WHOLE_WIDTH = (
     "You return the width of the whole window. "
     "D is half of it, without the middle position."
 )
+
+
+@choose_half_width.known_mistake(WHOLE_WIDTH)
 def choice_of_the_whole_width(centers, positions, share):
     return 2 * choose_half_width.reference_solution(centers, positions, share) + 1
 
 
+@choose_half_width.known_mistake(WHOLE_WIDTH)
+def choice_of_twice_the_half(centers, positions, share):
+    return 2 * choose_half_width.reference_solution(centers, positions, share)
+
+
 @choose_half_width.known_mistake(
-    "Positions to the left of the center count too: "
-    "take the absolute value of the distance."
+    "D is one too large: the smallest that is enough was the one before."
 )
-def choice_to_the_right(centers, positions, share):
-    needed = positions - np.floor(centers)
-    return next(d for d in range(1, 1000) if np.mean(needed <= d) >= share)
+def choice_of_one_more(centers, positions, share):
+    return choose_half_width.reference_solution(centers, positions, share) + 1
