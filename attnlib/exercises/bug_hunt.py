@@ -1,10 +1,53 @@
-"""Exercises of chapter 10, "Bug hunt": ten pieces of code, each with a bug to fix."""
+"""Exercises of chapter 10, "Bug hunt": ten pieces of code, each with a bug to fix.
+
+The reader's cell starts with code that has one bug. What ``starter_code`` says of it is
+the symptom, as the chapter measures it, and never the cause: the reader's first check
+shows it before the hunt. Known mistakes, which name a cause, are other attempts.
+"""
+
+import functools
 
 import numpy as np
 
 from attnlib import reference as ref
 from attnlib.checking.exercise import exercise
+from attnlib.checking.sandbox import CheckFailed
+from attnlib.exercises._demands import extreme_scores, five_masks, spoiled_padding
+from attnlib.exercises._mistakes import (
+    ADDED,
+    EQUAL_FOR_NOTHING,
+    IGNORED,
+    INVERTED,
+    MAXIMUM_OVER_PADDING,
+    NAN_FOR_NOTHING,
+    SMALL_CONSTANT,
+    TIMES_SCORES,
+    add_softmax_mistakes,
+    faulty_softmaxes,
+)
 from attnlib.exercises._shared import gaussian_of_distance, window_and_gaussian
+
+
+def _add_softmaxes(exercise, with_softmax, masked=False, leave_out=()):
+    """Add the faulty softmaxes to an exercise whose code writes its own softmax.
+
+    with_softmax(softmax, *arguments) is the answer that calls ``softmax``.
+    """
+    for message, softmax in faulty_softmaxes(masked):
+        if message not in leave_out:
+            mistake = functools.partial(with_softmax, softmax)
+            exercise.known_mistake(message)(mistake)
+
+
+def _single(*arrays):
+    """The arrays in single precision."""
+    return [array.astype("float32") for array in arrays]
+
+
+def _multiples(rng, low, high, shape):
+    """Random multiples of 1/64 from low to high, which single precision holds."""
+    return rng.integers(64 * low, 64 * high, size=shape) / 64
+
 
 # 1: a softmax over one number
 
@@ -20,15 +63,38 @@ def _pool_cases(rng):
         "four sentences of one word",
         (rng.normal(size=(4, 1, 3)), rng.normal(size=(3, 3)), rng.normal(size=(3, 1))),
     )
-    values = rng.uniform(0.2, 0.5, size=(2, 4, 1)) * [[[1]], [[-1]]]
     yield (
-        "large scores in one sentence, very low ones in the other",
-        (values, np.eye(1), np.array([[5000.0]])),
+        "three sentences of three words, of dimension 3",
+        tuple(rng.normal(size=shape) for shape in ((3, 3, 3), (3, 3), (3, 1))),
+    )
+    signs = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
+    high, low = (
+        np.hstack([np.broadcast_to(ends, (4, 2)), signs]) for ends in ([-1, 1], [1, -1])
+    )
+    wide = np.array([[1, 1, 1, 1], [-1, -1, 1, 1], [-1, 1, 1, 1], [1, 0, 1, 0]])
+    yield (
+        "scores near 1000, near -1000, and from -3000 to 3000",
+        (
+            20.0 * np.stack([high, low, wide]),  # the tanh is -1, 0, or 1
+            np.eye(4),
+            np.array([[1000.0], [2000.0], [2.0], [1.0]]),
+        ),
+    )
+    yield (
+        "whole numbers",
+        tuple(rng.integers(-2, 3, shape) for shape in ((2, 4, 3), (3, 2), (2, 1))),
+    )
+    yield (
+        "single precision",
+        tuple(
+            _single(*(rng.normal(size=shape) for shape in ((1, 6, 2), (2, 5), (5, 1))))
+        ),
     )
 
 
 @exercise(
     _pool_cases,
+    batch=("values",),
     hints=[
         (
             "A softmax distributes a total weight of 1 over the numbers along an axis. "
@@ -42,7 +108,8 @@ def pool(values, w, v):
     """One vector per sentence: sum_s weights_s h_s, with scores v . tanh(h_s w).
 
     values: (batch, source_len, dim). w: (dim, units). v: (units, 1).
-    Returns context (batch, dim) and weights (batch, source_len).
+    Returns context (batch, dim) and weights (batch, source_len). Scores of 1000 must
+    not overflow.
     """
     scores = np.tanh(values @ w) @ v  # (batch, source_len, 1)
     exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
@@ -109,6 +176,14 @@ def pool_divided_twice(values, w, v):
     return context / values.shape[1], weights
 
 
+def _pool_with(softmax, values, w, v):
+    weights = softmax((np.tanh(values @ w) @ v)[:, :, 0])  # (batch, source_len)
+    return np.einsum("bs,bsd->bd", weights, values), weights
+
+
+_add_softmaxes(pool, _pool_with)
+
+
 # 2: a softmax over the decoder's steps
 
 
@@ -116,34 +191,33 @@ def _attend_cases(rng):
     query = np.array([[[1.0, 0.0], [0.0, 2.0]]])
     keys = np.array([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]])
     yield "two queries, three words", (query, keys, np.eye(3)[None])
+
+    def tensors(batch, target_len, source_len, dim, value_dim):
+        return (
+            rng.normal(size=(batch, target_len, dim)),
+            rng.normal(size=(batch, source_len, dim)),
+            rng.normal(size=(batch, source_len, value_dim)),
+        )
+
+    yield "two sentences", tensors(2, 4, 5, 3, 6)
+    yield "one query", tensors(2, 1, 4, 3, 2)
+    yield "three sentences of three words, queries, and dimensions", tensors(*[3] * 5)
     yield (
-        "two sentences",
-        (
-            rng.normal(size=(2, 4, 3)),
-            rng.normal(size=(2, 5, 3)),
-            rng.normal(size=(2, 5, 2)),
-        ),
+        "scores near 1000, near -1000, and from -3000 to 3000",
+        (extreme_scores(4)[None], np.eye(4)[None], rng.normal(size=(1, 4, 2))),
     )
     yield (
-        "one query",
-        (
-            rng.normal(size=(2, 1, 3)),
-            rng.normal(size=(2, 4, 3)),
-            rng.normal(size=(2, 4, 2)),
+        "whole numbers",
+        tuple(
+            rng.integers(-3, 4, shape) for shape in ((1, 2, 3), (1, 4, 3), (1, 4, 2))
         ),
     )
-    yield (
-        "large scores",
-        (
-            rng.normal(size=(2, 3, 2)) * 40,
-            rng.normal(size=(2, 4, 2)) * 40,
-            rng.normal(size=(2, 4, 3)),
-        ),
-    )
+    yield "one word, in single precision", tuple(_single(*tensors(2, 3, 1, 4, 2)))
 
 
 @exercise(
     _attend_cases,
+    batch=("query", "keys", "values"),
     hints=[
         (
             "Which sums are one? Add up the weights along each axis of `weights`, "
@@ -162,7 +236,7 @@ def dot_attend(query, keys, values):
     query: (batch, target_len, dim). keys: (batch, source_len, dim).
     values: (batch, source_len, value_dim).
     Returns context (batch, target_len, value_dim) and weights (batch, target_len,
-    source_len).
+    source_len). Scores of 1000 must not overflow.
     """
     scores = np.einsum("btd,bsd->bts", query, keys)
     exponentials = np.exp(scores - scores.max(axis=2, keepdims=True))
@@ -236,6 +310,14 @@ def dot_attend_over_the_batch(query, keys, values):
     return weights @ values, weights
 
 
+def _dot_attend_with(softmax, query, keys, values):
+    weights = softmax(ref.dot_scores(query, keys))  # (batch, target_len, source_len)
+    return weights @ values, weights
+
+
+_add_softmaxes(dot_attend, _dot_attend_with)
+
+
 # 3: a mask multiplied into the scores
 
 
@@ -244,38 +326,58 @@ def _masked_cases(rng):
         "two words and two padded positions",
         (np.array([[[-1.0, 1.0, 3.0, 0.5]]]), np.array([[True, True, False, False]])),
     )
-    mask = np.arange(6) < np.array([[6], [2], [4]])
-    yield "sentences of 6, 2, and 4 words", (rng.normal(size=(3, 2, 6)), mask)
+    mask = five_masks(6)[:4]
     yield (
-        "scores of 1000 at padding",
-        (rng.normal(size=(3, 2, 6)) + 1000.0 * ~mask[:, None, :], mask),
+        "sentences with padding behind, in front, and between; one word",
+        (rng.normal(size=(4, 2, 6)), mask),
     )
-    yield "very low scores", (rng.normal(size=(3, 2, 6)) - 800.0, mask)
-    scores = rng.normal(size=(2, 2, 3)) + [[[900.0]], [[-900.0]]]
     yield (
-        "high scores in one sentence, very low ones in the other",
-        (scores, np.ones((2, 3), bool)),
+        "four sentences of four positions, four queries",
+        (rng.normal(size=(4, 4, 4)), five_masks(4)[:4]),
+    )
+    yield (
+        "high scores at padding",
+        (rng.normal(size=(4, 2, 6)) + 1000.0 * ~mask[:, None, :], mask),
+    )
+    steps, pairs = np.arange(6.0), np.broadcast_to(mask[:, None, :], (4, 3, 6))
+    scores = np.stack([-20_000 + steps, -20_000 - steps, extreme_scores(6)[1]])
+    yield (
+        "very low scores of words, and inf, NaN, or 1e10 at padding",
+        (spoiled_padding(np.broadcast_to(scores, (4, 3, 6)), pairs), mask),
+    )
+    yield (
+        "scores near 1000, near -1000, and from -3000 to 3000",
+        (extreme_scores(5)[None], np.ones((1, 5), bool)),
+    )
+    scores, mask = np.array([[[2, 0, 1]]]), np.array([[False, True, True]])
+    yield "whole numbers", (scores, mask)
+    yield (
+        "one word, in single precision",
+        (rng.normal(size=(2, 3, 1)).astype("float32"), np.ones((2, 1), bool)),
     )
 
 
 @exercise(
     _masked_cases,
+    batch=("scores", "mask"),
     hints=[
         (
             "What is exp(0)? "
             "And what would a score have to be for its exponential to be 0?"
         ),
         (
-            "`np.where(mask, scores, -np.inf)` removes padding from the maximum and "
-            "from the sum."
+            "Minus infinity in place of a padded score removes it from the maximum and "
+            "from the sum. `np.where` chooses, place by place, between two arrays."
         ),
     ],
 )
 def masked_weights(scores, mask):
     """A softmax over the real words.
 
-    scores: (batch, target_len, source_len). mask: (batch, source_len), True = a word;
-    every sentence has at least one. Returns weights like scores, 0 at padding.
+    scores: (batch, target_len, source_len); at padding they may be anything, even
+    infinite or NaN. Scores of 1000 must not overflow.
+    mask: (batch, source_len), True at words, which may stand anywhere. Every sentence
+    has at least one word. Returns weights like scores, 0 at padding.
     """
     scores = np.where(mask[:, None, :], scores, -np.inf)
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
@@ -295,14 +397,6 @@ def masked_weights(scores, mask):
 
 @masked_weights.known_mistake(
     "Padding has weight 0 now, but the weight it had is lost: "
-    "the weights of the words sum to less than one."
-)
-def masked_after(scores, mask):
-    return ref.softmax(scores) * mask[:, None, :]
-
-
-@masked_weights.known_mistake(
-    "Padding has weight 0 now, but the weight it had is lost: "
     "it still takes part in the sum, with exp(0) = 1."
 )
 def masked_before_and_after(scores, mask):
@@ -310,36 +404,38 @@ def masked_before_and_after(scores, mask):
 
 
 @masked_weights.known_mistake(
-    "With a large score at padding, the weights of the words vanish: "
-    "the row's maximum still includes padding."
-)
-def masked_maximum_of_all(scores, mask):
-    exponentials = (
-        np.exp(scores - scores.max(axis=-1, keepdims=True)) * mask[:, None, :]
-    )
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
-
-
-@masked_weights.known_mistake(
-    "Subtracting 1e-9 changes nothing. You probably meant a large number, 1e9."
+    "Subtracting 1e-9 changes nothing. A padded score has to become -np.inf."
 )
 def masked_by_a_tiny_number(scores, mask):
     return ref.softmax(scores - 1e-9 * ~mask[:, None, :])
 
 
-@masked_weights.known_mistake(
-    "A padded position has little weight now, but not 0. "
-    "With enough of them, the bug shows again."
-)
+@masked_weights.known_mistake(SMALL_CONSTANT)
 def masked_by_a_small_number(scores, mask):
     return ref.softmax(np.where(mask[:, None, :], scores, -5.0))
 
 
-@masked_weights.known_mistake(
-    "Your mask is inverted: padding gets all the weight. True means a word."
+@masked_weights.known_mistake(ADDED)
+def masked_by_subtraction(scores, mask):
+    return ref.softmax(scores - 1e9 * ~mask[:, None, :])
+
+
+@masked_weights.known_mistake(MAXIMUM_OVER_PADDING)
+def masked_and_rescaled(scores, mask):
+    weights = ref.softmax(scores) * mask[:, None, :]
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def _masked_with(softmax, scores, mask):
+    return softmax(scores, mask[:, None, :])
+
+
+_add_softmaxes(
+    masked_weights,
+    _masked_with,
+    masked=True,
+    leave_out=(TIMES_SCORES, EQUAL_FOR_NOTHING, NAN_FOR_NOTHING),
 )
-def masked_inverted(scores, mask):
-    return ref.softmax(scores, ~mask[:, None, :])
 
 
 # 4: an accuracy over padding
@@ -351,18 +447,40 @@ def _accuracy_cases(rng):
         "three of four words correct, two padded positions",
         (np.eye(3)[[[1, 2, 1], [2, 0, 0]]], targets, targets > 0),
     )
-    for title, lengths in (
-        ("sentences of 6, 1, and 3 words", [6, 1, 3]),
-        ("no padding", [5, 5, 5]),
-    ):
-        mask = np.arange(max(lengths)) < np.array(lengths)[:, None]
-        targets = np.where(mask, rng.integers(1, 5, mask.shape), 0)
-        yield (
-            title,
-            (rng.normal(size=(*mask.shape, 5)) + 2 * np.eye(5)[targets], targets, mask),
-        )
+
+    def predictions(targets, mask, vocabulary):
+        """Logits that are right for about half of the targets, spoiled at padding."""
+        logits = _multiples(rng, -3, 3, (*targets.shape, vocabulary))
+        logits = logits + 4.0 * np.eye(vocabulary)[targets]
+        spoiled = np.array([1e10, -1e10, np.inf])[:vocabulary]
+        logits[~mask, : len(spoiled)] = spoiled
+        return logits, targets, mask
+
+    mask = five_masks(6)
+    yield (
+        "padding behind, in front, and between; one word; no words; 0 is a word, too",
+        predictions(rng.integers(0, 3, mask.shape), mask, 3),
+    )
+    mask = five_masks(4)[:4]
+    yield (
+        "four sentences, positions, and words to choose from",
+        predictions(rng.integers(0, 4, mask.shape), mask, 4),
+    )
+    targets = rng.integers(0, 5, (3, 4))
+    yield "no padding", predictions(targets, np.ones((3, 4), bool), 5)
     targets = np.array([[2, 2, 1], [1, 0, 0]])
     yield "all wrong", (np.eye(3)[[[1, 1, 0], [2, 0, 0]]], targets, targets > 0)
+    targets = np.array([[0, 1, 0], [0, 1, 1]])
+    mask = np.array([[True, True, False], [False, True, True]])
+    yield "all correct", (np.eye(2)[targets], targets, mask)
+    logits = np.array([[[3, 1, 2], [0, 5, 4]]])
+    yield (
+        "whole numbers, one word and one padded position",
+        (logits, np.array([[0, 1]]), np.array([[True, False]])),
+    )
+    mask = np.arange(5) < [[5], [2]]
+    logits, *others = predictions(rng.integers(0, 7, mask.shape), mask, 7)
+    yield "seven words to choose from, single precision", (*_single(logits), *others)
 
 
 @exercise(
@@ -374,15 +492,17 @@ def _accuracy_cases(rng):
         ),
         (
             "`.mean()` divides by the number of all positions. "
-            "Divide the sum by the number of words, `mask.sum()`."
+            "Divide the number of correct words by the number of words instead."
         ),
     ],
 )
 def token_accuracy(logits, targets, mask):
     """The fraction of words that are predicted correctly.
 
-    logits: (batch, target_len, vocabulary). targets: (batch, target_len), 0 at padding.
-    mask: (batch, target_len), True at words. Returns a float.
+    logits: (batch, target_len, vocabulary). targets: (batch, target_len), numbers from
+    0 to vocabulary - 1. mask: (batch, target_len), True at words, which may stand
+    anywhere; logits and targets at padding have no effect. The batch has at least one
+    word. Returns a float.
     """
     predicted = logits.argmax(axis=-1)  # (batch, target_len)
     correct = (predicted == targets) & mask
@@ -398,7 +518,7 @@ def token_accuracy(logits, targets, mask):
 
 
 @token_accuracy.known_mistake(
-    "Padding counts as correct wherever 0 is predicted there, "
+    "Padding counts as correct wherever the prediction equals the target there, "
     "so the result still depends on it."
 )
 def accuracy_ignores_mask(logits, targets, mask):
@@ -449,6 +569,42 @@ def accuracy_by_sentence(logits, targets, mask):
     return float(((logits.argmax(axis=-1) == targets) & mask).sum() / len(targets))
 
 
+@token_accuracy.known_mistake(
+    "You count the sentences that are correct from the first word to the last. "
+    "Count words."
+)
+def accuracy_of_whole_sentences(logits, targets, mask):
+    correct = logits.argmax(axis=-1) == targets
+    return float((correct | ~mask).all(axis=1).mean())
+
+
+@token_accuracy.known_mistake(
+    "You take every target above 0 for a word. The mask says what is a word: 0 may be "
+    "one, and padding may hold another number."
+)
+def accuracy_where_targets_are_not_zero(logits, targets, mask):
+    words = targets > 0
+    correct = (logits.argmax(axis=-1) == targets) & words
+    return float(correct.sum() / max(words.sum(), 1))
+
+
+@token_accuracy.known_mistake(
+    "You take every target above 0 for a word. The mask says what is a word: 0 may be "
+    "one, and padding may hold another number."
+)
+def accuracy_by_targets_that_are_not_zero(logits, targets, mask):
+    correct = (logits.argmax(axis=-1) == targets) & mask
+    return float(correct.sum() / max((targets > 0).sum(), 1))
+
+
+@token_accuracy.known_mistake(
+    "The positions that you leave out are the words: True means a word."
+)
+def accuracy_of_padding(logits, targets, mask):
+    correct = (logits.argmax(axis=-1) == targets) & ~mask
+    return float(correct.sum() / max((~mask).sum(), 1))
+
+
 # 5: a final state taken at padding
 
 
@@ -458,45 +614,51 @@ def _final_cases(rng):
         "two words and one padded position",
         (one, np.array([[True, True, False]]), np.array([[1.0]]), np.array([[0.5]])),
     )
-    mask = np.arange(5) < np.array([[5], [2], [3]])
-    yield (
-        "sentences of 5, 2, and 3 words",
-        (rng.normal(size=(3, 5, 4)), mask, *_matrices(rng, 4, 3)),
-    )
-    yield (
-        "no padding",
-        (rng.normal(size=(2, 3, 2)), np.ones((2, 3), bool), *_matrices(rng, 2, 4)),
-    )
-    yield (
-        "all sentences padded",
-        (rng.normal(size=(2, 4, 3)), np.arange(4) < [[3], [1]], *_matrices(rng, 3, 3)),
-    )
 
+    def arguments(lengths, source_len, dim, units):
+        mask = np.arange(source_len) < np.array(lengths)[:, None]
+        embedded = rng.normal(size=(*mask.shape, dim)) + 9.0 * ~mask[:, :, None]
+        w = rng.normal(size=(dim, units))
+        return embedded, mask, w, rng.normal(size=(units, units)) / np.sqrt(units)
 
-def _matrices(rng, dim, units):
-    return rng.normal(size=(dim, units)), rng.normal(size=(units, units)) / np.sqrt(
-        units
+    yield "sentences of 5, 2, and 3 words", arguments([5, 2, 3], 5, 4, 2)
+    yield "no padding", arguments([3, 3], 3, 2, 4)
+    yield "all sentences padded", arguments([3, 1], 4, 3, 5)
+    yield "sentences of 4, 0, and 2 words", arguments([4, 0, 2], 6, 2, 3)
+    yield "three sentences, positions, and dimensions", arguments([1, 3, 2], 3, 3, 3)
+    embedded, mask = np.array([[[1, -1], [0, 2]]]), np.array([[True, False]])
+    yield (
+        "one word and one padded position, whole numbers",
+        (embedded, mask, np.array([[1, 0], [1, 1]]), np.array([[0, 1], [1, 0]])),
+    )
+    embedded, mask, *matrices = arguments([1, 0], 1, 3, 2)
+    yield (
+        "sentences of one word or none, in single precision",
+        (*_single(embedded), mask, *_single(*matrices)),
     )
 
 
 @exercise(
     _final_cases,
+    batch=("embedded", "mask"),
     hints=[
         (
             "With x = 0, the step still computes tanh(h u). "
             "Does that leave the state as it was?"
         ),
         (
-            "At padding, the state has to be carried over: "
-            "`np.where(mask[:, t, None], new, state)`."
+            "At padding, the state has to be carried over. `np.where` can choose, for "
+            "each sentence, between the new state and the old one."
         ),
     ],
 )
 def final_state(embedded, mask, w, u):
     """h_t = tanh(x_t w + h_{t-1} u), from h = 0: the state after the last word.
 
-    embedded: (batch, source_len, dim). mask: (batch, source_len), True at words, which
-    come first. w: (dim, units). u: (units, units). Returns (batch, units).
+    embedded: (batch, source_len, dim), finite numbers; at padding they have no effect.
+    mask: (batch, source_len), True at words, which come first. w: (dim, units).
+    u: (units, units). Returns (batch, units). At padding the state stays as it was, so
+    that of a sentence without words is 0.
     """
     state = np.zeros((len(embedded), len(u)))
     for t in range(embedded.shape[1]):
@@ -568,7 +730,41 @@ def final_mean(embedded, mask, w, u):
         * mask[:, t, None]
         for t in range(embedded.shape[1])
     )
-    return total / mask.sum(axis=1, keepdims=True)
+    return total / np.maximum(mask.sum(axis=1, keepdims=True), 1)
+
+
+@final_state.known_mistake(
+    "You return what the last step computed. In a padded sentence that step reads "
+    "padding: return the state that was carried over."
+)
+def final_of_the_last_column(embedded, mask, w, u):
+    state = np.zeros((len(embedded), len(u)))
+    for t in range(embedded.shape[1]):
+        new = np.tanh(embedded[:, t] @ w + state @ u)
+        state = np.where(mask[:, t, None], new, state)
+    return new
+
+
+@final_state.known_mistake("The tanh is gone: each new state is tanh(x w + h u).")
+def final_without_tanh(embedded, mask, w, u):
+    state = np.zeros((len(embedded), len(u)))
+    for t in range(embedded.shape[1]):
+        new = embedded[:, t] @ w + state @ u
+        state = np.where(mask[:, t, None], new, state)
+    return state
+
+
+@final_state.known_mistake(
+    "Your sentences start from the state that the sentence before them ended with. "
+    "Every sentence starts from 0."
+)
+def final_across_sentences(embedded, mask, w, u):
+    state, states = np.zeros(len(u)), []
+    for sentence, words in zip(embedded, mask, strict=True):
+        for x in sentence[words]:
+            state = np.tanh(x @ w + state @ u)
+        states.append(state)
+    return np.stack(states)
 
 
 # 6: a mask made from pairs
@@ -580,81 +776,128 @@ def _pair_cases(rng):
         (np.array([[[1.0, 0.0], [0.0, 1.0], [2.0, 1.0]]]), np.arange(3)[None] < 2),
     )
     yield (
-        "sentences of 5, 1, and 3 words",
-        (rng.normal(size=(3, 5, 4)), np.arange(5) < [[5], [1], [3]]),
+        "padding behind, in front, and between; one word; no words",
+        (rng.normal(size=(5, 6, 4)), five_masks(6)),
+    )
+    yield (
+        "four sentences of four positions, of dimension 4",
+        (rng.normal(size=(4, 4, 4)), five_masks(4)[:4]),
     )
     yield "no padding", (rng.normal(size=(2, 3, 2)), np.ones((2, 3), bool))
+    states = np.array([[[32.0, 0], [31, 1], [-31, 0], [60, 60]]])
+    states = np.concatenate([states, [[[1, 0], [55, 0], [-55, 1], [99, 99]]]])
+    yield (
+        "scores near 1000, near -1000, and of 3000; more than that at padding",
+        (states, np.array([[True, True, True, False]] * 2)),
+    )
+    states, mask = (
+        np.array([[[1, 2], [0, 1], [2, -1]]]),
+        np.array([[False, True, True]]),
+    )
+    yield "whole numbers", (states, mask)
+    yield (
+        "one word, in single precision",
+        (rng.normal(size=(2, 1, 3)).astype("float32"), np.ones((2, 1), bool)),
+    )
+
+
+QUERIES_MASKED = (
+    "Now the rows of padded positions are masked. Those rows are not used: the words "
+    "still give weight to padding, so the mask has to apply to the keys, the last axis."
+)
 
 
 def _rows_of_words(result, states, mask):
-    """The rows that are used: those of words. The rows of padded queries may hold
-    anything.
+    """The rows that are used, those of words, with zeros in the others: the rows of
+    padded positions may hold anything.
+
+    Without a mask, and with a mask over the rows alone, the words' rows are those of
+    the faulty code. The other rows tell these bugs from the original one.
     """
-    if isinstance(result, np.ndarray) and result.shape == (*mask.shape, mask.shape[1]):
-        return np.where(mask[:, :, None], result, 0)
-    return result
+    shape = (*mask.shape, mask.shape[1])
+    if not isinstance(result, np.ndarray) or result.shape != shape:
+        return result
+    leaks = (mask[:, :, None] & ~mask[:, None, :]).any()
+    unmasked = ref.softmax(states @ states.transpose(0, 2, 1))
+    if leaks and np.allclose(result[mask], unmasked[mask], atol=1e-6):
+        padded, as_unmasked = result[~mask], unmasked[~mask]
+        if np.allclose(padded, as_unmasked, atol=1e-6):
+            raise CheckFailed(IGNORED)
+        if np.isnan(padded).all() or (padded == padded[:, :1]).all():
+            raise CheckFailed(QUERIES_MASKED)
+    return np.where(mask[:, :, None], result, np.zeros((), result.dtype))
 
 
 @exercise(
     _pair_cases,
     extract=_rows_of_words,
+    batch=("states", "mask"),
     hints=[
         (
-            "Write down `pairs` for two words and one padded position: nine numbers. "
-            "Which of them are 1, and which should be?"
+            "Write down `pairs` for two words and one padded position: nine values. "
+            "Which of them are True, and which should be?"
         ),
         (
-            "Only one of the two axes matters: that of the keys, the last. "
-            "Use `padding[:, None, :]`."
+            "Whether a word may be attended does not depend on the query. Only one of "
+            "the two axes matters: that of the keys, the last."
         ),
     ],
 )
 def self_attention_weights(states, mask):
     """Softmax of dot scores between the words of a sentence, with padding masked.
 
-    states: (batch, length, dim), queries and keys. mask: (batch, length), True at
-    words. Returns weights (batch, length, length); rows of padded queries are not used.
+    states: (batch, length, dim), queries and keys; those at padding are finite, but
+    their scores may be far above those of the words. Scores of 1000 must not overflow.
+    mask: (batch, length), True at words, which may stand anywhere.
+    Returns weights (batch, length, length); rows of padded queries are not used, so
+    they may hold anything.
     """
-    padding = 1.0 - mask
     scores = states @ states.transpose(0, 2, 1)  # (batch, length, length)
-    scores = scores - 1e9 * padding[:, None, :]
-    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return ref.softmax(scores, mask[:, None, :])
 
 
 @self_attention_weights.starter_code("Words give weight to padding.")
 def self_attention_weights(states, mask):
     """How much each word looks at each other; padding is left out."""
-    padding = 1.0 - mask
-    pairs = padding[:, :, None] * padding[:, None, :]  # (batch, length, length)
-    scores = states @ states.transpose(0, 2, 1) - 1e9 * pairs
-    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+    padding = ~mask
+    pairs = padding[:, :, None] & padding[:, None, :]  # (batch, length, length)
+    scores = states @ states.transpose(0, 2, 1)  # (batch, length, length)
+    return ref.softmax(scores, ~pairs)
 
 
 def _pairs_out(states, out):
-    return ref.softmax(np.where(out, -1e9, states @ states.transpose(0, 2, 1)))
+    return ref.softmax(states @ states.transpose(0, 2, 1), ~out)
+
+
+@self_attention_weights.known_mistake(QUERIES_MASKED)
+def pairs_of_padded_queries_out(states, mask):
+    return _pairs_out(states, np.broadcast_to(~mask[:, :, None], _square(mask)))
+
+
+@self_attention_weights.known_mistake(QUERIES_MASKED)
+def pairs_of_padded_queries_low(states, mask):
+    scores = states @ states.transpose(0, 2, 1)
+    return ref.softmax(np.where(mask[:, :, None], scores, -1e9))
+
+
+def _square(mask):
+    return (*mask.shape, mask.shape[1])
 
 
 @self_attention_weights.known_mistake(
-    "Words attend only to padding now: you masked the pairs of words."
+    "Words attend only to padding now: you left out the words, not the padding."
 )
 def pairs_of_words_out(states, mask):
     return _pairs_out(states, mask[:, :, None] & mask[:, None, :])
 
 
 @self_attention_weights.known_mistake(
-    "Padding has weight 0 now, but the rows of the words sum to less than one."
+    "Words attend only to padding now: you left out the words, not the padding."
 )
-def pairs_cut_after(states, mask):
-    return ref.softmax(states @ states.transpose(0, 2, 1)) * mask[:, None, :]
-
-
-@self_attention_weights.known_mistake(
-    "A score of 0 is still a score: exp(0) = 1. Words still give weight to padding."
-)
-def pairs_multiplied(states, mask):
-    return ref.softmax(states @ states.transpose(0, 2, 1) * mask[:, None, :])
+def pairs_of_words_low(states, mask):
+    scores = states @ states.transpose(0, 2, 1)
+    words = mask[:, :, None] & mask[:, None, :]
+    return ref.softmax(np.where(words, -1e9, scores))
 
 
 @self_attention_weights.known_mistake(
@@ -674,18 +917,49 @@ def pairs_causal(states, mask):
     return _pairs_out(states, out)
 
 
+@self_attention_weights.known_mistake(
+    "The number that you subtract at padding is not large enough: a padded position "
+    "may score far above the words. Leave it out of the softmax."
+)
+def pairs_subtracted_hundred(states, mask):
+    return ref.softmax(states @ states.transpose(0, 2, 1) - 100.0 * ~mask[:, None, :])
+
+
+@self_attention_weights.known_mistake(
+    "The number that you subtract at padding is not large enough: a padded position "
+    "may score far above the words. Leave it out of the softmax."
+)
+def pairs_subtracted_thousand(states, mask):
+    return ref.softmax(states @ states.transpose(0, 2, 1) - 1e3 * ~mask[:, None, :])
+
+
+add_softmax_mistakes(
+    self_attention_weights,
+    leave_out=(ADDED, SMALL_CONSTANT, EQUAL_FOR_NOTHING, NAN_FOR_NOTHING, INVERTED),
+    other_axes=[(-2, "Your weights sum to one over the queries, not over the keys.")],
+)
+
+
 # 7: a mirrored Gaussian
 
 
 def _gaussian_cases(rng):
     yield "a center between two words, D = 2", (np.array([[4.75]]), 2)
     yield "a center on a word", (np.array([[3.0]]), 1)
-    yield "two sentences", (rng.uniform(0, 9, size=(2, 3)), 3)
-    yield "a wide window", (rng.uniform(0, 9, size=(1, 2)), 6)
+    yield "two sentences", (_multiples(rng, 0, 9, (2, 3)), 3)
+    yield "a wide window", (_multiples(rng, 0, 40, (1, 2)), 33)
+    yield "centers below 0", (np.array([[-0.25, -1.0, -2.5], [-0.75, 0.5, -7.25]]), 2)
+    yield (
+        "as many queries as sentences and positions",
+        (_multiples(rng, 0, 5, (3, 3)), 1),
+    )
+    yield "whole numbers", (np.array([[0, 4], [7, -2]]), 2)
+    yield "single precision", (*_single(_multiples(rng, -5, 30, (4, 1))), 5)
 
 
 @exercise(
     _gaussian_cases,
+    batch=("centers",),
     hints=[
         (
             "Which window position should have the largest value for a center of 4.75: "
@@ -700,8 +974,9 @@ def _gaussian_cases(rng):
 def window_gaussian(centers, half_width):
     """exp(-(s - p)^2 / (2 sigma^2)) for the words s of each window, sigma = D / 2.
 
-    centers: p, (batch, target_len), reals. half_width: D. The window is floor(p) - D
-    ... floor(p) + D. Returns (batch, target_len, 2 D + 1).
+    centers: p, (batch, target_len), real numbers, below 0 as well. half_width: D, 1 or
+    more. The window is floor(p) - D to floor(p) + D. Returns
+    (batch, target_len, 2 D + 1).
     """
     offsets = np.arange(-half_width, half_width + 1)  # from the middle position
     fraction = centers - np.floor(centers)
@@ -785,6 +1060,24 @@ def gaussian_without_parentheses(centers, half_width):
     return np.exp(-(distance**2) / 2 * (half_width / 2) ** 2)
 
 
+@window_gaussian.known_mistake(
+    "Below 0, floor(p) is not the integer part: floor(-0.25) is -1, and the fraction "
+    "is 0.75."
+)
+def gaussian_from_integer_part(centers, half_width):
+    offsets = np.arange(-half_width, half_width + 1)
+    return gaussian_of_distance(
+        offsets - (centers - np.trunc(centers))[:, :, None], half_width
+    )
+
+
+@window_gaussian.known_mistake(
+    "Sigma is D / 2. You take D, so the Gaussian is twice as wide as it should be."
+)
+def gaussian_too_wide(centers, half_width):
+    return window_gaussian.reference_solution(centers, half_width) ** 0.25
+
+
 # 8: a Gaussian after the context
 
 
@@ -793,25 +1086,45 @@ def _context_cases(rng):
     values = np.array([[[1.0], [2.0], [4.0], [8.0]]])
     yield "one query in the middle, D = 1", (scores, values, np.array([[1.5]]), 1)
     yield "at the left edge", (scores, values, np.array([[0.25]]), 2)
+
+    def arguments(batch, target_len, source_len, value_dim, half_width):
+        return (
+            rng.normal(size=(batch, target_len, source_len)),
+            rng.normal(size=(batch, source_len, value_dim)),
+            _multiples(rng, 0, source_len, (batch, target_len)),
+            half_width,
+        )
+
+    yield "two sentences", arguments(2, 3, 9, 4, 3)
+    yield "three sentences, queries, words, and dimensions", arguments(3, 3, 3, 3, 1)
+    scores, values, _, _ = arguments(2, 3, 5, 4, 1)
+    centers = np.array([[-0.25, 4.75, -4.5], [2.5, 9.0, 5.0]])
+    yield "windows with few words, or with none", (scores, values, centers, 1)
     yield (
-        "two sentences",
+        "scores near 1000, near -1000, and from -3000 to 3000",
         (
-            rng.normal(size=(2, 3, 9)),
-            rng.normal(size=(2, 9, 4)),
-            rng.uniform(0, 9, (2, 3)),
-            3,
+            extreme_scores(5)[None],
+            rng.normal(size=(1, 5, 2)),
+            np.array([[0.5, 3.25, 2.75]]),
+            4,
         ),
     )
+    yield "a window far wider than the sentence", arguments(1, 2, 6, 3, 40)
+    scores, values = np.array([[[0, 2, 1]]]), np.array([[[1, 0], [3, 1], [0, 2]]])
+    yield "whole numbers", (scores, values, np.array([[1]]), 2)
+    *arrays, half_width = arguments(2, 2, 1, 3, 2)
+    yield "one word, in single precision", (*_single(*arrays), half_width)
 
 
 @exercise(
     _context_cases,
+    batch=("scores", "values", "centers"),
     hints=[
         (
             "Multiply the returned weights by the values yourself. "
             "Do you get the returned context?"
         ),
-        "The context should use the final weights: `weights @ values` comes last.",
+        "The context should be computed with the final weights, after the Gaussian.",
     ],
     returns=("context", "weights"),
 )
@@ -819,8 +1132,10 @@ def local_context(scores, values, centers, half_width):
     """Softmax over the window, times the Gaussian; the product gives the context.
 
     scores: (batch, target_len, source_len). values: (batch, source_len, value_dim).
-    centers: (batch, target_len), reals. half_width: D. Returns context
-    (batch, target_len, value_dim) and weights, shaped like scores.
+    centers: (batch, target_len), real numbers. half_width: D, 1 or more. Returns
+    context (batch, target_len, value_dim) and weights, shaped like scores. A window
+    without words gives zero weights and a zero context. Scores of 1000 must not
+    overflow.
     """
     positions = np.arange(scores.shape[-1])
     window = abs(positions - np.floor(centers)[:, :, None]) <= half_width
@@ -831,8 +1146,7 @@ def local_context(scores, values, centers, half_width):
 
 
 @local_context.starter_code(
-    "The context does not depend on the exact center: "
-    "it is not computed with the weights you return."
+    "The weights change with the exact center, but the context stays as it is."
 )
 def local_context(scores, values, centers, half_width):
     """Local attention: the context of each query, and its weights."""
@@ -894,6 +1208,18 @@ def context_weights_before_gaussian(scores, values, centers, half_width):
     return (weights * gaussian) @ values, weights
 
 
+@local_context.known_mistake(NAN_FOR_NOTHING)
+def context_of_nothing_is_nan(scores, values, centers, half_width):
+    window, gaussian = window_and_gaussian(scores, centers, half_width)
+    scores = np.where(window, scores, -np.inf)
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights = exponentials / exponentials.sum(axis=-1, keepdims=True) * gaussian
+    return weights @ values, weights
+
+
+add_softmax_mistakes(local_context, masked=False)
+
+
 # 9: an alignment shifted by one
 
 
@@ -907,6 +1233,24 @@ def _links_cases(rng):
     yield (
         "a hyphen at either end",
         (rng.dirichlet(np.ones(5), size=5), ["-", "1", "2", "-"]),
+    )
+    yield (
+        "letters, spaces, and punctuation",
+        (rng.dirichlet(np.ones(9), size=13), list("Mar. 5, '24!")),
+    )
+    yield (
+        "as many steps as characters",
+        (rng.dirichlet(np.ones(7), size=7), list("05/03/")),
+    )
+    yield "one character in the source", (np.ones((4, 1)), list("7-7"))
+    yield "an empty target", (np.array([[0.2, 0.5, 0.3]]), [])
+    yield (
+        "whole numbers, of characters that repeat",
+        (rng.permuted(np.tile(np.arange(6), (6, 1)), axis=1), list("1-1-1")),
+    )
+    yield (
+        "single precision",
+        (rng.dirichlet(np.ones(4), size=4).astype("float32"), list("a b")),
     )
 
 
@@ -927,7 +1271,8 @@ def links(weights, target):
     """{(t, s)}: at the step of character t, position s had the largest weight.
 
     weights: (len(target) + 1, source_len), one row per step: the steps generate the
-    characters of target and then <end>. Hyphens get no link.
+    characters of target and then <end>. target: a list of characters, which may be
+    empty. Hyphens get no link; every other character does, spaces and punctuation too.
     """
     result = set()
     for step, token in enumerate([*target, "<end>"]):
@@ -936,10 +1281,7 @@ def links(weights, target):
     return result
 
 
-@links.starter_code(
-    "Each character is linked to the source position of the next one: "
-    "the alignment is shifted by one row."
-)
+@links.starter_code("Each character is linked to the source position of the next one.")
 def links(weights, target):
     """{(t, s)}: character t of the target belongs to character s of the source."""
     result = set()
@@ -962,6 +1304,36 @@ def _links(weights, target, row, name):
 )
 def links_from_one(weights, target):
     return _links(weights, target, lambda t: t, lambda t: t + 1)
+
+
+@links.known_mistake(
+    "You count the steps from 1: the rows are those of the next characters, and the "
+    "characters are counted from 1 as well."
+)
+def links_rows_and_characters_from_one(weights, target):
+    return _links(weights, target, lambda t: t + 1, lambda t: t + 1)
+
+
+@links.known_mistake(
+    "Only the hyphen is left out. Spaces, punctuation, and letters get links, too."
+)
+def links_of_digits(weights, target):
+    return {
+        (t, s)
+        for t, s in links.reference_solution(weights, target)
+        if target[t].isdigit()
+    }
+
+
+@links.known_mistake(
+    "Only the hyphen is left out. Spaces, punctuation, and letters get links, too."
+)
+def links_of_letters_and_digits(weights, target):
+    return {
+        (t, s)
+        for t, s in links.reference_solution(weights, target)
+        if target[t].isalnum()
+    }
 
 
 @links.known_mistake(
@@ -1015,24 +1387,45 @@ def _heads_cases(rng):
         "one query, two words, two heads of dimension 2",
         (query, keys, np.arange(8.0).reshape(1, 2, 4), 2),
     )
+
+    def arguments(batch, target_len, source_len, dim, heads):
+        lengths = target_len, source_len, source_len
+        return *(rng.normal(size=(batch, n, dim)) for n in lengths), heads
+
+    yield "two sentences, three heads", arguments(2, 4, 5, 12, 3)
+    yield "one head", arguments(2, 2, 3, 6, 1)
+    yield "heads of dimension 1", arguments(1, 2, 4, 3, 3)
+    yield "two of everything", arguments(2, 2, 2, 4, 2)
+    query = 2 * extreme_scores(4)  # each head of the keys is four unit vectors
     yield (
-        "two sentences, three heads",
-        (*(rng.normal(size=(2, n, 12)) for n in (4, 5, 5)), 3),
+        "two heads; scores near 1000, near -1000, and from -3000 to 3000",
+        (
+            np.hstack([query, query[::-1]])[None],
+            np.hstack([np.eye(4), np.eye(4)])[None],
+            rng.normal(size=(1, 4, 8)),
+            2,
+        ),
     )
-    yield "one head", (*(rng.normal(size=(2, n, 6)) for n in (2, 3, 3)), 1)
-    yield "heads of dimension 1", (*(rng.normal(size=(1, n, 3)) for n in (2, 4, 4)), 3)
+    yield (
+        "whole numbers",
+        (*(rng.integers(-2, 3, (1, n, 6)) for n in (2, 3, 3)), 2),
+    )
+    *arrays, heads = arguments(2, 3, 1, 10, 2)
+    yield "one word, in single precision", (*_single(*arrays), heads)
+    yield "one head of dimension 64", arguments(1, 1, 3, 64, 1)
 
 
 @exercise(
     _heads_cases,
+    batch=("query", "keys", "values"),
     hints=[
         (
             "Each score is a sum of as many products as a head has dimensions. "
             "How does its standard deviation grow with that number?"
         ),
         (
-            "Divide the scores by the square root of the dimension of one head's keys, "
-            "`np.sqrt(k.shape[-1])`, before the softmax."
+            "Scaled dot-product attention divides the scores by the square root of a "
+            "dimension. Each score here belongs to one head: which dimension is it?"
         ),
     ],
     returns=("context", "weights"),
@@ -1041,8 +1434,8 @@ def heads_attend(query, keys, values, heads):
     """softmax(Q K^T / sqrt(width)) V for each head, of width = dim / heads columns.
 
     query: (batch, target_len, dim). keys and values: (batch, source_len, dim).
-    Returns context, shaped as query, and weights (batch, heads, target_len,
-    source_len).
+    heads: a divisor of dim. Returns context, shaped as query, and weights
+    (batch, heads, target_len, source_len). Scores of 1000 must not overflow.
     """
     split = (len(query), -1, heads, query.shape[-1] // heads)
     q = query.reshape(split).swapaxes(1, 2)  # (batch, heads, target_len, width)
@@ -1124,3 +1517,13 @@ def heads_multiplied(query, keys, values, heads):
     return _with_scaled_scores(
         query, keys, values, heads, np.sqrt(keys.shape[-1] / heads)
     )
+
+
+add_softmax_mistakes(
+    heads_attend,
+    masked=False,
+    other_axes=[
+        (-2, "Your weights sum to one over the queries, not over the words."),
+        (1, "Your weights sum to one over the heads, not over the words."),
+    ],
+)
