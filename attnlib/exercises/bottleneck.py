@@ -1,27 +1,86 @@
 """Exercises of chapter 02, "The encoder–decoder bottleneck"."""
 
+import itertools
+import operator
+
 import numpy as np
 
 from attnlib.checking.exercise import exercise
+from attnlib.checking.sandbox import CheckFailed
+from attnlib.exercises import _mistakes
+from attnlib.exercises._demands import extreme_scores, five_masks, spoiled_padding
 
 
 def _loss_cases(rng):
     logits = np.array([[[2.0, 0.0], [0.0, 1.0]], [[0.0, 0.0], [5.0, 0.0]]])
     targets, mask = np.array([[0, 0], [1, 1]]), np.array([[True, True], [True, False]])
     yield "two sentences of 2 and 1 real tokens, two words", (logits, targets, mask)
-    logits = rng.normal(size=(3, 5, 4)) * 3
     mask = np.arange(5) < np.array([[5], [1], [3]])
     yield (
         "three sentences of 5, 1, and 3 real tokens",
-        (logits, rng.integers(0, 4, (3, 5)), mask),
+        (rng.normal(size=(3, 5, 4)) * 3, rng.integers(0, 4, (3, 5)), mask),
     )
-    yield "a padded first position", (logits, rng.integers(0, 4, (3, 5)), mask[:, ::-1])
-    logits = np.array([[[1000.0, 0.0, -1000.0], [0.0, 999.0, 1000.0]]])
-    yield "logits of 1000", (logits, np.array([[1, 1]]), np.array([[True, True]]))
+    masks = five_masks(6)
+    logits, targets = rng.normal(size=(5, 6, 4)), rng.integers(0, 4, (5, 6))
+    yield "a sentence for each kind of mask", (logits, targets, masks)
+    yield (
+        "logits near 1000, near -1000, and from -3000 to 3000",
+        (extreme_scores(3)[None], np.array([[1, 2, 1]]), np.full((1, 3), True)),
+    )
     logits = np.array([[[1.0, 0.0], [-1000.0, -1001.0]]])
     yield (
         "small and large logits together",
         (logits, np.array([[0, 1]]), np.array([[True, True]])),
+    )
+    logits = np.array([[[0.0, 800.0], [30.0, 0.0]]])
+    yield (
+        "words that are almost impossible",
+        (logits, np.array([[0, 1]]), np.array([[True, True]])),
+    )
+    yield from _padded_loss_cases(rng, masks)
+    yield (
+        "one sentence of one token, whole numbers",
+        (np.array([[[1, 3, 0]]]), np.array([[0]]), np.array([[True]])),
+    )
+    yield (
+        "a vocabulary of one word",
+        (np.array([[[5.0], [2.0]]]), np.array([[0, 0]]), np.array([[True, False]])),
+    )
+    yield (
+        "all sizes are 3",
+        (
+            rng.normal(size=(3, 3, 3)),
+            rng.integers(0, 3, (3, 3)),
+            np.array([[True, False, False], [True, True, True], [False, True, True]]),
+        ),
+    )
+    logits = rng.normal(size=(2, 4, 5)).astype("float32")
+    mask = np.array([[False, True, True, True], [True, True, False, True]])
+    yield "float32", (logits, rng.integers(0, 5, (2, 4)), mask)
+
+
+def _padded_loss_cases(rng, masks):
+    """What stands at padding does not matter: first in logits, then in targets."""
+    real = np.array([[True, False]])
+    yield (
+        "inf and NaN as the logits of padding",
+        (np.array([[[2.0, 0.0], [np.inf, np.nan]]]), np.array([[0, 1]]), real),
+    )
+    logits = np.resize([-20_000.0, -20_002.0, -20_001.0, -20_003.0], (5, 6, 4))
+    wide = np.repeat(masks[..., None], 4, axis=-1)  # (batch, target_len, vocabulary)
+    targets = rng.integers(0, 4, (5, 6))
+    yield (
+        "inf, NaN, and 1e10 as logits of padding, and real ones near -20,000",
+        (spoiled_padding(logits, wide), targets, masks),
+    )
+    yield (
+        "99, which is no word, as the target of padding",
+        (np.array([[[2.0, 0.0], [0.0, 1.0]]]), np.array([[0, 99]]), real),
+    )
+    targets = np.where(masks, targets, np.resize([-1, 99], masks.shape))
+    yield (
+        "-1 and 99 as targets of padding",
+        (rng.normal(size=(5, 6, 4)), targets, masks),
     )
 
 
@@ -30,32 +89,30 @@ def _loss_cases(rng):
     hints=[
         (
             "The loss of one token is `log(sum(exp(logits))) - logits[target]`. "
-            "Compute it for every position first, and select the real tokens last."
+            "Nothing may be computed from what stands at padding: an array can be "
+            "indexed with a boolean mask of its first axes."
         ),
         (
-            "For the logarithm of the sum, "
-            "subtract each position's largest logit first and add it back afterward. "
-            "`np.take_along_axis(logits, targets[..., None], axis=-1)` picks each "
-            "target's logit, and `losses[mask]` is a flat array of the real tokens."
+            "`logits[mask]` has shape (real tokens, vocabulary). For the logarithm of "
+            "the sum, subtract each token's largest logit first. "
+            "`np.take_along_axis` picks each target's logit."
         ),
     ],
 )
 def sequence_loss(logits, targets, mask):
     """Mean of -log softmax(logits)[target], in nats, over the real tokens.
 
-    logits: (batch, target_len, vocabulary). targets: (batch, target_len), ints.
-    mask: (batch, target_len), True = a real token. Returns a float.
+    logits: (batch, target_len, vocabulary), of any size: 1000 must not overflow.
+    targets: (batch, target_len), ints. mask: (batch, target_len), True = a real token;
+    at least one is. At padding, logits may be anything, also inf or NaN, and so may
+    targets, also numbers of no word, such as 99 or -1. A sentence that is all padding
+    adds nothing. Returns a float.
     """
+    logits, targets = logits[mask], targets[mask]  # (tokens, vocabulary), (tokens,)
     shifted = logits - logits.max(axis=-1, keepdims=True)
-    log_total = np.log(np.exp(shifted).sum(axis=-1))  # (batch, target_len)
-    picked = np.take_along_axis(shifted, targets[..., None], axis=-1)
-    losses = log_total - picked[..., 0]  # (batch, target_len)
-    return losses[mask].mean()
-
-
-def _token_losses(logits, targets, axis=-1):
-    log_weights = logits - np.logaddexp.reduce(logits, axis=axis, keepdims=True)
-    return -_picked(log_weights, targets)
+    log_total = np.log(np.exp(shifted).sum(axis=-1))  # (tokens,)
+    picked = np.take_along_axis(shifted, targets[:, None], axis=-1)[:, 0]  # (tokens,)
+    return (log_total - picked).mean()
 
 
 def _picked(values, targets):
@@ -63,91 +120,262 @@ def _picked(values, targets):
     return picked[..., 0]  # (batch, target_len)
 
 
-@sequence_loss.known_mistake(
-    "Padding counts in your loss. Average only over the positions where mask is True."
+def _token_losses(logits, targets, axis=-1):
+    """-log softmax(logits)[target] at every position: (batch, target_len)."""
+    log_weights = logits - np.logaddexp.reduce(logits, axis=axis, keepdims=True)
+    return -_picked(log_weights, targets)
+
+
+def _probabilities(logits):
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+# Wrong means over the losses of all positions: (message, function (losses, mask)).
+TIMES_MASK = (
+    "You multiply by the mask, but NaN and infinity times 0 are NaN. "
+    "Select the real tokens instead: an array can be indexed with the mask."
 )
-def padding_counts(logits, targets, mask):
-    return _token_losses(logits, targets).mean()
-
-
-@sequence_loss.known_mistake(
+OVER_ALL_POSITIONS = (
     "You set the losses at padding to zero but divide by the number of all positions. "
     "Divide by the number of real tokens."
 )
-def divides_by_all_positions(logits, targets, mask):
-    return (_token_losses(logits, targets) * mask).mean()
-
-
-@sequence_loss.known_mistake(
+BY_SENTENCE = (
     "You average within each sentence first, "
     "so a token of a short sentence counts more. Average over all tokens."
 )
-def sentence_by_sentence(logits, targets, mask):
-    losses = _token_losses(logits, targets) * mask
-    return (losses.sum(axis=1) / mask.sum(axis=1)).mean()
+PER_SENTENCE = "You divide by the number of sentences. Return the loss per token."
+WRONG_MEANS = [
+    (
+        "Padding counts in your loss. "
+        "Average only over the positions where mask is True.",
+        lambda losses, mask: losses.mean(),
+    ),
+    (TIMES_MASK, lambda losses, mask: (losses * mask).sum() / mask.sum()),
+    (OVER_ALL_POSITIONS, lambda losses, mask: (losses * mask).mean()),
+    (OVER_ALL_POSITIONS, lambda losses, mask: np.where(mask, losses, 0).mean()),
+    (
+        BY_SENTENCE,
+        lambda losses, mask: np.nanmean(np.where(mask, losses, np.nan), axis=1).mean(),
+    ),
+    (
+        BY_SENTENCE,
+        lambda losses, mask: np.nanmean(
+            np.nanmean(np.where(mask, losses, np.nan), axis=1)
+        ),
+    ),
+    (
+        BY_SENTENCE,
+        lambda losses, mask: ((losses * mask).sum(axis=1) / mask.sum(axis=1)).mean(),
+    ),
+    (
+        BY_SENTENCE,
+        lambda losses, mask: np.mean(
+            np.where(mask, losses, 0).sum(axis=1) / np.maximum(mask.sum(axis=1), 1)
+        ),
+    ),
+    (PER_SENTENCE, lambda losses, mask: losses[mask].sum() / len(mask)),
+    (PER_SENTENCE, lambda losses, mask: (losses * mask).sum() / len(mask)),
+    (
+        "You return a sum: divide by the number of real tokens.",
+        lambda losses, mask: losses[mask].sum(),
+    ),
+    (
+        "Your loss is in bits: use the natural logarithm.",
+        lambda losses, mask: losses[mask].mean() / np.log(2),
+    ),
+    (
+        "You return the mean log probability: the loss is its negative.",
+        lambda losses, mask: -losses[mask].mean(),
+    ),
+    (
+        "You return the perplexity. The loss is its logarithm.",
+        lambda losses, mask: np.exp(losses[mask].mean()),
+    ),
+    (
+        "Your mask is inverted: True means a real token.",
+        lambda losses, mask: losses[~mask].mean(),
+    ),
+]
 
-
-@sequence_loss.known_mistake(
-    "You divide by the number of sentences. Return the loss per token."
-)
-def per_sentence(logits, targets, mask):
-    return (_token_losses(logits, targets) * mask).sum() / len(mask)
-
-
-@sequence_loss.known_mistake("You return a sum: divide by the number of real tokens.")
-def summed(logits, targets, mask):
-    return _token_losses(logits, targets)[mask].sum()
-
-
-@sequence_loss.known_mistake("Your loss is in bits: use the natural logarithm.")
-def bits(logits, targets, mask):
-    return _token_losses(logits, targets)[mask].mean() / np.log(2)
-
-
-@sequence_loss.known_mistake(
-    "You return the mean log probability: the loss is its negative."
-)
-def sign_lost(logits, targets, mask):
-    return -_token_losses(logits, targets)[mask].mean()
-
-
-@sequence_loss.known_mistake(
-    "Your softmax runs over the positions of the sentence, not over the vocabulary."
-)
-def softmax_over_positions(logits, targets, mask):
-    return _token_losses(logits, targets, axis=1)[mask].mean()
-
-
-@sequence_loss.known_mistake(
+# Wrong losses of single tokens: (message, function (logits, targets)).
+OVERFLOWS = (
     "exp overflows at a logit of 1000. "
     "Subtract each position's largest logit before you take exp."
 )
-def overflows(logits, targets, mask):
-    weights = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
-    return -np.log(_picked(weights, targets))[mask].mean()
-
-
-@sequence_loss.known_mistake(
+ONE_MAXIMUM = (
     "You subtract the largest of all logits, so a position with much smaller logits "
     "underflows. Subtract each position's own maximum."
 )
-def one_maximum_for_all(logits, targets, mask):
+ADDED_IN_LOGARITHM = (
+    "A small number added inside the logarithm limits the loss: a probability below it "
+    "counts as that number. Work with log probabilities."
+)
+WRONG_LOSSES = [
+    (
+        "Your softmax runs over the positions of the sentence, not over the "
+        "vocabulary.",
+        lambda logits, targets: _token_losses(logits, targets, axis=1),
+    ),
+    (
+        OVERFLOWS,
+        lambda logits, targets: (
+            -np.log(
+                _picked(np.exp(logits) / np.exp(logits).sum(-1, keepdims=True), targets)
+            )
+        ),
+    ),
+    (
+        OVERFLOWS,
+        lambda logits, targets: (
+            np.log(np.exp(logits).sum(axis=-1)) - _picked(logits, targets)
+        ),
+    ),
+    (
+        ONE_MAXIMUM,
+        lambda logits, targets: (
+            np.log(np.exp(logits - logits.max()).sum(axis=-1))
+            - _picked(logits - logits.max(), targets)
+        ),
+    ),
+    (
+        "A probability that rounds to zero has an infinite logarithm. "
+        "Work with log probabilities.",
+        lambda logits, targets: -np.log(_picked(_probabilities(logits), targets)),
+    ),
+    (
+        "You take the logits for log probabilities. "
+        "Subtract the logarithm of the sum of their exponentials.",
+        lambda logits, targets: -_picked(logits, targets),
+    ),
+    (
+        "You average probabilities. The loss is minus the logarithm of each.",
+        lambda logits, targets: -_picked(_probabilities(logits), targets),
+    ),
+    (
+        "You average probabilities. The loss is minus the logarithm of each.",
+        lambda logits, targets: _picked(_probabilities(logits), targets),
+    ),
+] + [
+    (
+        ADDED_IN_LOGARITHM,
+        lambda logits, targets, added=added: (
+            -np.log(_picked(_probabilities(logits), targets) + added)
+        ),
+    )
+    for added in (1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12)
+]
+
+
+def _with(losses, mean, any_target):
+    """A wrong answer: the losses of all positions, and their mean. Where not
+    ``any_target``, it looks up the targets of padding, too.
+    """
+
+    def mistake(logits, targets, mask):
+        if any_target:
+            targets = np.clip(targets, 0, logits.shape[-1] - 1)
+        return mean(losses(logits, targets), mask)
+
+    return mistake
+
+
+def _real_mean(losses, mask):
+    return losses[mask].mean()
+
+
+for any_target in (False, True):
+    for message, mean in WRONG_MEANS:
+        sequence_loss.known_mistake(message)(_with(_token_losses, mean, any_target))
+    for message, losses in WRONG_LOSSES:
+        sequence_loss.known_mistake(message)(_with(losses, _real_mean, any_target))
+
+
+@sequence_loss.known_mistake(ONE_MAXIMUM)
+def one_maximum_for_all_tokens(logits, targets, mask):
+    logits, targets = logits[mask], targets[mask]  # (tokens, vocabulary), (tokens,)
     shifted = logits - logits.max()
-    log_total = np.log(np.exp(shifted).sum(axis=-1))
-    return (log_total - _picked(shifted, targets))[mask].mean()
+    losses = np.log(np.exp(shifted).sum(axis=-1)) - _picked(shifted, targets)
+    return losses.mean()
+
+
+PADDED_TARGETS = (
+    "You look up the targets of padding, which may be numbers of no word. "
+    "Select the real tokens before you look anything up."
+)
+
+
+@sequence_loss.known_mistake(PADDED_TARGETS)
+def looks_up_padding(logits, targets, mask):
+    return _token_losses(logits, targets)[mask].mean()
+
+
+@sequence_loss.known_mistake(PADDED_TARGETS)
+def looks_up_padding_in_one_hot(logits, targets, mask):
+    one_hot = np.eye(logits.shape[-1], dtype=bool)[targets]
+    log_weights = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+    return -np.where(one_hot, log_weights, 0).sum(axis=-1)[mask].mean()
 
 
 @sequence_loss.known_mistake(
-    "A probability that rounds to zero has an infinite logarithm. "
-    "Work with log probabilities."
+    "You leave out the targets that are 0. The mask alone says what is padding."
 )
-def logarithm_of_zero(logits, targets, mask):
-    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    weights = weights / weights.sum(axis=-1, keepdims=True)
-    return -np.log(_picked(weights, targets))[mask].mean()
+def zero_is_padding(logits, targets, mask):
+    return sequence_loss.reference_solution(logits, targets, mask & (targets != 0))
 
 
-def _decoder(rng, vocabulary=6):
+MAX_CALLS = 1000  # of step in one case; the solution's are at most 60
+ENDLESS = (
+    f"Your loop does not end: it has called step {MAX_CALLS} times. Leave it when step "
+    "chooses end, and at max_length tokens in any case."
+)
+WRONG_ORDER = "step takes (token, state), in this order, and token is one int."
+
+
+def _guarded(step):
+    """The same step, which ends a loop that does not, and says what it is called with.
+
+    Its argument token is one int.
+    """
+    calls = itertools.count(1)
+
+    def guarded(token, state):
+        if next(calls) > MAX_CALLS:
+            raise CheckFailed(ENDLESS)
+        try:
+            token = operator.index(token)
+        except TypeError:
+            raise CheckFailed(WRONG_ORDER) from None
+        return step(token, state)
+
+    return guarded
+
+
+def _counting_step(token, state):
+    """Returns 5, 4, 3, ... down from the state, and 0 (the end) at zero."""
+    return np.eye(64)[int(state[0])], np.maximum(state - 1, 0)
+
+
+def _next_token_step(token, state):
+    """Returns the token after the last one, whatever the state is."""
+    return np.eye(10)[min(token + 1, 9)], state
+
+
+def _spelling_step(token, state, size=1.0, shift=0.0):
+    """Returns the tokens of the state, one after the other, and then 0."""
+    chosen = state[0] if len(state) else 0
+    return size * np.eye(10)[chosen] + shift, state[1:]
+
+
+def _large_step(token, state):
+    return _spelling_step(token, state, shift=1000.0)
+
+
+def _negative_step(token, state):
+    return _spelling_step(token, state, shift=-1000.0)
+
+
+def _recurrent_step(rng, vocabulary=6):
     """A random recurrent step whose next word depends on the state and the token."""
     embedding, recurrent = rng.normal(size=(vocabulary, 8)), rng.normal(size=(8, 8))
     readout = rng.normal(size=(8, vocabulary)) * 3
@@ -159,25 +387,38 @@ def _decoder(rng, vocabulary=6):
     return step
 
 
-def _counting_step(token, state):
-    """Returns 5, 4, 3, ... down from the state, and 0 (the end) at zero."""
-    return np.eye(10)[state], max(state - 1, 0)
-
-
-def _next_token_step(token, state):
-    """Returns the token after the last one, whatever the state is."""
-    return np.eye(10)[min(token + 1, 9)], state
+def _decode_arguments(rng):
+    """(title, arguments), where nothing looks at what step is called with."""
+    three, nothing = np.array([3]), np.array([])
+    yield "step counts its state down, 0 is the end", (_counting_step, three, 9, 0, 8)
+    yield "step adds one to the last token", (_next_token_step, nothing, 0, 6, 8)
+    yield "step never chooses the end", (_next_token_step, nothing, 0, -1, 4)
+    yield "the sentence and its end fit exactly", (_counting_step, three, 9, 0, 4)
+    yield (
+        "the sentence fits exactly, its end does not",
+        (_counting_step, three, 9, 0, 3),
+    )
+    yield "the end comes first", (_counting_step, np.array([0]), 9, 0, 8)
+    repeated = np.array([3, 1, 3, 3, 1, 0, 2])
+    yield "words repeat", (_spelling_step, repeated, 9, 0, 8)
+    yield "step chooses the number of start", (_spelling_step, repeated, 1, 0, 8)
+    yield "it chooses that first", (_spelling_step, repeated, 3, 0, 8)
+    yield "max_length is 0", (_counting_step, three, 9, 0, 0)
+    yield "max_length is 0, and step never ends", (_next_token_step, nothing, 0, -1, 0)
+    yield "max_length is 1", (_counting_step, three, 9, 0, 1)
+    yield "50 words", (_counting_step, np.array([50]), 60, 0, 60)
+    yield "logits of 1000", (_large_step, repeated, 9, 0, 8)
+    yield "logits of -1000", (_negative_step, repeated, 9, 0, 8)
+    for _ in range(4):
+        yield (
+            "a random recurrent step",
+            (_recurrent_step(rng), rng.normal(size=8), 0, 5, 6),
+        )
 
 
 def _decode_cases(rng):
-    yield "the step counts its state down, 0 is the end", (_counting_step, 3, 9, 0, 8)
-    yield "the step adds one to the last token", (_next_token_step, 0, 1, 6, 8)
-    yield "the step never returns the end", (_next_token_step, 0, 1, -1, 4)
-    yield "the sentence and its end fit exactly", (_counting_step, 3, 9, 0, 4)
-    yield "the sentence fits exactly, its end does not", (_counting_step, 3, 9, 0, 3)
-    yield "the end comes first", (_counting_step, 0, 9, 0, 8)
-    for _ in range(4):
-        yield "a random recurrent step", (_decoder(rng), rng.normal(size=8), 0, 5, 6)
+    for title, (step, *others) in _decode_arguments(rng):
+        yield title, (_guarded(step), *others)
 
 
 @exercise(
@@ -188,17 +429,19 @@ def _decode_cases(rng):
             "the last token, which is `start` at first, and the state."
         ),
         (
-            "Loop at most `max_length` times. Each time, call `step`, take `np.argmax` "
-            "of the logits, leave the loop if that is `end`, and append it otherwise."
+            "A `for` loop over `range(max_length)` ends in any case. `np.argmax` of "
+            "the logits is the token that is chosen. Look at it before you append it."
         ),
     ],
 )
 def greedy_decode(step, state, start, end, max_length):
     """Take the most probable token at every step, until `end` or `max_length` tokens.
 
-    step: function (token, state) -> (logits, new_state), with logits (vocabulary,).
-    state: the initial state. start, end: the tokens before the first word and after the
-    last. Returns a list of ints without start and end.
+    step: function (token, state) -> (logits, new_state), with logits (vocabulary,) of
+    any size, 1000 too. state: the initial state. start, end: the tokens before the
+    first word and after the last. max_length: 0 or more. Returns the tokens that were
+    chosen, as a list of ints: `end` is not among them, and `start` is only if a step
+    chose it as a word.
     """
     tokens, token = [], start
     for _ in range(max_length):
@@ -220,6 +463,12 @@ def keeps_the_end(step, state, start, end, max_length):
     return tokens
 
 
+@greedy_decode.known_mistake("The list still holds the end token.")
+def appends_the_end(step, state, start, end, max_length):
+    tokens = greedy_decode.reference_solution(step, state, start, end, max_length)
+    return [*tokens, end]
+
+
 @greedy_decode.known_mistake("The list still holds the start token.")
 def keeps_the_start(step, state, start, end, max_length):
     return [start] + greedy_decode.reference_solution(
@@ -227,25 +476,64 @@ def keeps_the_start(step, state, start, end, max_length):
     )
 
 
-@greedy_decode.known_mistake(
+@greedy_decode.known_mistake("The list still holds the start token.")
+def counts_the_start(step, state, start, end, max_length):
+    tokens = [start]
+    while len(tokens) < max_length:
+        logits, state = step(tokens[-1], state)
+        if np.argmax(logits) == end:
+            break
+        tokens.append(int(np.argmax(logits)))
+    return tokens
+
+
+@greedy_decode.known_mistake("The list still holds the start token and the end token.")
+def keeps_both(step, state, start, end, max_length):
+    return [start] + keeps_the_end(step, state, start, end, max_length)
+
+
+FORGETS_THE_STATE = (
     "Every step gets the initial state. Pass on the new state that step returns."
 )
+
+
+@greedy_decode.known_mistake(FORGETS_THE_STATE)
 def forgets_the_state(step, state, start, end, max_length):
     return greedy_decode.reference_solution(
         lambda token, _: (step(token, state)[0], state), state, start, end, max_length
     )
 
 
-@greedy_decode.known_mistake(
+FORGETS_THE_TOKEN = (
     "Every step gets the start token. Pass on the token that was just chosen."
 )
+
+
+@greedy_decode.known_mistake(FORGETS_THE_TOKEN)
 def forgets_the_token(step, state, start, end, max_length):
     return greedy_decode.reference_solution(
         lambda _, state: step(start, state), state, start, end, max_length
     )
 
 
-@greedy_decode.known_mistake("You continue after the end token. Leave the loop there.")
+@greedy_decode.known_mistake("Every step gets the start token and the initial state.")
+def forgets_both(step, state, start, end, max_length):
+    return greedy_decode.reference_solution(
+        lambda *_: step(start, state), state, start, end, max_length
+    )
+
+
+@greedy_decode.known_mistake(WRONG_ORDER)
+def swaps_token_and_state(step, state, start, end, max_length):
+    return greedy_decode.reference_solution(
+        lambda token, state: step(state, token), state, start, end, max_length
+    )
+
+
+GOES_ON = "You continue after the end token. Leave the loop there."
+
+
+@greedy_decode.known_mistake(GOES_ON)
 def skips_the_end(step, state, start, end, max_length):
     return [
         token
@@ -256,9 +544,32 @@ def skips_the_end(step, state, start, end, max_length):
     ]
 
 
+@greedy_decode.known_mistake(GOES_ON)
+def ignores_the_end(step, state, start, end, max_length):
+    return greedy_decode.reference_solution(step, state, start, -1, max_length)
+
+
+@greedy_decode.known_mistake(ENDLESS)
+def ignores_max_length(step, state, start, end, max_length):
+    return greedy_decode.reference_solution(step, state, start, end, 2 * MAX_CALLS)
+
+
+@greedy_decode.known_mistake(ENDLESS)
+def ignores_both_ends(step, state, start, end, max_length):
+    return greedy_decode.reference_solution(step, state, start, -1, 2 * MAX_CALLS)
+
+
 @greedy_decode.known_mistake("You return one more token than max_length.")
 def one_too_many(step, state, start, end, max_length):
     return greedy_decode.reference_solution(step, state, start, end, max_length + 1)
+
+
+@greedy_decode.known_mistake(
+    "You return a token even where max_length is 0. "
+    "Look at max_length before you call step."
+)
+def one_at_least(step, state, start, end, max_length):
+    return greedy_decode.reference_solution(step, state, start, end, max(max_length, 1))
 
 
 @greedy_decode.known_mistake(
@@ -278,6 +589,67 @@ def least_likely(step, state, start, end, max_length):
     )
 
 
+@greedy_decode.known_mistake(
+    "You stop at start as well as at end. Only end ends a sentence."
+)
+def stops_at_start(step, state, start, end, max_length):
+    tokens = greedy_decode.reference_solution(step, state, start, end, max_length)
+    return list(itertools.takewhile(lambda token: token != start, tokens))
+
+
+@greedy_decode.known_mistake(
+    "You leave out every token that equals start. One that a step chose is a word."
+)
+def leaves_out_start(step, state, start, end, max_length):
+    tokens = greedy_decode.reference_solution(step, state, start, end, max_length)
+    return [token for token in tokens if token != start]
+
+
+NO_SOFTMAX = (
+    "exp overflows at a logit of 1000, and vanishes at -1000. The largest logit "
+    "belongs to the most probable token, so no softmax is needed."
+)
+
+
+def _with_probabilities(probabilities):
+    def mistake(step, state, start, end, max_length):
+        def exponential_step(token, state):
+            logits, state = step(token, state)
+            return probabilities(logits), state
+
+        return greedy_decode.reference_solution(
+            exponential_step, state, start, end, max_length
+        )
+
+    return mistake
+
+
+greedy_decode.known_mistake(NO_SOFTMAX)(_with_probabilities(np.exp))
+greedy_decode.known_mistake(NO_SOFTMAX)(
+    _with_probabilities(_mistakes.faulty(shift=None, nothing="nan"))
+)
+
+
+def _random_sentences(rng, count=12):
+    """Random sources and targets, and predictions that miss by little."""
+    words = np.array(["un", "deux", "trois", "-"])
+    sources = [["w"] * length for length in rng.integers(1, 12, count).tolist()]
+    targets = [words[rng.integers(0, 4, n)].tolist() for n in rng.integers(2, 5, count)]
+    wrong = [
+        lambda target: target,
+        lambda target: target,
+        lambda target: target[:-1],
+        lambda target: [*target, "cent"],
+        lambda target: ["cent", *target[1:]],
+        lambda target: [*target[1:], "cent"],
+    ]
+    predictions = [
+        list(wrong[kind](target))
+        for kind, target in zip(rng.integers(0, 6, count), targets, strict=True)
+    ]
+    return sources, predictions, targets
+
+
 def _length_cases(rng):
     sources = [["a"], ["a", "b"], ["a", "b", "c"], ["a", "b", "c", "d"]]
     targets = [["x", "y"], ["x"], ["x", "y", "z"], ["z", "z", "z"]]
@@ -287,15 +659,53 @@ def _length_cases(rng):
         "no sentence of 5 words or more",
         (sources, predictions, targets, [0, 2, 5, 9]),
     )
-    sources = [["w"] * length for length in rng.integers(1, 12, 40)]
-    targets = [list(map(int, rng.integers(0, 3, rng.integers(1, 5)))) for _ in sources]
-    predictions = [
-        target if right else target[:-1] + [9] if changed else target + [9]
-        for target, right, changed in zip(
-            targets, rng.random(40) < 0.6, rng.random(40) < 0.5, strict=True
-        )
+    yield (
+        "all lists of length 3",
+        (sources[:3], predictions[:3], targets[:3], [1, 2, 3]),
+    )
+    sources = [
+        ["eighty"],
+        ["eighty", "-"],
+        ["eighty", "-", "one"],
+        ["a"] * 4,
+        ["a"] * 5,
     ]
-    yield "forty sentences", (sources, predictions, targets, [2, 5, 6, 10])
+    yield (
+        "the same words in another order, other repetitions, words cut elsewhere",
+        (
+            sources,
+            [["x", "y"], ["x", "x", "y"], ["x", "yz"], ["x y", "z"], ["x"]],
+            [["y", "x"], ["x", "y", "y"], ["xy", "z"], ["x", "y z"], ["x"]],
+            [1, 2, 3, 4, 5, 6],
+        ),
+    )
+    yield (
+        "the same, with two sentences in each bin",
+        (
+            [*sources[:2], *sources[:2], *sources[2:4], *sources[2:4]],
+            [["y", "x", "x"], ["x"], ["."], ["New York"]]
+            + [["two", "o"], ["x", "x"], ["X"], []],
+            [["x", "x", "y"], ["x"], [".", "."], ["New", "York"]]
+            + [["t", "woo"], ["x", "x"], ["x"], ["x"]],
+            [1, 2, 3, 4, 5],
+        ),
+    )
+    yield (
+        "lengths at every edge, and outside of all bins",
+        (
+            [["a"] * length for length in (1, 2, 2, 4, 6, 6, 7)],
+            [["y"], ["x"], ["y"], ["x"], ["x"], ["y"], ["x"]],
+            [["x"]] * 7,
+            [2, 4, 6],
+        ),
+    )
+    yield (
+        "a source of 100 words, and an empty one",
+        ([["a"] * 100, [], []], [["x"], [], ["x"]], [["x"], [], []], [0, 1, 50, 200]),
+    )
+    yield "no sentence at all", ([], [], [], [1, 2, 3])
+    yield "twelve sentences", (*_random_sentences(rng), [2, 5, 6, 10])
+    yield "twelve others", (*_random_sentences(rng), [1, 4, 11])
 
 
 @exercise(
@@ -306,7 +716,7 @@ def _length_cases(rng):
             "and `zip(edges[:-1], edges[1:])` gives the bins' edges."
         ),
         (
-            "`prediction == target` compares two whole lists. "
+            "Two lists are equal if they have the same items in the same order. "
             "Divide by the number of sentences in the bin, if there are any."
         ),
     ],
@@ -314,8 +724,10 @@ def _length_cases(rng):
 def exact_match_by_length(sources, predictions, targets, edges):
     """The fraction of exact matches, by the length of the source in tokens.
 
-    sources, predictions, targets: lists of lists of tokens.
-    edges: bin i holds the sentences with edges[i] <= length < edges[i + 1].
+    sources, predictions, targets: lists of sentences, each a list of tokens (strings);
+    a sentence may be empty. A prediction matches if it has the same tokens as its
+    target in the same order. edges: bin i holds the sentences with
+    edges[i] <= length < edges[i + 1], the last bin too; a sentence may be in no bin.
     Returns a list of len(edges) - 1 floats, float("nan") for an empty bin.
     """
     fractions = []
@@ -329,141 +741,176 @@ def exact_match_by_length(sources, predictions, targets, edges):
     return fractions
 
 
+def _in_bin(length, low, high, is_last):
+    return low <= length < high
+
+
+def _mean_or_nan(hits):
+    return sum(hits) / len(hits) if hits else float("nan")
+
+
 def _by_length(
-    sources,
-    predictions,
-    targets,
-    edges,
-    inside,
-    score=lambda p, t: float(p == t),
-    empty=float("nan"),
+    binned="source",
+    length=len,
+    inside=_in_bin,
+    score=lambda prediction, target: float(prediction == target),
+    mean=_mean_or_nan,
 ):
-    fractions = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
-        hits = [
-            score(p, t)
-            for s, p, t in zip(sources, predictions, targets, strict=True)
-            if inside(len(s), low, high)
-        ]
-        fractions.append(sum(hits) / len(hits) if hits else empty)
-    return fractions
+    """The solution with other parts: what is binned ("source", "prediction", or
+    "target") by which length, what a bin holds, what a sentence scores, and the mean.
+    """
+
+    def mistake(sources, predictions, targets, edges):
+        lists = {"source": sources, "prediction": predictions, "target": targets}
+        lengths = list(map(length, lists[binned]))
+        fractions = []
+        for low, high in zip(edges[:-1], edges[1:], strict=True):
+            hits = [
+                score(prediction, target)
+                for n, prediction, target in zip(
+                    lengths, predictions, targets, strict=True
+                )
+                if inside(n, low, high, high == edges[-1])
+            ]
+            fractions.append(mean(hits))
+        return fractions
+
+    return mistake
 
 
-@exact_match_by_length.known_mistake(
-    "You bin by the length of the target. Bin by the length of the source."
+SETS = "You compare sets of tokens, which have neither order nor repetition."
+JOINED = (
+    "You join the tokens to one string, where ['x', 'yz'] and ['xy', 'z'] are the "
+    "same. Compare the lists."
 )
-def by_target_length(sources, predictions, targets, edges):
-    return _by_length(
-        targets, predictions, targets, edges, lambda n, low, high: low <= n < high
-    )
-
-
-@exact_match_by_length.known_mistake(
-    "You bin by the length of the prediction. Bin by the length of the source."
-)
-def by_prediction_length(sources, predictions, targets, edges):
-    return _by_length(
-        predictions, predictions, targets, edges, lambda n, low, high: low <= n < high
-    )
-
-
-@exact_match_by_length.known_mistake(
-    "Your bins include their upper edge. "
-    "A length equal to edges[i + 1] belongs to the next bin."
-)
-def upper_edge_inside(sources, predictions, targets, edges):
-    return _by_length(
-        sources, predictions, targets, edges, lambda n, low, high: low <= n <= high
-    )
-
-
-@exact_match_by_length.known_mistake(
-    "Your bins include their upper edge and exclude their lower one. "
-    "It should be the other way around."
-)
-def edges_swapped(sources, predictions, targets, edges):
-    return _by_length(
-        sources, predictions, targets, edges, lambda n, low, high: low < n <= high
-    )
-
-
-@exact_match_by_length.known_mistake(
-    "Your bins have no lower edge, "
-    "so each also holds the sentences of all the bins before it."
-)
-def cumulative(sources, predictions, targets, edges):
-    return _by_length(
-        sources, predictions, targets, edges, lambda n, low, high: n < high
-    )
-
-
-@exact_match_by_length.known_mistake(
-    "An empty bin is not a bin of failures: return float('nan') there."
-)
-def empty_is_zero(sources, predictions, targets, edges):
-    return _by_length(
-        sources,
-        predictions,
-        targets,
-        edges,
-        lambda n, low, high: low <= n < high,
-        empty=0.0,
-    )
-
-
-@exact_match_by_length.known_mistake(
+CHARACTERS = "You count characters. The length of a source is its number of tokens."
+TOKEN_ACCURACY = (
     "You count correct tokens. A sentence counts only if all of it is correct."
 )
-def token_accuracy(sources, predictions, targets, edges):
-    def score(prediction, target):
-        return sum(p == t for p, t in zip(prediction, target, strict=False)) / len(
-            target
-        )
-
-    return _by_length(
-        sources,
-        predictions,
-        targets,
-        edges,
-        lambda n, low, high: low <= n < high,
-        score,
-    )
-
-
-@exact_match_by_length.known_mistake(
+ZIPPED = (
     "zip stops at the shorter list, "
     "so a prediction that is too short or too long can count as correct."
 )
-def length_ignored(sources, predictions, targets, edges):
-    def score(prediction, target):
-        return float(all(p == t for p, t in zip(prediction, target, strict=False)))
 
-    return _by_length(
-        sources,
-        predictions,
-        targets,
-        edges,
-        lambda n, low, high: low <= n < high,
-        score,
-    )
+
+def _hits(prediction, target):
+    return sum(p == t for p, t in zip(prediction, target, strict=False))
+
+
+for message, parts in [
+    (
+        "You bin by the length of the target. Bin by the length of the source.",
+        {"binned": "target"},
+    ),
+    (
+        "You bin by the length of the prediction. Bin by the length of the source.",
+        {"binned": "prediction"},
+    ),
+    (CHARACTERS, {"length": lambda source: len("".join(source))}),
+    (CHARACTERS, {"length": lambda source: len(" ".join(source))}),
+    (
+        "Your bins include their upper edge. "
+        "A length equal to edges[i + 1] belongs to the next bin.",
+        {"inside": lambda n, low, high, is_last: low <= n <= high},
+    ),
+    (
+        "Your last bin includes its upper edge, as np.histogram's does. "
+        "Every bin excludes it here, the last one too.",
+        {"inside": lambda n, low, high, is_last: low <= n < high + is_last},
+    ),
+    (
+        "Your last bin holds all longer sentences, too. It ends at the last edge.",
+        {"inside": lambda n, low, high, is_last: low <= n and (n < high or is_last)},
+    ),
+    (
+        "Your bins include their upper edge and exclude their lower one. "
+        "It should be the other way around.",
+        {"inside": lambda n, low, high, is_last: low < n <= high},
+    ),
+    (
+        "Your bins exclude both edges. A length equal to edges[i] belongs to bin i.",
+        {"inside": lambda n, low, high, is_last: low < n < high},
+    ),
+    (
+        "Your bins have no lower edge, "
+        "so each also holds the sentences of all the bins before it.",
+        {"inside": lambda n, low, high, is_last: n < high},
+    ),
+    (
+        "An empty bin is not a bin of failures: return float('nan') there.",
+        {"mean": lambda hits: sum(hits) / max(len(hits), 1)},
+    ),
+    (
+        "A bin without a sentence divides by zero. Return float('nan') there.",
+        {"mean": lambda hits: sum(hits) / len(hits)},
+    ),
+    ("You return counts. Divide by the number in the bin.", {"mean": sum}),
+    (
+        "You return percentages. A fraction is between 0 and 1.",
+        {"mean": lambda hits: 100 * _mean_or_nan(hits)},
+    ),
+    (
+        "You return the fraction of errors: one minus the fraction of exact matches.",
+        {"score": lambda p, t: float(p != t)},
+    ),
+    (TOKEN_ACCURACY, {"score": lambda p, t: _hits(p, t) / len(t)}),
+    (TOKEN_ACCURACY, {"score": lambda p, t: _hits(p, t) / max(len(t), 1)}),
+    (TOKEN_ACCURACY, {"score": lambda p, t: _hits(p, t) / max(len(p), len(t), 1)}),
+    (ZIPPED, {"score": lambda p, t: float(_hits(p, t) == min(len(p), len(t)))}),
+    (
+        "You only look for the target's words in the prediction. "
+        "It has to be the same list.",
+        {"score": lambda p, t: float(all(token in p for token in t))},
+    ),
+    (SETS, {"score": lambda p, t: float(set(p) == set(t))}),
+    (
+        "You compare sorted tokens. Their order counts.",
+        {"score": lambda p, t: float(sorted(p) == sorted(t))},
+    ),
+    (
+        "You compare lengths. The tokens have to be the same.",
+        {"score": lambda p, t: float(len(p) == len(t))},
+    ),
+    (JOINED, {"score": lambda p, t: float("".join(p) == "".join(t))}),
+    (JOINED, {"score": lambda p, t: float(" ".join(p) == " ".join(t))}),
+]:
+    exact_match_by_length.known_mistake(message)(_by_length(**parts))
+
+
+@exact_match_by_length.known_mistake(
+    "A sentence that is shorter than the first edge is in no bin. "
+    "Index -1 is the last bin."
+)
+def digitized(sources, predictions, targets, edges):
+    bins = np.digitize([len(source) for source in sources], edges) - 1
+    hits = [[] for _ in edges[1:]]
+    for index, prediction, target in zip(bins, predictions, targets, strict=True):
+        if index < len(hits):
+            hits[index].append(prediction == target)
+    return list(map(_mean_or_nan, hits))
 
 
 @exact_match_by_length.known_mistake(
     "You divide by the number of all sentences. Divide by the number in the bin."
 )
 def fraction_of_all(sources, predictions, targets, edges):
-    fractions = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
-        triples = zip(sources, predictions, targets, strict=True)
-        fractions.append(
-            sum(p == t for s, p, t in triples if low <= len(s) < high) / len(sources)
-        )
-    return fractions
+    counts = _by_length(mean=sum)(sources, predictions, targets, edges)
+    return [count / max(len(sources), 1) for count in counts]
+
+
+@exact_match_by_length.known_mistake(
+    "You divide by the number of all sentences. Divide by the number in the bin."
+)
+def fraction_of_all_in_full_bins(sources, predictions, targets, edges):
+    return _by_length(
+        mean=lambda hits: sum(hits) / len(sources) if hits else float("nan")
+    )(sources, predictions, targets, edges)
 
 
 def _parameter_cases(rng):
+    sizes = [(3, 4), (1, 1), (5, 5), (1, 6), (7, 1), (2000, 1000)]
     for input_dim, units in [
-        (3, 4),
+        *sizes,
         *map(tuple, rng.integers(1, 300, (3, 2)).tolist()),
     ]:
         for kind in ("simple", "gru", "gru_reset_after", "lstm"):
@@ -475,13 +922,14 @@ def _parameter_cases(rng):
     hints=[
         (
             "Each gate or candidate has a matrix for the input, a matrix for "
-            "the state, and a bias: `units * input_dim + units * units + units`. "
+            "the state, and a bias for each unit. "
             "How many gates and candidates does each kind have?"
         ),
         (
             "A GRU has two gates and one candidate; "
             "an LSTM has three gates and one candidate. "
-            "With `reset_after`, the input and the state each have their own bias."
+            "With `reset_after`, every one of the GRU's three has two biases for each "
+            "unit."
         ),
     ],
 )
@@ -489,7 +937,8 @@ def recurrent_parameters(kind, input_dim, units):
     """The number of parameters of a recurrent layer, as Keras counts them.
 
     kind: "simple", "gru" (the paper's; Keras' reset_after=False), "gru_reset_after"
-        (Keras' default) or "lstm".
+        (Keras' default: each gate and the candidate has a second bias, which is added
+        to its product with the state) or "lstm".
     input_dim: size of one input. units: size of the state. Returns an int.
     """
     blocks = {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}[kind]
@@ -497,63 +946,100 @@ def recurrent_parameters(kind, input_dim, units):
     return blocks * units * (input_dim + units + biases)
 
 
-def _parameters(kind, input_dim, units, blocks=None, biases=None):
-    """As the solution, with other numbers of blocks, or of biases per block."""
-    right_blocks = {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}[kind]
-    right_biases = 2 if kind == "gru_reset_after" else 1
-    blocks = right_blocks if blocks is None else blocks
-    biases = right_biases if biases is None else biases
-    return blocks * units * (input_dim + units + biases)
+BLOCKS = {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}
 
 
-@recurrent_parameters.known_mistake("You left the biases out.")
-def without_biases(kind, input_dim, units):
-    return _parameters(kind, input_dim, units, biases=0)
+def _count(blocks=BLOCKS, reset_after=2, gru=1, other=1, extra=0):
+    """The solution with other numbers: of blocks, of biases in each block of the kinds
+    of layer, and of ``extra`` biases of the GRU with reset_after=True.
+    """
+
+    def mistake(kind, input_dim, units):
+        biases = {"gru_reset_after": reset_after, "gru": gru}.get(kind, other)
+        count = blocks[kind] * units * (input_dim + units + biases)
+        return count + (extra * units if kind == "gru_reset_after" else 0)
+
+    return mistake
+
+
+ONE_BIAS = (
+    "Keras' GRU with reset_after=True has two biases per block, "
+    "one for the input and one for the state."
+)
+for message, mistake in [
+    ("You left the biases out.", _count(reset_after=0, gru=0, other=0)),
+    (
+        "You counted the gates and forgot the candidate, "
+        "which has matrices and a bias too.",
+        _count({"simple": 1, "gru": 2, "gru_reset_after": 2, "lstm": 3}),
+    ),
+    (ONE_BIAS, _count(reset_after=1)),
+    (
+        "With reset_after=True, the two gates have a second bias as well as the "
+        "candidate.",
+        _count(reset_after=1, extra=1),
+    ),
+    (
+        "The paper's GRU has one bias per block. "
+        "Keras' default, reset_after=True, has two.",
+        _count(gru=2),
+    ),
+    ("Only Keras' default GRU has two biases per block.", _count(gru=2, other=2)),
+    (
+        "An LSTM has four blocks: three gates and one candidate. You counted three.",
+        _count({**BLOCKS, "lstm": 3}),
+    ),
+    (
+        "A GRU has three blocks: two gates and one candidate. You counted four.",
+        _count({**BLOCKS, "gru": 4, "gru_reset_after": 4}),
+    ),
+    (
+        "A GRU has three blocks: two gates and one candidate. You counted two.",
+        _count({**BLOCKS, "gru": 2, "gru_reset_after": 2}),
+    ),
+    (
+        "You counted one block for every kind. "
+        "Each gate and each candidate needs its own matrices.",
+        _count(dict.fromkeys(BLOCKS, 1), reset_after=1),
+    ),
+    (
+        "You counted one block for every kind. "
+        "Each gate and each candidate needs its own matrices.",
+        _count(dict.fromkeys(BLOCKS, 1)),
+    ),
+]:
+    recurrent_parameters.known_mistake(message)(mistake)
 
 
 @recurrent_parameters.known_mistake(
     "You left out the matrices from state to state, (units, units) each."
 )
 def without_state_matrices(kind, input_dim, units):
-    blocks = {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}[kind]
-    return blocks * units * (input_dim + (2 if kind == "gru_reset_after" else 1))
+    return BLOCKS[kind] * units * (input_dim + (2 if kind == "gru_reset_after" else 1))
 
 
 @recurrent_parameters.known_mistake(
-    "You counted the gates and forgot the candidate, which has matrices and a bias too."
+    "You left out the matrices from input to state, (input_dim, units) each."
 )
-def without_candidate(kind, input_dim, units):
-    gates = {"simple": 1, "gru": 2, "gru_reset_after": 2, "lstm": 3}[kind]
-    return _parameters(kind, input_dim, units, blocks=gates)
+def without_input_matrices(kind, input_dim, units):
+    return BLOCKS[kind] * units * (units + (2 if kind == "gru_reset_after" else 1))
+
+
+@recurrent_parameters.known_mistake("You took input_dim for units, and units for it.")
+def sizes_swapped(kind, input_dim, units):
+    return recurrent_parameters.reference_solution(kind, units, input_dim)
 
 
 @recurrent_parameters.known_mistake(
-    "Keras' GRU with reset_after=True has two biases per block, "
-    "one for the input and one for the state."
+    "You counted a single bias. Each of the blocks has its own."
 )
-def one_bias_for_reset_after(kind, input_dim, units):
-    return _parameters(kind, input_dim, units, biases=1)
+def one_bias_in_all(kind, input_dim, units):
+    return BLOCKS[kind] * units * (input_dim + units) + units
 
 
 @recurrent_parameters.known_mistake(
-    "The paper's GRU has one bias per block. Keras' default, reset_after=True, has two."
+    "A bias has a number for each unit. You counted one number per block."
 )
-def two_biases_for_every_gru(kind, input_dim, units):
-    biases = 2 if kind.startswith("gru") else 1
-    return _parameters(kind, input_dim, units, biases=biases)
-
-
-@recurrent_parameters.known_mistake(
-    "An LSTM has four blocks: three gates and one candidate. You counted three."
-)
-def lstm_of_three(kind, input_dim, units):
-    blocks = 3 if kind == "lstm" else None
-    return _parameters(kind, input_dim, units, blocks=blocks)
-
-
-@recurrent_parameters.known_mistake(
-    "You counted one block for every kind. "
-    "Each gate and each candidate needs its own matrices."
-)
-def one_block(kind, input_dim, units):
-    return _parameters(kind, input_dim, units, blocks=1, biases=1)
+def one_number_per_bias(kind, input_dim, units):
+    biases = 2 if kind == "gru_reset_after" else 1
+    return BLOCKS[kind] * (units * (input_dim + units) + biases)
