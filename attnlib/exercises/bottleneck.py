@@ -207,9 +207,9 @@ ONE_MAXIMUM = (
     "You subtract the largest of all logits, so a position with much smaller logits "
     "underflows. Subtract each position's own maximum."
 )
-ADDED_IN_LOGARITHM = (
-    "A small number added inside the logarithm limits the loss: a probability below it "
-    "counts as that number. Work with log probabilities."
+LIMITED = (
+    "A smallest probability inside the logarithm, such as 1e-9, limits the loss. "
+    "Work with log probabilities."
 )
 WRONG_LOSSES = [
     (
@@ -258,7 +258,7 @@ WRONG_LOSSES = [
     ),
 ] + [
     (
-        ADDED_IN_LOGARITHM,
+        LIMITED,
         lambda logits, targets, added=added: (
             -np.log(_picked(_probabilities(logits), targets) + added)
         ),
@@ -329,7 +329,7 @@ ENDLESS = (
     f"Your loop does not end: it has called step {MAX_CALLS} times. Leave it when step "
     "chooses end, and at max_length tokens in any case."
 )
-WRONG_ORDER = "step takes (token, state), in this order, and token is one int."
+WRONG_ORDER = "Call step(token, state), in this order. token should be one int."
 
 
 def _guarded(step):
@@ -348,34 +348,35 @@ def _guarded(step):
             raise CheckFailed(WRONG_ORDER) from None
         return step(token, state)
 
+    guarded.__name__ = step.__name__  # a message shows it
     return guarded
 
 
-def _counting_step(token, state):
+def counting_step(token, state):
     """Returns 5, 4, 3, ... down from the state, and 0 (the end) at zero."""
     return np.eye(64)[int(state[0])], np.maximum(state - 1, 0)
 
 
-def _next_token_step(token, state):
+def next_token_step(token, state):
     """Returns the token after the last one, whatever the state is."""
     return np.eye(10)[min(token + 1, 9)], state
 
 
-def _spelling_step(token, state, size=1.0, shift=0.0):
+def spelling_step(token, state, size=1.0, shift=0.0):
     """Returns the tokens of the state, one after the other, and then 0."""
     chosen = state[0] if len(state) else 0
     return size * np.eye(10)[chosen] + shift, state[1:]
 
 
-def _large_step(token, state):
-    return _spelling_step(token, state, shift=1000.0)
+def large_step(token, state):
+    return spelling_step(token, state, shift=1000.0)
 
 
-def _negative_step(token, state):
-    return _spelling_step(token, state, shift=-1000.0)
+def negative_step(token, state):
+    return spelling_step(token, state, shift=-1000.0)
 
 
-def _recurrent_step(rng, vocabulary=6):
+def recurrent_step(rng, vocabulary=6):
     """A random recurrent step whose next word depends on the state and the token."""
     embedding, recurrent = rng.normal(size=(vocabulary, 8)), rng.normal(size=(8, 8))
     readout = rng.normal(size=(8, vocabulary)) * 3
@@ -390,29 +391,29 @@ def _recurrent_step(rng, vocabulary=6):
 def _decode_arguments(rng):
     """(title, arguments), where nothing looks at what step is called with."""
     three, nothing = np.array([3]), np.array([])
-    yield "step counts its state down, 0 is the end", (_counting_step, three, 9, 0, 8)
-    yield "step adds one to the last token", (_next_token_step, nothing, 0, 6, 8)
-    yield "step never chooses the end", (_next_token_step, nothing, 0, -1, 4)
-    yield "the sentence and its end fit exactly", (_counting_step, three, 9, 0, 4)
+    yield "step counts its state down, 0 is the end", (counting_step, three, 9, 0, 8)
+    yield "step adds one to the last token", (next_token_step, nothing, 0, 6, 8)
+    yield "step never chooses the end", (next_token_step, nothing, 0, -1, 4)
+    yield "the sentence and its end fit exactly", (counting_step, three, 9, 0, 4)
     yield (
         "the sentence fits exactly, its end does not",
-        (_counting_step, three, 9, 0, 3),
+        (counting_step, three, 9, 0, 3),
     )
-    yield "the end comes first", (_counting_step, np.array([0]), 9, 0, 8)
+    yield "the end comes first", (counting_step, np.array([0]), 9, 0, 8)
     repeated = np.array([3, 1, 3, 3, 1, 0, 2])
-    yield "words repeat", (_spelling_step, repeated, 9, 0, 8)
-    yield "step chooses the number of start", (_spelling_step, repeated, 1, 0, 8)
-    yield "it chooses that first", (_spelling_step, repeated, 3, 0, 8)
-    yield "max_length is 0", (_counting_step, three, 9, 0, 0)
-    yield "max_length is 0, and step never ends", (_next_token_step, nothing, 0, -1, 0)
-    yield "max_length is 1", (_counting_step, three, 9, 0, 1)
-    yield "50 words", (_counting_step, np.array([50]), 60, 0, 60)
-    yield "logits of 1000", (_large_step, repeated, 9, 0, 8)
-    yield "logits of -1000", (_negative_step, repeated, 9, 0, 8)
+    yield "words repeat", (spelling_step, repeated, 9, 0, 8)
+    yield "step chooses the number of start", (spelling_step, repeated, 1, 0, 8)
+    yield "it chooses that first", (spelling_step, repeated, 3, 0, 8)
+    yield "max_length is 0", (counting_step, three, 9, 0, 0)
+    yield "max_length is 0, and step never ends", (next_token_step, nothing, 0, -1, 0)
+    yield "max_length is 1", (counting_step, three, 9, 0, 1)
+    yield "50 words", (counting_step, np.array([50]), 60, 0, 60)
+    yield "logits of 1000", (large_step, repeated, 9, 0, 8)
+    yield "logits of -1000", (negative_step, repeated, 9, 0, 8)
     for _ in range(4):
         yield (
             "a random recurrent step",
-            (_recurrent_step(rng), rng.normal(size=8), 0, 5, 6),
+            (recurrent_step(rng), rng.normal(size=8), 0, 5, 6),
         )
 
 
@@ -701,7 +702,7 @@ def _length_cases(rng):
     )
     yield (
         "a source of 100 words, and an empty one",
-        ([["a"] * 100, [], []], [["x"], [], ["x"]], [["x"], [], []], [0, 1, 50, 200]),
+        ([[], [], ["a"] * 100], [[], ["x"], ["x"]], [[], [], ["x"]], [0, 1, 50, 200]),
     )
     yield "no sentence at all", ([], [], [], [1, 2, 3])
     yield "twelve sentences", (*_random_sentences(rng), [2, 5, 6, 10])
@@ -864,7 +865,7 @@ for message, parts in [
     ),
     (SETS, {"score": lambda p, t: float(set(p) == set(t))}),
     (
-        "You compare sorted tokens. Their order counts.",
+        "You compare tokens without regard to their order. It counts.",
         {"score": lambda p, t: float(sorted(p) == sorted(t))},
     ),
     (
