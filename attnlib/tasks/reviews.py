@@ -12,7 +12,6 @@ The environment variable ``ATTNLIB_DATA`` names a folder that already holds the 
 ``ATTNLIB_OFFLINE=1`` forbids every download.
 """
 
-import codecs
 import hashlib
 import io
 import logging
@@ -26,6 +25,7 @@ import zipfile
 from collections import Counter
 from functools import cache
 from importlib import resources
+from numbers import Real
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -33,9 +33,11 @@ from typing import NamedTuple
 import numpy as np
 
 from attnlib.arguments import integer, one_of
+from attnlib.tasks import own_data
 
 URL = "https://archive.ics.uci.edu/static/public/331/sentiment+labelled+sentences.zip"
 ARCHIVE = "sentiment+labelled+sentences.zip"
+ARCHIVE_SIZE = 84_188  # bytes
 ARCHIVE_HASH = "afc26626d710899948693e1a61405dce197f57ffa719fa1130d346b4cc095343"
 FOLDER = "sentiment labelled sentences/"
 MEMBERS = {  # origin: the file's name in the archive, and its SHA-256
@@ -54,22 +56,29 @@ MEMBERS = {  # origin: the file's name in the archive, and its SHA-256
 }
 # Bytes of Windows-1252 that whoever wrote the files once read as Latin-1.
 CP1252 = {0x85: "…", 0x96: "–", 0x97: "—"}
-# Bytes that other files than UTF-8 text begin with, and the encoding or kind.
-ENCODINGS = {
-    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, which begins with the same bytes
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-TABLES = {b"PK\3\4": "a zip file", b"\xd0\xcf\x11\xe0": "a binary spreadsheet"}
-# A field in quotes, with each quote inside doubled, and the characters for which a
-# spreadsheet sets them. (A tab or a line end in a sentence is refused.)
-QUOTED = re.compile(r'\s*"((?:[^"]|"")*)"\s*')
-NEEDS_QUOTES = re.compile('[,"]')
-CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")  # those that are no white space
 TIMEOUT = 20  # seconds without an answer
 SOURCES = ("auto", "uci", "builtin")
+MAX_UNPACKED = 2**26  # bytes; UCI's files have half a million
 MIN_COVERAGE = 0.2  # share of words with an ID; short reviews have 0.4 and more
+# Letters of scripts without spaces between words, and the length, in letters, that
+# their words do not have on average: those of Thai, Lao, Myanmar, and Khmer, kana, and
+# Chinese characters.
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u4dbf"
+    "\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+MAX_MEAN_LETTERS = 5
+# Characters without a shape of their own: soft hyphen, marks of direction, word
+# joiners, and the byte-order mark. A zero-width space ends a word.
+INVISIBLE = dict.fromkeys(
+    map(ord, "\u00ad\u061c\u180e\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff")
+) | {c: None for c in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+INVISIBLE[0x200B] = " "
+# Where one sentence makes all the others expensive: so many numbers, of which so few
+# are tokens, or so many tokens, one step of a recurrent network each.
+MIN_COSTLY_SIZE = 100_000
+MAX_PADDING = 20  # numbers per token
+MIN_COSTLY_LENGTH = 1000  # tokens
 BUILTIN_ORIGINS = ("goods", "meals", "films")
 
 
@@ -114,8 +123,10 @@ def tokens(sentence):
 
     ``tokens("Don't go!")`` → ``["don't", "go", "!"]``
 
-    The text is brought to Unicode's composed form (NFC) first, and combining marks stay
-    with their letter.
+    The text is brought to Unicode's composed form (NFC) first, without characters that
+    have no shape, such as soft hyphens. Combining marks stay with their letter, and an
+    emoji is one token. A text that is written without spaces, such as Chinese, has to
+    be split into words first, with a space between each two.
 
     Parameters
     ----------
@@ -124,9 +135,17 @@ def tokens(sentence):
     Returns
     -------
     tokens : list of str
+
+    Raises
+    ------
+    TypeError
+        If it is not a str.
     """
     word, mark = _patterns()
-    return re.findall(rf"{word}(?:['’]{word})*|{mark}", _composed(sentence, str.lower))
+    # Inside a word: apostrophes, Catalan's raised dot, and Hebrew's two marks.
+    inner = "['\u2019\u00b7\u05f3\u05f4]"
+    text = _composed(sentence, str.lower)
+    return re.findall(rf"{word}(?:{inner}{word})*|{mark}", text)
 
 
 def key(sentence):
@@ -141,16 +160,24 @@ def key(sentence):
     Returns
     -------
     key : str
+        Its words. Empty if it has none.
+
+    Raises
+    ------
+    TypeError
+        If it is not a str.
     """
     word, _ = _patterns()
     return " ".join(re.findall(word, _composed(sentence, str.casefold)))
 
 
 def _composed(text, change_case):
-    """The text in Unicode's composed form (NFC), before and after its case is changed,
-    which may take letters apart.
+    """The visible text in Unicode's composed form (NFC), before and after its case is
+    changed, which may take letters apart.
     """
-    text = change_case(unicodedata.normalize("NFC", text))
+    if not isinstance(text, str):
+        raise TypeError(f"sentence should be a str, got {type(text).__name__}")
+    text = change_case(unicodedata.normalize("NFC", text.translate(INVISIBLE)))
     return unicodedata.normalize("NFC", text)
 
 
@@ -158,11 +185,16 @@ def _composed(text, change_case):
 def _patterns():
     """Regular expressions of a word and of a punctuation mark, each with the combining
     marks on it. Two joiners, which are not letters, are part of a word between letters.
+    A mark may be an emoji: a flag of two letters, or symbols that are joined.
     """
     characters = map(chr, range(sys.maxunicode + 1))
     marks = "".join(c for c in characters if unicodedata.category(c).startswith("M"))
     joiners = "\u200c\u200d"
-    return rf"\w(?:[\w{marks}]|[{joiners}](?=\w))*", rf"[^\w\s][{marks}]*"
+    word = rf"\w(?:[\w{marks}]|[{joiners}](?=\w))*"
+    flag = "[\U0001f1e6-\U0001f1ff]{2}"
+    skins_and_tags = "\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f"
+    mark = rf"[^\w\s](?:[{marks}{skins_and_tags}]|\u200d[^\w\s])*"
+    return word, rf"{flag}|{mark}"
 
 
 def load(source="auto", duplicates=False):
@@ -251,7 +283,12 @@ def check(content):
     ------
     ChecksumError
         If it is not.
+    TypeError
+        If it is not bytes.
     """
+    if not isinstance(content, (bytes, bytearray, memoryview)):
+        raise TypeError(f"content should be bytes, got {type(content).__name__}")
+    content = bytes(content)
     archive_hash = hashlib.sha256(content).hexdigest()
     if archive_hash == ARCHIVE_HASH:
         return
@@ -259,6 +296,10 @@ def check(content):
         f"it should have SHA-256 {ARCHIVE_HASH}, got {archive_hash}"
         f" ({len(content)} bytes)"
     )
+    # One made anew has other dates and another size. Some bytes of this size, such as
+    # those of a date, are read by nobody.
+    if len(content) == ARCHIVE_SIZE:
+        raise ChecksumError(f"the archive has bytes that were changed: {hashes}")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as opened:
             _check_members(opened, hashes)
@@ -279,6 +320,11 @@ def _check_members(opened, hashes):
             raise ChecksumError(
                 f"the archive holds a name that leads outside, {name!r}: {hashes}"
             )
+    unpacked = sum(info.file_size for info in opened.infolist())
+    if unpacked > MAX_UNPACKED:
+        raise ChecksumError(
+            f"the archive unpacks to {unpacked} bytes, too many: {hashes}"
+        )
     for name, expected in MEMBERS.values():
         if FOLDER + name not in names:
             raise ChecksumError(f"the archive has no {FOLDER}{name}: {hashes}")
@@ -456,11 +502,21 @@ def vocabulary(sentences, min_count=2):
     token_ids : dict of str to int
         In alphabetical order from 2 on: 0 is padding, and 1 any other token.
 
+    Raises
+    ------
+    TypeError
+        If the sentences are not a list of str, or `min_count` is not an integer.
+    ValueError
+        If `min_count` is below 1.
+
     Warns
     -----
     UserWarning
-        If fewer than one in five words of the sentences got an ID.
+        If fewer than one in five words of the sentences got an ID, or there are no
+        spaces between the words.
     """
+    min_count = integer("min_count", min_count)
+    sentences = _sentence_list(sentences)
     counts = Counter(token for sentence in sentences for token in tokens(sentence))
     frequent = sorted(token for token in counts if counts[token] >= min_count)
     token_ids = {token: index for index, token in enumerate(frequent, start=2)}
@@ -473,9 +529,30 @@ def vocabulary(sentences, min_count=2):
     return token_ids
 
 
+def _sentence_list(sentences):
+    """`sentences` as a list of str."""
+    if isinstance(sentences, str):
+        raise TypeError(
+            "sentences should be a list of str, got one text alone,"
+            f" {sentences!r:.60}: put it in a list, [sentence]"
+        )
+    if isinstance(sentences, _Reviews):
+        raise TypeError(
+            "sentences should be a list of str, got Reviews: give its .sentences"
+        )
+    sentences = list(sentences)
+    for sentence in sentences:
+        if not isinstance(sentence, str):
+            raise TypeError(
+                "sentences should be a list of str, got"
+                f" {type(sentence).__name__}: {sentence!r:.60}"
+            )
+    return sentences
+
+
 def _check_coverage(counts, token_ids, advice):
-    """Warn if too few of the counted words have an ID. Punctuation marks are left out:
-    they are the same in every text.
+    """Warn if too few of the counted words have an ID, or if they are no words.
+    Punctuation marks are left out: they are the same in every text.
     """
     words = {token: n for token, n in counts.items() if token[0].isalnum()}
     total = sum(words.values())
@@ -486,9 +563,30 @@ def _check_coverage(counts, token_ids, advice):
             f" {known} of {total} words: {advice}",
             stacklevel=3,
         )
+    elif example := _unspaced(words):
+        warnings.warn(
+            "sentences should have a space between each two words, got"
+            f" {example[:20]!r} as one word: split them first, as in"
+            " [' '.join(segment(sentence)) for sentence in sentences], with a segment"
+            " for their language",
+            stacklevel=3,
+        )
 
 
-def encode(sentences, token_ids):
+def _unspaced(words):
+    """The longest of the counted words, if most are of scripts without spaces and too
+    long for words. Else None.
+    """
+    lengths = {word: len(UNSPACED.findall(word)) for word in words}
+    lengths = {word: length for word, length in lengths.items() if length}
+    count = sum(words[word] for word in lengths)
+    letters = sum(words[word] * length for word, length in lengths.items())
+    if 2 * count <= sum(words.values()) or letters <= MAX_MEAN_LETTERS * count:
+        return None
+    return max(lengths, key=lengths.get)
+
+
+def encode(sentences, token_ids, max_length=None):
     """Turn sentences into token IDs.
 
     Parameters
@@ -496,6 +594,9 @@ def encode(sentences, token_ids):
     sentences : list of str
     token_ids : dict of str to int
         As ``vocabulary`` returns it.
+    max_length : int, optional
+        How many tokens a sentence may have. What is longer is cut at its end, and one
+        sentence says which ones were. By default, none is.
 
     Returns
     -------
@@ -504,30 +605,94 @@ def encode(sentences, token_ids):
 
     Raises
     ------
+    TypeError
+        If the sentences are not a list of str, the IDs are not a dict, or `max_length`
+        is not an integer.
     ValueError
-        If a sentence has no token.
+        If a sentence has no token, or `max_length` is below 1.
 
     Warns
     -----
     UserWarning
-        If fewer than one in five words of the sentences have an ID.
+        If fewer than one in five words of the sentences have an ID, there are no spaces
+        between the words, sentences are cut, or a long sentence makes the others
+        expensive: all are padded to its length.
     """
+    if not isinstance(token_ids, dict):
+        raise TypeError(
+            "token_ids should be a dict, as reviews.vocabulary(sentences) returns it,"
+            f" got {type(token_ids).__name__}"
+        )
+    sentences = _sentence_list(sentences)
     token_lists = [tokens(sentence) for sentence in sentences]
     rows = [[token_ids.get(token, 1) for token in row] for row in token_lists]
-    for sentence, row in zip(sentences, rows, strict=True):
+    for number, (sentence, row) in enumerate(zip(sentences, rows, strict=True)):
         if not row:
             raise ValueError(
                 "sentences should have a word or punctuation mark each, got"
-                f" {sentence!r}"
+                f" {sentence!r} as sentence {number}: leave it out"
             )
     counts = Counter(token for row in token_lists for token in row)
     _check_coverage(
         counts, token_ids, "build the vocabulary from sentences of the same kind"
     )
+    rows = _limited(rows, max_length)
     encoded = np.zeros((len(rows), max(map(len, rows), default=0)), "int32")
     for i, row in enumerate(rows):
         encoded[i, : len(row)] = row
     return encoded
+
+
+def _limited(rows, max_length):
+    """The rows, cut to `max_length`. Without one, a warning where it would help."""
+    lengths = np.array([len(row) for row in rows], int)
+    if max_length is None:
+        _report_costly(lengths)
+        return rows
+    max_length = integer("max_length", max_length)
+    cut = np.flatnonzero(lengths > max_length)
+    if len(cut):
+        warnings.warn(
+            f"sentences should have at most max_length={max_length} tokens, got"
+            f" {len(cut)} that were cut: {_numbered(cut)}",
+            stacklevel=3,
+        )
+    return [row[:max_length] for row in rows]
+
+
+def _report_costly(lengths):
+    """Warn if the longest sentences make all others expensive."""
+    if not len(lengths):
+        return
+    longest = int(lengths.max())
+    size = len(lengths) * longest
+    padded = size >= MIN_COSTLY_SIZE and size > MAX_PADDING * lengths.sum()
+    if not padded and longest < MIN_COSTLY_LENGTH:
+        return
+    limit = int(np.quantile(lengths, 0.99, method="lower"))
+    long = np.flatnonzero(lengths > max(limit, longest // 2))
+    if not len(long):  # many are long
+        limit = int(np.median(lengths))
+        long = np.flatnonzero(lengths == longest)
+    warnings.warn(
+        f"sentences should be of like length, got {longest} tokens for"
+        f" {_numbered(long)}: all {len(lengths)} are padded to that, {size:,} numbers,"
+        " and a recurrent network takes a step for each token; leave such sentences"
+        f" out, or cut them with encode(sentences, token_ids, max_length={limit})",
+        stacklevel=4,
+    )
+
+
+def _numbered(indices):
+    """ "sentence 3", "sentences 3 and 5", or "sentences 3, 5, 8, 9, 12, and 4 more"."""
+    numbers = [str(index) for index in indices[:5]]
+    if len(indices) > 5:
+        numbers.append(f"{len(indices) - 5} more")
+    if len(numbers) == 1:
+        return f"sentence {numbers[0]}"
+    if len(numbers) == 2:
+        return f"sentences {numbers[0]} and {numbers[1]}"
+    return f"sentences {', '.join(numbers[:-1])}, and {numbers[-1]}"
 
 
 def split(labels, origins, test_share=0.2, seed=0):
@@ -554,16 +719,27 @@ def split(labels, origins, test_share=0.2, seed=0):
     Raises
     ------
     TypeError
-        If `seed` is not an integer.
+        If `seed` is not an integer, `test_share` is not a number, or the labels or the
+        origins are not all texts or all numbers.
     ValueError
-        If the numbers of labels and origins differ, a number is out of range, or there
-        is a single sentence of a label, which cannot be in both parts.
+        If the numbers of labels and origins differ, a number is out of range, there is
+        one label alone, or there is a single sentence of a label, which cannot be in
+        both parts.
+
+    Warns
+    -----
+    UserWarning
+        If a label and an origin have too few sentences for both parts.
     """
+    labels = _classes("labels", labels)
+    origins = _classes("origins", origins)
     if len(labels) != len(origins):
         raise ValueError(
             "labels and origins should have one entry per sentence, got"
             f" {len(labels)} and {len(origins)}"
         )
+    if isinstance(test_share, bool) or not isinstance(test_share, Real):
+        raise TypeError(f"test_share should be a number, got {test_share!r:.60}")
     if not 0 < test_share < 1:
         raise ValueError(f"test_share should lie between 0 and 1, got {test_share}")
     random = Random(f"reviews {integer('seed', seed, 0)}")
@@ -573,6 +749,13 @@ def split(labels, origins, test_share=0.2, seed=0):
     test_sizes = _test_sizes({g: len(groups[g]) for g in sorted(groups)}, test_share)
     train = []
     test = []
+    if len(set(labels)) < 2:
+        raise ValueError(
+            "labels should be two or more, such as 0 and 1, got"
+            f" {f'{labels[0]!r} alone' if labels else 'none'}: on one label, a model"
+            " that has learned nothing is right"
+        )
+    _report_groups(groups, test_sizes)
     for group, test_size in test_sizes.items():
         indices = groups[group]
         random.shuffle(indices)
@@ -581,6 +764,36 @@ def split(labels, origins, test_share=0.2, seed=0):
     random.shuffle(train)
     random.shuffle(test)
     return train, test
+
+
+def _classes(name, values):
+    """`values` as a list of which each two can be compared."""
+    if isinstance(values, np.ndarray) and values.ndim == 1:
+        values = values.tolist()
+    values = list(values)
+    kinds = {isinstance(value, str) for value in values}
+    for value in values:
+        known = isinstance(value, (str, Real, np.bool_)) and value == value  # not NaN
+        if not known or len(kinds) > 1:
+            raise TypeError(
+                f"{name} should be all texts or all numbers, one per sentence, got"
+                f" {value!r:.60}"
+            )
+    return values
+
+
+def _report_groups(groups, test_sizes):
+    """Warn if sentences of a label and an origin are in one part alone."""
+    alone = [g for g, size in test_sizes.items() if not 0 < size < len(groups[g])]
+    if alone:
+        label, origin = alone[0]
+        warnings.warn(
+            "each label should have enough sentences of each origin for both parts, got"
+            f" {len(alone)} of {len(test_sizes)} groups in one part alone, such as"
+            f" {len(groups[alone[0]])} of label {label!r} and origin {origin!r}: to"
+            " split by label only, call split(labels, [''] * len(labels))",
+            stacklevel=3,
+        )
 
 
 def _test_sizes(sizes, test_share):
@@ -607,7 +820,7 @@ def _test_sizes(sizes, test_share):
     return test_sizes
 
 
-def read(data, min_sentences=20):
+def read(data, min_sentences=20, duplicates=False):
     """Read your own sentences, from a file or a list.
 
     Parameters
@@ -618,6 +831,8 @@ def read(data, min_sentences=20):
         sentence in a file are removed.
     min_sentences : int, optional
         How many sentences there should be at least.
+    duplicates : bool, optional
+        Whether to keep sentences whose ``key`` and label came before.
 
     Returns
     -------
@@ -626,164 +841,156 @@ def read(data, min_sentences=20):
 
     Raises
     ------
+    TypeError
+        If the data are neither a path nor a list, or `min_sentences` is not an integer.
     ValueError
-        If a line has no label, another label, or further columns, a sentence is empty,
-        there is one label alone, there are too few sentences or none, a sentence holds
-        a control character, or a file is not UTF-8 text. The message names the line,
-        what it should be, and how to convert the file.
+        If a line has no label, another label, or further columns, a sentence has no
+        word or mark, there is one label alone, there are too few sentences or none, a
+        sentence holds a tab or a character that is no text, every sentence begins or
+        ends with a number that tells its label, or a file is not UTF-8 text. The
+        message names the line, what it should be, and how to convert the file.
 
     Warns
     -----
     UserWarning
-        If a sentence is a duplicate: ``split`` may put it in both parts.
+        If duplicates were left out or kept, or if sentences hold what may be a column,
+        such as IDs or a word that tells the label.
     """
-    if isinstance(data, (str, os.PathLike)):
-        pairs = _read_lines(Path(data))
-    else:
-        pairs = data
-    rows = [_checked_row(number, pair) for number, pair in enumerate(pairs, start=1)]
+    min_sentences = integer("min_sentences", min_sentences, 0)
+    pairs = _pairs(data)
+    rows = [_checked_row(number, pairs) for number in range(1, len(pairs) + 1)]
     if not rows:
         raise ValueError(
             "data should hold sentences, got none: give pairs (sentence, label), or the"
             " path of a file with a sentence, a tab, and a label per line"
         )
-    if len(rows) < min_sentences:
+    labels = [label for _, label, _ in rows]
+    if len(rows) >= min_sentences and len(set(labels)) == 1:
         raise ValueError(
-            f"there should be {min_sentences} sentences or more, got {len(rows)}"
-        )
-    labels = {label for _, label, _ in rows}
-    if len(labels) == 1:
-        raise ValueError(
-            f"the labels should be both 0 and 1, got {labels.pop()} alone in"
+            f"the labels should be both 0 and 1, got {labels[0]} alone in"
             f" {len(rows)} lines"
         )
-    _report_duplicates(rows)
-    return Reviews(rows)
-
-
-def _report_duplicates(rows):
-    """Warn if a sentence came before. One of emoji alone has an empty key."""
-    seen = set()
-    lines = []
-    for number, (sentence, _, _) in enumerate(rows, start=1):
-        same = key(sentence) or sentence
-        if same in seen:
-            lines.append(number)
-        seen.add(same)
-    if lines:
+    kept, report = _different(rows, duplicates)
+    if len(kept) < min_sentences:
+        left_out = len(rows) - len(kept)
+        without = f" and {left_out} that came before" if left_out else ""
+        raise ValueError(
+            f"there should be {min_sentences} sentences or more, got {len(kept)}"
+            f"{without}: add more, or call read(data, min_sentences={len(kept)}), which"
+            " tells little about new sentences"
+        )
+    if report:
+        warnings.warn(report, stacklevel=2)
+    report = own_data.check_columns([tokens(row[0]) for row in rows], labels)
+    if report:
         warnings.warn(
-            f"sentences should differ from each other, got {len(lines)} that came"
-            f" before, the first in line {lines[0]}: a model that is tested on"
-            " sentences of its training looks better than it is, so keep one of each",
-            stacklevel=3,
+            f"sentences should be free of labels, got: {report}", stacklevel=2
         )
+    return Reviews(kept)
 
 
-def _read_lines(path):
-    """The lines of a file, each as [sentence, label]."""
-    text = _read_text(path).replace("\r\n", "\n").removesuffix("\n")
-    if "\n" not in text:  # lines may end with CR alone
-        text = text.removesuffix("\r").replace("\r", "\n")
-    lines = text.split("\n") if text else []
-    for number, line in enumerate(lines, start=1):
-        tabs = line.count("\t")
-        if tabs == 0:
-            got = f"no label in {line[:60]!r}" if line else "an empty line: remove it"
-            raise ValueError(
-                f"line {number} should be a sentence, a tab, and a label, got {got}"
-            )
-        # A column of stars, say, would tell the model the label.
-        if tabs > 1:
-            raise ValueError(
-                f"line {number} should have one tab, got {tabs}: keep two columns, the"
-                " sentence and its label, and no tab in a sentence"
-            )
-    return _without_quotes([line.split("\t") for line in lines])
-
-
-def _read_text(path):
-    """The text of a UTF-8 file. ValueError, with the way to convert it, for another."""
-    content = path.read_bytes()
-    _check_kind(content, path)
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        advice = f"if it is Windows-1252, convert it: {_conversion(path, 'cp1252')}"
-        if b"\0" in content:
-            advice = "it may be no text at all, so save it as UTF-8 text"
-        raise ValueError(
-            f"line {line} should be UTF-8 text, got the byte"
-            f" {content[error.start]:#x}: {advice}"
-        ) from None
-
-
-def _check_kind(content, path):
-    """ValueError if the first bytes, or many zeros, show that it is no UTF-8 text."""
-    wanted = f"{path.name} should be UTF-8 text, got"
-    for signature, encoding in ENCODINGS.items():
-        if content.startswith(signature):
-            raise ValueError(
-                f"{wanted} {encoding.upper()}: {_conversion(path, encoding)}"
-            )
-    if content.startswith(b"\x1f\x8b"):
-        unpacked = path.with_suffix("") if path.suffix == ".gz" else path
-        raise ValueError(
-            f"{wanted} a gzip file: import gzip; from pathlib import Path;"
-            f" Path({str(unpacked)!r}).write_bytes("
-            f"gzip.decompress(Path({str(path)!r}).read_bytes()))"
+def _pairs(data):
+    """The pairs of a file or a list, of any form yet."""
+    if isinstance(data, str) and re.search("[\t\n]", data):
+        raise TypeError(
+            "data should be a path or a list of (sentence, label), got a text:"
+            f" {data!r:.60}; write it to a file, and give the file's path"
         )
-    for signature, kind in TABLES.items():
-        if content.startswith(signature):
-            raise ValueError(
-                f"{wanted} {kind}: save its table as UTF-8 text, with tabs between the"
-                " columns"
-            )
-    if content.count(0) * 4 > len(content):
-        encoding = "utf-16-le" if content.index(0) % 2 else "utf-16-be"
-        raise ValueError(
-            f"{wanted} many zero bytes: if it is UTF-16, convert it:"
-            f" {_conversion(path, encoding)}"
+    if isinstance(data, (str, os.PathLike)):
+        return own_data.read_lines(Path(data))
+    if isinstance(data, _Reviews):
+        raise TypeError(
+            "data should be a path or a list of (sentence, label), got Reviews: give"
+            " list(zip(data.sentences, data.labels))"
         )
+    if isinstance(data, (dict, bytes)) or not hasattr(data, "__iter__"):
+        raise TypeError(
+            "data should be a path or a list of (sentence, label), got"
+            f" {type(data).__name__}: {data!r:.60}"
+        )
+    return list(data)
 
 
-def _conversion(path, encoding):
-    """Python code that converts a file to UTF-8."""
-    return (
-        f"from pathlib import Path; path = Path({str(path)!r});"
-        f" path.write_text(path.read_text({encoding!r}), 'utf-8')"
-    )
-
-
-def _without_quotes(rows):
-    """Remove the quotes that a spreadsheet sets around a sentence with a comma or a
-    quote, and other programs around every field. Others belong to the sentence.
+def _different(rows, duplicates):
+    """The rows without those that came before, with the same label; and a sentence
+    about these and about those with the other label, or None.
     """
-    found = [QUOTED.fullmatch(sentence) for sentence, _ in rows]
-    everywhere = all(found)
-    for row, match in zip(rows, found, strict=True):
-        if match and (everywhere or NEEDS_QUOTES.search(match[1])):
-            row[0] = match[1].replace('""', '"')
-        label = QUOTED.fullmatch(row[1])
-        if label and everywhere:
-            row[1] = label[1]
-    return rows
+    labels_seen = {}
+    again, other, kept = [], [], []
+    for number, (sentence, label, origin) in enumerate(rows, start=1):
+        labels = labels_seen.setdefault(_content(sentence), set())
+        if label in labels:
+            again.append(number)
+        elif labels:
+            other.append(number)
+        if duplicates or label not in labels:
+            kept.append((sentence, label, origin))
+        labels.add(label)
+    parts = []
+    if again:
+        done = "" if duplicates else ", so they were left out"
+        then = "leaves them out" if duplicates else "keeps them"
+        parts.append(
+            f"{len(again)} that came before, the first in line {again[0]}: a model that"
+            " is tested on sentences of its training looks better than it is"
+            f"{done}; read(data, duplicates={not duplicates}) {then}"
+        )
+    if other:
+        parts.append(
+            f"{len(other)} that came before with the other label, the first in line"
+            f" {other[0]}: no model can be right about both"
+        )
+    if not parts:
+        return kept, None
+    return kept, f"sentences should differ from each other, got {'; and '.join(parts)}"
 
 
-def _checked_row(number, pair):
+def _content(sentence):
+    """What two sentences share if one of them is enough: the key and the emoji, or all
+    of it where there are neither.
+    """
+    emoji = [t for t in tokens(sentence) if unicodedata.category(t[0]) == "So"]
+    return " ".join([key(sentence), *emoji]).strip() or sentence
+
+
+def _checked_row(number, pairs):
     """(sentence, label, origin) of one line."""
+    pair = pairs[number - 1]
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-        raise ValueError(f"line {number} should be (sentence, label), got {pair!r}")
+        raise ValueError(f"line {number} should be (sentence, label), got {pair!r:.60}")
     sentence, label = pair
     if not isinstance(sentence, str) or not sentence.strip():
-        raise ValueError(f"line {number} should have a sentence, got {sentence!r}")
-    control = CONTROL.search(sentence)
-    if control:
-        raise ValueError(
-            f"line {number} should have a sentence without control characters, got"
-            f" {control[0]!r} in {sentence[:60]!r}: remove it, such as with"
-            f" replace({control[0]!r}, '')"
-        )
+        raise ValueError(f"line {number} should have a sentence, got {sentence!r:.60}")
+    _check_text(number, sentence)
     if str(label).strip() not in ("0", "1"):
-        raise ValueError(f"line {number} should have the label 0 or 1, got {label!r}")
+        regular = [pair for pair in pairs if len(pair) == 2]
+        advice = own_data.advice_on_label(number, regular) if regular == pairs else ""
+        raise ValueError(
+            f"line {number} should have the label 0 or 1, got {label!r:.60}{advice}"
+        )
     return sentence.strip(), int(label), "own"
+
+
+def _check_text(number, sentence):
+    """ValueError if a sentence holds what is no part of one, or nothing visible."""
+    if "\t" in sentence:
+        raise ValueError(
+            f"line {number} should have a sentence without tabs, got {sentence!r:.60}:"
+            " what follows the tab may be a column of its own; leave it out, or replace"
+            " the tab with a space"
+        )
+    wrong = own_data.NO_TEXT.search(sentence)
+    if not wrong and tokens(sentence):
+        return
+    if not wrong:
+        raise ValueError(
+            f"line {number} should have a sentence, got no word or mark in"
+            f" {sentence!r:.60}: leave it out"
+        )
+    remedy = f"remove it, such as with replace({wrong[0]!r}, '')"
+    if wrong[0] >= "\x80":
+        remedy = "read the file anew in its own encoding, which may be Windows-1252"
+    raise ValueError(
+        f"line {number} should have a sentence without control characters, got"
+        f" {wrong[0]!r} in {sentence[:60]!r}: {remedy}"
+    )
