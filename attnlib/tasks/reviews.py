@@ -881,7 +881,8 @@ def read(data, min_sentences=20, duplicates=False):
         )
     if report:
         warnings.warn(report, stacklevel=2)
-    report = own_data.check_columns([tokens(row[0]) for row in rows], labels)
+    token_lists = [tokens(sentence) for sentence, _, _ in kept]
+    report = own_data.check_columns(token_lists, [label for _, label, _ in kept])
     if report:
         warnings.warn(
             f"sentences should be free of labels, got: {report}", stacklevel=2
