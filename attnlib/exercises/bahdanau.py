@@ -59,6 +59,7 @@ def _score_cases(rng):
             "units."
         ),
     ],
+    batch=("query", "keys"),
 )
 def additive_scores(query, keys, w_query, w_keys, v):
     """e_ij = v . tanh(query_i w_query + key_j w_keys) for each query i and key j.
@@ -246,6 +247,7 @@ def _attend_cases(rng):
         ),
     ],
     returns=("context", "weights"),
+    batch=("scores", "values", "mask"),
 )
 def attend(scores, values, mask=None):
     """weights = softmax(scores) over the source, context = weights @ values.
@@ -397,6 +399,7 @@ def _step_cases(rng):
         ),
     ],
     returns=("new_state", "context", "weights"),
+    batch=("state", "word", "annotations", "mask"),
 )
 def bahdanau_step(state, word, annotations, mask, w_query, w_keys, v, gru):
     """One step: s_{i-1} -> weights -> c_i -> s_i = gru([y_{i-1} ; c_i], s_{i-1}).
@@ -749,7 +752,7 @@ def zero_for_nothing(links, sure, possible):
 
 def _drawing_cases(rng):
     """Weights that repeat, in patterns that no transposed, mirrored, or shifted picture
-    has; all of them at least 0.15 apart.
+    has; all of them at least 0.2 apart.
     """
     from matplotlib.backends import backend_agg  # noqa: F401, imported before the clock
     from matplotlib.figure import Figure
@@ -762,9 +765,9 @@ def _drawing_cases(rng):
     yield "two target words, three source words", (canvas(), weights, source, target)
     weights = np.array(
         [
-            [0.0, 0.85, 0.0, 0.15, 0.0],
+            [0.0, 0.8, 0.0, 0.2, 0.0],
             [0.4, 0.0, 0.6, 0.0, 0.0],
-            [0.0, 0.0, 0.15, 0.0, 0.85],
+            [0.0, 0.0, 0.2, 0.0, 0.8],
             [1.0, 0.0, 0.0, 0.0, 0.0],
         ]
     )
@@ -777,8 +780,8 @@ def _drawing_cases(rng):
     weights = np.array([*rows, [0.2, 0.8, 0], *rows[1:]])
     words = list("xyz"), [str(year) for year in range(2017, 2025)]
     yield "eight target words, which are numbers", (canvas(), weights, *words)
-    weights = np.array([[0.2, 0.6, 0.0, 0.2]])
-    yield "one target word", (canvas(), weights, list("abcd"), ["word"])
+    weights = np.array([[0.2, 0.6, 0.0, 0.2, 0.0]])
+    yield "one target word", (canvas(), weights, list("abcde"), ["word"])
 
 
 _TRANSPOSED = (
@@ -810,6 +813,8 @@ _HIDDEN = (
     "No tick label can be seen. Is the axis switched off, or are the labels hidden?"
 )
 _NOTHING = "There is nothing on ax. Draw on it: for example, with ax.imshow."
+_REMOVED = "ax is no longer part of its figure. Draw on it, and leave it there."
+_OTHER_AXES = "You drew on other axes. Draw on the ax that you are given."
 _ELSEWHERE = "You drew on another figure. Draw on the ax that you are given."
 _ONE_COLOR = (
     "All weights have the same color. Look at the color map (cmap), and at vmin and "
@@ -818,7 +823,7 @@ _ONE_COLOR = (
 _NOT_RETURNED = (
     "You return nothing. Return ax, so that the caller can continue drawing."
 )
-_SAME_COLOR = 8  # the largest difference of a channel, in 0 ... 255
+_SAME_COLOR = 12  # the largest difference of a channel, in 0 ... 255
 _SIMILAR_COLOR = 64
 
 
@@ -826,21 +831,56 @@ def _extract_drawing(returned, ax, weights, source, target):
     """Judge the pixels of the finished picture at the crossings of its visible labels;
     "ax" if they are right and ``ax`` was returned.
     """
-    if not (ax.has_data() or ax.tables):
-        places = _other_axes(returned, ax)
-        elsewhere = any(_holds(place, weights, source, target) for place in places)
-        raise sandbox.CheckFailed(_ELSEWHERE if elsewhere else _NOTHING)
+    problem = (
+        _place_problem(returned, ax, weights, source, target)
+        or _picture_problem(ax, weights, source, target)
+        or _returned_problem(returned, ax)
+    )
+    if problem:
+        raise sandbox.CheckFailed(problem)
+    return "ax"
+
+
+def _place_problem(returned, ax, weights, source, target):
+    """What is wrong with the place of the drawing; or None."""
+    if ax.figure is None or ax not in ax.figure.axes:
+        return _REMOVED
+    if ax.has_data() or ax.tables:
+        return None
+    holding = [
+        place
+        for place in _other_axes(returned, ax)
+        if _holds(place, weights, source, target)
+    ]
+    if not holding:
+        return _NOTHING
+    return _OTHER_AXES if holding[0].figure is ax.figure else _ELSEWHERE
+
+
+def _picture_problem(ax, weights, source, target):
+    """What is wrong with what one sees; or None. A number written on a cell is larger
+    than the middle that is looked at, or a square smaller: so there are three of them.
+    """
     picture, columns, rows = _visible_labels(ax)
     words = [word for _, word in columns], [word for _, word in rows]
     x, y = ([place for place, _ in labels] for labels in (columns, rows))
-    colors, filled = _colors(picture, ax, x, y)
-    problem = _labels_problem(words, colors, ax, weights, source, target)
-    problem = problem or _colors_problem(colors, filled, ax, weights, source, target)
-    if problem:
-        raise sandbox.CheckFailed(problem)
+    views = [_colors(picture, ax, x, y, share) for share in (1 / 2, 1 / 4, 1 / 8)]
+    if words == (source, target):
+        if any(_shows(colors, weights) and full.all() for colors, full in views):
+            return None
+        several = (view for view in views if not _is_one_color(view[0]))
+        colors, filled = next(several, views[0])
+        return _colors_problem(colors, filled, weights, source, target)
+    return _labels_problem(words, views[0][0], weights, source, target)
+
+
+def _returned_problem(returned, ax):
+    """What is wrong with the returned value; or None."""
+    if returned is ax:
+        return None
     if returned is None:
-        raise sandbox.CheckFailed(_NOT_RETURNED)
-    return "ax" if returned is ax else compare.kind(sandbox.plain(returned))
+        return _NOT_RETURNED
+    return f"Return ax itself. You return {compare.kind(sandbox.plain(returned))}."
 
 
 def _other_axes(returned, ax):
@@ -925,30 +965,28 @@ def _is_inside(box, changed):
     return changed[top:bottom, left:right].any()
 
 
-def _colors(picture, ax, x, y):
+def _colors(picture, ax, x, y, share):
     """The color at each crossing, (rows, columns, 3), and whether it fills most of the
-    middle half of the cell, (rows, columns).
+    middle of the cell, (rows, columns). The middle is ``share`` of it each way.
     """
     columns, rows = np.array(x), np.array(y)
     half_width, half_height = (
-        max(2, int((np.diff(places).min() if len(places) > 1 else whole) / 4))
+        max(2, int((np.diff(places).min() if len(places) > 1 else whole) * share / 2))
         for places, whole in ((columns, ax.bbox.width), (rows, ax.bbox.height))
     )
     if len(rows) == 1 and len(columns) > 1:  # how high a single row is, one cannot know
         half_height = min(half_height, half_width)
     colors = np.zeros((len(rows), len(columns), 3))
     filled = np.zeros((len(rows), len(columns)), bool)
-    framed = np.pad(
-        picture, ((half_height,) * 2, (half_width,) * 2, (0, 0)), mode="edge"
-    )
+    frame = (half_height,) * 2, (half_width,) * 2, (0, 0)
+    framed = np.pad(picture, frame, mode="edge")
     for i, j in np.ndindex(filled.shape):
         row, column = int(rows[i]), int(columns[j])
         middle = framed[row : row + 2 * half_height, column : column + 2 * half_width]
-        pixels = middle.reshape(-1, 3)  # (pixels, 3)
-        if len(pixels) == 0:
+        if middle.size == 0:  # a tick outside the figure
             continue
         colors[i, j] = _main_color(middle)
-        similar = abs(pixels - colors[i, j]).max(axis=-1) <= _SIMILAR_COLOR
+        similar = abs(middle - colors[i, j]).max(axis=-1) <= _SIMILAR_COLOR
         filled[i, j] = similar.mean() > 0.6
     return colors, filled
 
@@ -961,8 +999,12 @@ def _main_color(middle):
     if counts.max() > 0.3 * counts.sum():
         return colors[counts.argmax()]
     height, width = len(middle) // 2, middle.shape[1] // 2
-    center = middle[height - 1 : height + 2, width - 1 : width + 2]
-    return np.median(center.reshape(-1, 3), axis=0)
+    center = middle[height - 1 : height + 1, width - 1 : width + 1]
+    return center.mean(axis=(0, 1))
+
+
+def _is_one_color(colors):
+    return np.ptp(colors, axis=(0, 1)).max() <= _SAME_COLOR
 
 
 def _shows(colors, weights):
@@ -980,13 +1022,23 @@ def _exceptions(colors, weights):
     return (distances <= _SAME_COLOR) != equal
 
 
+def _is_transposed(colors, weights, size):
+    """Whether the first cells, ``size`` of them, show the transposed weights."""
+    block = slice(size[0]), slice(size[1])
+    return min(size) > 1 and _shows(colors[block], weights.T[block])
+
+
+def _is_shifted(colors, filled, weights):
+    """Whether each cell shows the weight right below it, and the last row nothing."""
+    shifted = filled[:-1, :-1].all() and _shows(colors[:-1, :-1], weights[1:, 1:])
+    return shifted and len(weights) > 1 and _is_one_color(colors[-1:])
+
+
 # What is wrong with it
 
 
-def _labels_problem(words, colors, ax, weights, source, target):
-    """What is wrong with the labels, (of the columns, of the rows); or None."""
-    if words == (source, target):
-        return None
+def _labels_problem(words, colors, weights, source, target):
+    """What is wrong with the labels, (of the columns, of the rows)."""
     if words == ([], []):
         return _HIDDEN
     if words == (target, source):
@@ -1000,6 +1052,11 @@ def _labels_problem(words, colors, ax, weights, source, target):
         return _NUMBERS
     if words == (source[:-1], target[:-1]) and _shows(colors, weights[1:, 1:]):
         return _SHIFTED
+    size = len(words[1]), len(words[0])
+    if words == (source[: size[1]], target[: size[0]]) and _is_transposed(
+        colors, weights, size
+    ):
+        return _TRANSPOSED
     lines = (
         ("columns, from the left,", words[0], source),
         ("rows, from the top,", words[1], target),
@@ -1012,25 +1069,17 @@ def _labels_problem(words, colors, ax, weights, source, target):
     )
 
 
-def _colors_problem(colors, filled, ax, weights, source, target):
-    """What is wrong with the colors at the crossings; or None."""
-    if _shows(colors, weights) and filled.all():
-        return None
-    if np.ptp(colors, axis=(0, 1)).max() <= _SAME_COLOR:
+def _colors_problem(colors, filled, weights, source, target):
+    """What is wrong with the colors at the crossings."""
+    if _is_one_color(colors):
         return _ONE_COLOR
-    shared = slice(min(weights.shape))
-    if min(weights.shape) > 1 and _shows(
-        colors[shared, shared], weights.T[shared, shared]
-    ):
+    if _is_transposed(colors, weights, [min(weights.shape)] * 2):
         return _TRANSPOSED
     if _shows(colors, weights[::-1]):
         return _ROWS_WITHOUT_LABELS
     if _shows(colors, weights[:, ::-1]):
         return _COLUMNS_WITHOUT_LABELS
-    if (
-        _shows(colors[:-1, :-1], weights[1:, 1:])
-        and np.ptp(colors[-1], axis=0).max() < 1
-    ):
+    if _is_shifted(colors, filled, weights):
         return _SHIFTED
 
     def cell(index):
