@@ -4,7 +4,7 @@ import numpy as np
 
 from attnlib import reference as ref
 from attnlib.checking.exercise import exercise
-from attnlib.exercises._demands import extreme_scores, five_masks
+from attnlib.exercises._demands import extreme_scores, five_masks, in_float32
 from attnlib.exercises._mistakes import add_softmax_mistakes
 from attnlib.exercises._shared import recurrent_cell
 
@@ -148,6 +148,7 @@ def _general_cases(rng):
     yield "all sizes 1", _normal(rng, (1, 1, 1), (1, 1, 1), (1, 1))
     whole_numbers = rng.integers(-3, 4, size=(3, 5))
     yield "w of whole numbers", (*_normal(rng, (2, 4, 3), (2, 6, 5)), whole_numbers)
+    yield "float32", in_float32(_normal(rng, (3, 2, 5), (3, 4, 2), (5, 2)))
 
 
 @exercise(
@@ -237,12 +238,13 @@ def _concat_cases(rng):
         ),
     )
     yield "two sentences", _concat_arguments(rng, 2, (4, 5), (3, 6), 7)
-    yield "as many units as dimensions", _concat_arguments(rng, 2, (3, 5), (4, 4), 4)
+    yield "all sizes 4", _concat_arguments(rng, 4, (4, 4), (4, 4), 4)
     yield "w is square", _concat_arguments(rng, 4, (4, 4), (2, 2), 4)
     yield "all sizes 1", _concat_arguments(rng, 1, (1, 1), (1, 1), 1)
     query, keys, w, v = _concat_arguments(rng, 3, (2, 4), (5, 1), 2)
     large = 100 * rng.integers(-9, 10, size=query.shape)
     yield "queries of large whole numbers", (large, keys, w, v)
+    yield "float32", in_float32((query, keys, w, v))
 
 
 @exercise(
@@ -375,7 +377,8 @@ def _location_cases(rng):
     query, w = _normal(rng, (5, 3, 2), (2, 8))
     yield "padding of every kind, sources shorter than w", (query, w, five_masks(6))
     query, w = _normal(rng, (3, 4, 2), (2, 7))
-    yield "sources of the maximum length", (query, w, np.ones((3, 7), bool))
+    full = np.ones((3, 7), bool)
+    yield "sources of the maximum length, float32", in_float32((query, w, full))
     query = np.tile(np.eye(3), (6, 1, 1))  # the rows of w are the scores
     w = np.concatenate([extreme_scores(5), [[1e4], [0.0], [-1e4]]], axis=1)
     mask = np.concatenate([five_masks(5), np.ones((1, 5), bool)])
@@ -526,7 +529,7 @@ def _step_of_scores(scores, mask):
     """
 
     def gru(inputs, state):
-        return state + inputs[:, -2:]  # adds what is fed
+        return np.round(state + inputs[:, -2:])  # adds what is fed
 
     batch = len(scores)
     large = np.sign(scores[:, :1] + 0.5) * 1000  # (batch, 1)
@@ -551,7 +554,10 @@ def _step_cases(rng):
     )
     yield "padding of every kind", _step_arguments(rng, five_masks(6), 4, 3)
     full = np.ones((3, 4), bool)
-    yield "three sentences without padding", _step_arguments(rng, full, 4, 3)
+    yield (
+        "three sentences without padding, float32",
+        in_float32(_step_arguments(rng, full, 4, 3)),
+    )
     full = np.ones((3, 5), bool)
     yield (
         "scores near 1000, near -1000, and from -3000 to 3000",

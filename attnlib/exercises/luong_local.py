@@ -5,7 +5,12 @@ import numpy as np
 from attnlib import reference as ref
 from attnlib.checking.exercise import exercise
 from attnlib.exercises import _mistakes
-from attnlib.exercises._demands import extreme_scores, five_masks, spoiled_padding
+from attnlib.exercises._demands import (
+    extreme_scores,
+    five_masks,
+    in_float32,
+    spoiled_padding,
+)
 from attnlib.exercises._shared import window_and_gaussian
 
 FROM_ONE = "Positions are counted from 0: the first word is at position 0, not at 1."
@@ -229,7 +234,8 @@ def _center_cases(rng):
     )
     yield "masked words inside a sentence", _center_arguments(rng, gaps, 4, 2, 3)
     full = np.ones((3, 4), bool)
-    yield "three sentences without padding", _center_arguments(rng, full, 2, 5, 1)
+    arguments = _center_arguments(rng, full, 2, 5, 1)
+    yield "three sentences without padding, float32", in_float32(arguments)
     query = np.array([[50, 50], [-50, -50], [0, 0], [0, 50]])  # tanh: 1, 0, or -1
     yield (
         "1000, -1000, 0, and 400 before the sigmoid; queries of whole numbers",
@@ -427,8 +433,8 @@ def _gaussian_cases(rng):
     yield "D = 51, centers far outside", (weights, np.array([[-20.5, 110.75]]), 51)
     weights = ref.softmax(rng.normal(size=(5, 2, 6)), five_masks(6)[:, None, :])
     yield (
-        "padding of every kind: a row of zeros stays as it is",
-        (weights, rng.uniform(0, 6, size=(5, 2)), 3),
+        "padding of every kind, float32: a row of zeros stays as it is",
+        in_float32((weights, rng.uniform(0, 6, size=(5, 2)), 3)),
     )
     yield (
         "whole numbers: all weight on one word",
@@ -645,7 +651,11 @@ def _random_local_cases(rng):
 
     yield "padding of every kind, all sizes 5", arguments(five_masks(5), 5, 5, 1)
     yield "padding of every kind, D = 3", arguments(five_masks(9), 3, 4, 3)
-    yield "three sentences without padding", arguments(np.ones((3, 8), bool), 4, 2, 2)
+    full = np.ones((3, 8), bool)
+    yield (
+        "three sentences without padding, float32",
+        in_float32(arguments(full, 4, 2, 2)),
+    )
     scores, values, _, _, mask = arguments(five_masks(6), 2, 3, 0)
     yield (
         "D = 40, centers far past the end",
@@ -1032,6 +1042,10 @@ def _choice_cases(rng):
     yield (
         "six links, a share of 0.7",
         (np.full(6, 14.25), 14 + np.array([12, -4, 0, 1, 10, -2]), 0.7),
+    )
+    yield (
+        "positions as real numbers, float32",
+        in_float32((np.array([0.5, 3.25, 6.75]), np.array([4.0, 3.0, 1.0]), 1.0)),
     )
     for share in (0.9, 0.5):
         yield (
