@@ -4,9 +4,9 @@ Sentences are lists of tokens, or what ``translate`` returns for them, and lengt
 in tokens. Links are sets of (target_index, source_index), both counted from 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from numbers import Integral
+from numbers import Integral, Real
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -164,16 +164,23 @@ def by_length(values, lengths, edges):
 
     Raises
     ------
+    TypeError
+        If the values or the lengths are not numbers, such as sentences.
     ValueError
-        If the numbers of values and lengths differ, or the edges do not increase.
+        If the numbers of values and lengths differ, a length is NaN, or the edges do
+        not increase.
     """
-    values = np.asarray(values, float)
-    lengths = np.asarray(lengths)
+    values = _numbers("values", values)
+    lengths = _numbers("lengths", lengths)
+    if np.isnan(lengths).any():
+        raise ValueError("lengths should be numbers, got NaN")
     if values.ndim != 1 or values.shape != lengths.shape:
         raise ValueError(
             "values and lengths should have one number per sentence, got shapes"
             f" {values.shape} and {lengths.shape}"
         )
+    if isinstance(edges, str) or not isinstance(edges, Iterable):
+        raise TypeError(f"edges should be numbers, got {_named(edges)}")
     bins = []
     for low, high in pairwise(increasing("edges", edges)):
         inside = values[(low <= lengths) & (lengths < high)]
@@ -205,6 +212,8 @@ def wilson_interval(successes, n, confidence=0.95):
 
     Raises
     ------
+    TypeError
+        If a count or the confidence is no number.
     ValueError
         If a count or the confidence is out of range.
 
@@ -212,8 +221,17 @@ def wilson_interval(successes, n, confidence=0.95):
     -----
     Wilson (1927).
     """
+    for name, value in {"successes": successes, "n": n}.items():
+        if np.asarray(value).dtype.kind not in "fiub":
+            raise TypeError(f"{name} should be numbers, got {_named(value)}")
+    if isinstance(confidence, bool) or not isinstance(confidence, Real):
+        raise TypeError(f"confidence should be a number, got {_named(confidence)}")
     k = np.asarray(successes, float)
     n = np.asarray(n, float)
+    if k.shape != n.shape and k.ndim and n.ndim:
+        raise ValueError(
+            f"successes and n should have the same shape, got {k.shape} and {n.shape}"
+        )
     if not (np.all(n >= 1) and np.all(k >= 0) and np.all(k <= n)):
         raise ValueError(
             "successes and n should fulfill 0 ≤ successes ≤ n and n ≥ 1, got successes"
@@ -237,7 +255,9 @@ def links(weights, shift=0, rows=None):
     ----------
     weights : array, shape (target_len, source_len)
         Of one sentence, without padding. The first of equal weights wins, and a row of
-        zeros gives no link.
+        zeros gives no link. The row of the end token, which ``translate`` and ``align``
+        add, is linked like any other: for the words alone, pass
+        ``rows=range(len(tokens))``.
     shift : int, optional
         The step whose weights align word t is t + shift. 0 is the step that generates
         the word. 1 is the step that takes it as input, so that step t aligns
@@ -253,23 +273,17 @@ def links(weights, shift=0, rows=None):
 
     Raises
     ------
+    TypeError
+        If `shift` or a row is not an integer.
     ValueError
-        If the weights are not a matrix or not finite, or a row is out of range.
+        If the weights are not a matrix of finite numbers, or a row is out of range.
     """
-    try:
-        weights = np.asarray(weights, float)
-    except (TypeError, ValueError):
-        raise ValueError(
-            "weights should be numbers, of shape (target_len, source_len), got"
-            f" {_named(weights)}"
-        ) from None
-    if weights.ndim != 2 or weights.shape[1] == 0 or not np.isfinite(weights).all():
-        raise ValueError(
-            "weights should be finite, of shape (target_len, source_len), got shape"
-            f" {weights.shape}"
-        )
+    weights = _weight_matrix(weights)
     steps = len(weights)
-    rows = range(steps) if rows is None else list(rows)
+    rows = list(range(steps) if rows is None else rows)
+    for name, value in (("shift", shift), *(("each of rows", row) for row in rows)):
+        if isinstance(value, bool) or not isinstance(value, Integral):
+            raise TypeError(f"{name} should be an integer, got {_named(value)}")
     if any(not 0 <= t < steps for t in rows):
         raise ValueError(
             f"rows should lie between 0 and {steps - 1}, for weights of shape"
@@ -277,6 +291,29 @@ def links(weights, shift=0, rows=None):
         )
     aligned = {t: weights[t + shift] for t in rows if 0 <= t + shift < steps}
     return {(int(t), int(row.argmax())) for t, row in aligned.items() if row.any()}
+
+
+def _weight_matrix(weights):
+    """The weights as a matrix of finite floats."""
+    wanted = "of shape (target_len, source_len)"
+    try:
+        array = np.asarray(weights)
+    except ValueError:  # rows of different lengths
+        array = np.array(None)
+    if array.dtype.kind not in "fiub":
+        way = ""
+        if hasattr(weights, "tokens"):
+            way = ": for its words, call links(t.weights, rows=range(len(t.tokens)))"
+        raise ValueError(
+            f"weights should be numbers, {wanted}, got {_named(weights)}{way}"
+        )
+    array = array.astype(float)
+    if array.ndim != 2 or array.shape[1] == 0 or not np.isfinite(array).all():
+        raise ValueError(
+            f"weights should be finite, {wanted}, got shape {array.shape}"
+            f"{': call links for each sentence' if array.ndim == 3 else ''}"
+        )
+    return array
 
 
 def alignment_error_rate(links, sure, possible):
@@ -301,7 +338,7 @@ def alignment_error_rate(links, sure, possible):
     Raises
     ------
     TypeError
-        If an argument is not a set.
+        If an argument is not a set of pairs of integers.
     ValueError
         If both :math:`A` and :math:`S` are empty, because the rate is then 0/0.
 
@@ -332,10 +369,11 @@ def corpus_alignment_error_rate(links, sure, possible):
     Raises
     ------
     TypeError
-        If an element is not a set.
+        If an element is not a set of pairs of integers.
     ValueError
         If the numbers of sets differ, or all of `links` and of `sure` are empty.
     """
+    links, sure, possible = map(list, (links, sure, possible))
     if not len(links) == len(sure) == len(possible):
         raise ValueError(
             "links, sure, and possible should have one set per sentence, got"
@@ -352,13 +390,35 @@ def corpus_alignment_error_rate(links, sure, possible):
     return 1 - hits / total
 
 
+def _numbers(name, values):
+    """`values` as an array of floats. TypeError if they are no numbers."""
+    try:
+        array = np.asarray(list(values))
+    except (TypeError, ValueError):  # no list, or lists of different lengths
+        array = np.array(None)
+    if array.size and array.dtype.kind not in "fiub":
+        way = ": count them, as in [len(tokens) for tokens in sentences]"
+        raise TypeError(
+            f"{name} should be one number per sentence, got {_named(values)}"
+            f"{way if name == 'lengths' else ''}"
+        )
+    return array.astype(float)
+
+
 def _check_sets(**named):
     for name, value in named.items():
         if not isinstance(value, (set, frozenset)):
             raise TypeError(
                 f"{name} should be a set of (target_index, source_index), got"
-                f" {type(value).__name__}"
+                f" {_named(value)}"
             )
+        for link in value:
+            pair = isinstance(link, tuple) and len(link) == 2
+            if not pair or not all(isinstance(index, Integral) for index in link):
+                raise TypeError(
+                    f"{name} should be a set of (target_index, source_index), got"
+                    f" {link!r:.60} in it"
+                )
 
 
 def _sentence_pairs(predictions, targets):
@@ -372,7 +432,21 @@ def _sentence_pairs(predictions, targets):
         )
     if len(targets) == 0:
         raise ValueError("targets should have at least one sentence, got none")
+    _check_kinds(predictions, targets)
     return list(zip(predictions, targets, strict=True))
+
+
+def _check_kinds(predictions, targets):
+    """TypeError if some tokens are words and others IDs: these are never equal."""
+    tokens = [t for side in (predictions, targets) for tokens in side for t in tokens]
+    word = next((token for token in tokens if isinstance(token, str)), None)
+    number = next((token for token in tokens if not isinstance(token, str)), None)
+    if word is not None and number is not None:
+        raise TypeError(
+            "predictions and targets should hold words alone, or IDs alone, got"
+            f" {word!r:.60} and {number!r}: turn IDs into words with"
+            " vocabulary.decode(ids)"
+        )
 
 
 def _sentences(name, sentences):
@@ -385,6 +459,7 @@ def _sentences(name, sentences):
     if not _is_list(sentences):
         raise TypeError(
             f"{name} should be a list of sentences, got {_named(sentences)}"
+            f"{_as_list(sentences)}"
         )
     return [_tokens(name, sentence) for sentence in sentences]
 
@@ -393,16 +468,29 @@ def _tokens(name, sentence):
     """The tokens of one sentence, or of what ``translate`` returned for it."""
     tokens = getattr(sentence, "tokens", sentence)
     if not _is_list(tokens):
-        raise TypeError(f"{name} should be lists of tokens, got {_named(tokens)}")
+        raise TypeError(
+            f"{name} should be lists of tokens, got {_named(tokens)}{_as_list(tokens)}"
+        )
     for token in tokens:
         if _is_list(token) or hasattr(token, "tokens"):
             raise TypeError(
                 f"{name} should have one list of tokens per sentence, got several:"
-                f" {_named(tokens)}"
+                f" {_named(tokens)}: give one of them, or call the metric for each"
             )
         if not _is_token(token):
             raise TypeError(f"{name} should hold words as tokens, got {_named(token)}")
     return list(tokens)
+
+
+def _as_list(value):
+    """How to turn `value` into a list, as the end of a message; empty if unknown."""
+    if isinstance(value, str):
+        return ": split it, as in text.split()"
+    if hasattr(value, "tolist"):
+        return ": call its tolist()"
+    if isinstance(value, Iterator):
+        return ": put it in a list, as in list(sentences)"
+    return ""
 
 
 def _is_list(value):

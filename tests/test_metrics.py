@@ -197,37 +197,83 @@ def test_sentence_metrics_take_token_ids(metric):
 
 
 @pytest.mark.parametrize("metric", SENTENCE_METRICS)
+@pytest.mark.parametrize(
+    ("predictions", "targets"),
+    [
+        ([[3, 4]], [["3", "4"]]),
+        ([["un"]], [[7]]),
+        ([["un"], [np.int64(7)]], [["un"], ["deux"]]),
+        (translated([["un"]]), [[3]]),
+    ],
+)
+def test_sentence_metrics_refuse_to_compare_words_with_ids(
+    metric, predictions, targets
+):
+    message = r"words alone, or IDs alone, got '.*' and .*: turn .* vocabulary.decode\("
+    with pytest.raises(TypeError, match=message):
+        metric(predictions, targets)
+
+
+def test_metrics_take_numpy_numbers_and_generators():
+    pairs = {(np.int64(0), np.int32(1))}
+    assert metrics.alignment_error_rate(pairs, {(0, 1)}, set()) == 0
+    rate = metrics.corpus_alignment_error_rate(
+        iter([pairs]), iter([pairs]), iter([pairs])
+    )
+    assert rate == 0
+    lengths = (len(sentence) for sentence in TARGETS)
+    values = (sentence == ["a", "b"] for sentence in PREDICTIONS)
+    assert [b.mean for b in metrics.by_length(values, lengths, (2, 3, 4))] == [1 / 3, 0]
+    assert metrics.links(WEIGHTS, rows=np.array([0, 2])) == {(0, 1), (2, 2)}
+    assert metrics.links(WEIGHTS > 0.5) == {(0, 1), (1, 0), (2, 2)}
+
+
+@pytest.mark.parametrize("metric", SENTENCE_METRICS)
 @pytest.mark.parametrize("bad_targets", [False, True], ids=["predictions", "targets"])
 @pytest.mark.parametrize(
     ("sentences", "message"),
     [
         (None, "should be a list of sentences, got None$"),
-        ("un deux", "should be a list of sentences, got the text 'un deux'$"),
+        (
+            "un deux",
+            "should be a list of sentences, got the text 'un deux': split it, as in",
+        ),
         (
             {"un": ["deux"]},
             "should be a list of sentences, got dict: {'un': .'deux'.}$",
         ),
         ((s for s in [["un"]]), "should be a list of sentences, got generator: <gen"),
-        (np.array([["un"]]), r"a list of sentences, got an array of shape \(1, 1\)$"),
+        (
+            map(list, ["un"]),
+            r"a list of .*: put it in a list, as in list\(sentences\)$",
+        ),
+        (
+            np.array([["un"]]),
+            r"list of sentences, got an array of shape \(1, 1\): call its tolist\(\)$",
+        ),
         (
             Translation(["un"]),
             r"a list of sentences, got one alone, Translation: .*: put it in a list$",
         ),
         ([None], "should be lists of tokens, got None$"),
-        (["un " * 99], "should be lists of tokens, got the text 'un .{56}$"),
+        (["un " * 99], "lists of tokens, got the text 'un .{56}: split it, as"),
         ([b"un"], "should be lists of tokens, got bytes: b'un'$"),
         ([7], "should be lists of tokens, got int: 7$"),
         ([{"un", "deux"}], "should be lists of tokens, got set: {'"),
         ([iter(["un"])], "should be lists of tokens, got list_iterator: <"),
-        ([np.array(["un"])], r"lists of tokens, got an array of shape \(1,\)$"),
+        ([np.array(["un"])], r"of tokens, got an array of shape \(1,\): call its"),
         ([Translation(None)], "should be lists of tokens, got None$"),
-        ([Translation("un")], "should be lists of tokens, got the text 'un'$"),
+        ([Translation("un")], "should be lists of tokens, got the text 'un': split"),
         (
             [[["un", "deux"], ["un", "de"]]],
             r"one list of tokens per sentence, got several: list: \[\['un', 'deux'\], ",
         ),
         ([translated([["un"]])], "one list of tokens per sentence, got several: list"),
         ([(["un"], None)], "one list of tokens per sentence, got several: tuple"),
+        (
+            [[["un"], ["un"]]],
+            "got several: .*: give one of them, or call the metric for",
+        ),
         ([[None]], "should hold words as tokens, got None$"),
         ([["un", 0.5]], "should hold words as tokens, got float: 0.5$"),
         ([[b"un"]], "should hold words as tokens, got bytes: b'un'$"),
@@ -289,7 +335,7 @@ def test_sentence_metrics_refuse_bad_input(
             "words without spaces for BLEU, got 'a b'",
         ),
         (
-            lambda: metrics.bleu([[3]], [["a"]]),
+            lambda: metrics.bleu([[3]], [[3]]),
             ValueError,
             "words without spaces for BLEU, got 3",
         ),
@@ -332,7 +378,99 @@ def test_sentence_metrics_refuse_bad_input(
         (
             lambda: metrics.links(Translation(["a"], np.ones((1, 2)))),
             ValueError,
-            r"weights should be numbers, .*, got Translation: Translation\(tokens=",
+            r"weights should be numbers, .*, got Translation: Translation\(tokens=.*: for"
+            r" its words, call links\(t.weights, rows=range\(len\(t.tokens\)\)\)$",
+        ),
+        (
+            lambda: metrics.links(None),
+            ValueError,
+            "weights should be numbers, of shape .*, got None$",
+        ),
+        (
+            lambda: metrics.links([["1", "0"]]),
+            ValueError,
+            "weights should be numbers, of shape .*, got list: ",
+        ),
+        (
+            lambda: metrics.links([[1, 0], [1]]),
+            ValueError,
+            r"weights should be numbers, of shape .*, got list: \[\[1, 0\], \[1\]\]$",
+        ),
+        (
+            lambda: metrics.links(np.ones((2, 3, 3))),
+            ValueError,
+            r"got shape \(2, 3, 3\): call links for each sentence$",
+        ),
+        (
+            lambda: metrics.links(WEIGHTS, shift=0.5),
+            TypeError,
+            "shift should be an integer, got float: 0.5",
+        ),
+        (
+            lambda: metrics.links(WEIGHTS, rows=["0"]),
+            TypeError,
+            "each of rows should be an integer, got the text '0'",
+        ),
+        (
+            lambda: metrics.by_length([1, 0], [list("ab"), list("abc")], (0, 5)),
+            TypeError,
+            r"lengths should be one number per sentence, got list: .*: count them, as"
+            r" in \[len\(tokens\) for tokens in sentences\]$",
+        ),
+        (
+            lambda: metrics.by_length([1, 0], ["a b", "c"], (0, 5)),
+            TypeError,
+            "lengths should be one number per sentence, got list: .*: count them",
+        ),
+        (
+            lambda: metrics.by_length([Translation(["a"])], [1], (0, 5)),
+            TypeError,
+            "values should be one number per sentence, got list: .*Translation",
+        ),
+        (
+            lambda: metrics.by_length([1, 0], [1, np.nan], (0, 5)),
+            ValueError,
+            "lengths should be numbers, got NaN",
+        ),
+        (
+            lambda: metrics.by_length([1], [1], "05"),
+            TypeError,
+            "edges should be numbers, got the text '05'",
+        ),
+        (
+            lambda: metrics.wilson_interval("3", 5),
+            TypeError,
+            "successes should be numbers, got the text '3'",
+        ),
+        (
+            lambda: metrics.wilson_interval(3, None),
+            TypeError,
+            "n should be numbers, got None",
+        ),
+        (
+            lambda: metrics.wilson_interval([1, 2], [5, 5, 5]),
+            ValueError,
+            r"successes and n should have the same shape, got \(2,\) and \(3,\)",
+        ),
+        (
+            lambda: metrics.wilson_interval(1, 2, "0.95"),
+            TypeError,
+            "confidence should be a number, got the text '0.95'",
+        ),
+        (
+            lambda: metrics.alignment_error_rate({1}, {(0, 0)}, set()),
+            TypeError,
+            "links should be a set of .*, got 1 in it",
+        ),
+        (
+            lambda: metrics.alignment_error_rate({"0-0"}, {(0, 0)}, set()),
+            TypeError,
+            "links should be a set of .*, got '0-0' in it",
+        ),
+        (
+            lambda: metrics.alignment_error_rate({(0, 0)}, {(0, 0, 0)}, set()),
+            TypeError,
+            r"sure should be a set of .*, got \(0, 0, 0\) in it",
         ),
         (
             lambda: metrics.links([[0.5, np.nan]]),
