@@ -25,7 +25,6 @@ import html
 import inspect
 import re
 import textwrap
-import time
 import types
 
 import numpy as np
@@ -306,15 +305,21 @@ class Exercise:
     def _check_cases(self, submission):
         expected, cases = self._expected, self._fresh_cases()
         clock = _Clock(self.time_limit)
-        run = functools.partial(self._outcome, submission)
+
+        def run(args):
+            outcome = self._outcome(submission, args, clock.limit())
+            clock.spend(outcome)
+            return outcome
+
         for index, (title, args) in enumerate(cases):
-            if clock.is_over:
+            is_last_call = clock.limit() < self.time_limit
+            outcome = run(args)
+            if outcome.timed_out and is_last_call:
                 return self._not_yet(
                     f"After {clock.seconds:g} seconds, your code has finished "
                     f"{index} of {len(cases)} small cases. "
                     "Is there a loop that is much too long?"
                 )
-            outcome = run(args, clock.limit())
             if outcome.interrupted:
                 return self._not_yet(outcome.problem)
             if not outcome.attempted or outcome.result is Ellipsis:
@@ -378,9 +383,7 @@ class Exercise:
         def agrees(mistake, case):
             if case not in outcomes and not clock.is_over:
                 _, args = self._fresh_cases()[case]
-                outcomes[case] = run(args, clock.limit())
-                if outcomes[case].is_final:
-                    clock.stop()
+                outcomes[case] = run(args)
             return case in outcomes and self._same(
                 mistake.outcomes[case], outcomes[case]
             )
@@ -424,7 +427,7 @@ class Exercise:
 
             if clock.is_over:
                 break
-            outcome = run(alone(), clock.limit())
+            outcome = run(alone())
             expected = self._expected_of(alone())
             problem = self._problem(expected, outcome, alone())
             if problem and not outcome.is_final:
@@ -591,23 +594,25 @@ class _Mistake:
 
 
 class _Clock:
-    """The time that a whole check may take: four calls of ``time_limit`` seconds."""
+    """The time that a whole check may take: four calls of ``time_limit`` seconds, not
+    counting imports.
+    """
 
     def __init__(self, time_limit):
         self.time_limit = time_limit
-        self.seconds = 4 * time_limit
-        self.end = time.monotonic() + self.seconds
+        self.seconds = self.left = 4 * time_limit
 
     @property
     def is_over(self):
-        return time.monotonic() >= self.end
+        return self.left <= 0
 
     def limit(self):
         """The seconds that the next call may take."""
-        return min(self.time_limit, max(self.end - time.monotonic(), 0.01))
+        return min(self.time_limit, max(self.left, 0.01))
 
-    def stop(self):
-        self.end = 0
+    def spend(self, outcome):
+        """Count what a call has taken; after one that was stopped, no other follows."""
+        self.left = 0 if outcome.is_final else self.left - outcome.seconds
 
 
 def _is_class(value):

@@ -58,8 +58,8 @@ class UnsupportedValue:
 
 
 class Outcome:
-    """The outcome of one call: a plain ``result``, or a ``problem`` in words; and what
-    was ``printed``.
+    """The outcome of one call: a plain ``result``, or a ``problem`` in words; what was
+    ``printed``; and the ``seconds`` that it took, without imports.
 
     ``is_finding``: the problem is a sentence of the exercise itself (``CheckFailed``).
     ``is_final``: there is no sense in calling the code again, because it was stopped
@@ -81,6 +81,7 @@ class Outcome:
         self.timed_out = timed_out
         self.interrupted = interrupted
         self.is_finding = is_finding
+        self.seconds = 0.0
         self.printed = ""
 
     @property
@@ -124,6 +125,7 @@ def run(call, submission, time_limit):
         )
         outcome = Outcome(problem=problem, timed_out=True)
     outcome.printed = output.text()
+    outcome.seconds = limited.seconds
     return outcome
 
 
@@ -179,6 +181,7 @@ class _TimeLimit:
         self.out = out
         self.put_back = put_back
         self.done = False
+        self.seconds = self.seconds_of_imports = 0.0
         self.thread = _thread.get_ident()
         self.time_up = type("TimeUp", (BaseException,), {})
         self.interrupt = functools.partial(_raise_in, self.thread, self.time_up)
@@ -190,7 +193,7 @@ class _TimeLimit:
 
     def run(self):
         """The call's Outcome, and a list of the exception that ended it, if any."""
-        outcome, exceptions = None, []
+        outcome, exceptions, started = None, [], _now()
         try:
             _thread.start_new_thread(self.watch, ())
             outcome = self.call()
@@ -215,6 +218,7 @@ class _TimeLimit:
                 if raised.__class__ is not self.time_up:  # an interrupt
                     exceptions = [raised]
         self.put_back()
+        self.seconds = _now() - started - self.seconds_of_imports
         if exceptions and type(exceptions[0]) is self.time_up:
             problem = (
                 f"Your code was still running after {self.time_limit:g} seconds and "
@@ -230,15 +234,16 @@ class _TimeLimit:
 
     def watch(self):
         """The watchdog: once the time is up, interrupts the call until it has ended."""
-        left, overtime, said = self.time_limit, 0, False
+        overtime, said = 0, False
         started = last_look = _now()
         while not self.over.acquire(True, TICK):
             now = _now()
             importing, in_machine = self.where_it_is()
-            if not importing:
-                left -= now - last_look
+            if importing:
+                self.seconds_of_imports += now - last_look
             last_look = now
-            if not self.done and left <= 0:
+            used = now - started - self.seconds_of_imports
+            if not self.done and used > self.time_limit:
                 overtime += 1
                 if not importing and not in_machine:
                     self.interrupt()
@@ -267,8 +272,8 @@ class _TimeLimit:
         try:
             self.out.write(
                 f"Still running after {seconds:.0f} seconds, in an import or in one "
-                "call into compiled code, which cannot be stopped from here. Press Interrupt (the square); if that does not help, restart the "
-                "kernel.\n"
+                "call into compiled code, which cannot be stopped from here. Press "
+                "Interrupt (the square); if that does not help, restart the kernel.\n"
             )
             self.out.flush()
         except _EVERY_EXCEPTION:

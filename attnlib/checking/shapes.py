@@ -103,4 +103,5 @@ def _index(expression):
     """An index such as ``:, None, -1``, if it is made of constants alone."""
     if any(type(node) in (ast.Name, ast.Call) for node in ast.walk(expression)):
         raise ValueError("the index has to be made of constants")
-    return eval(f"_[{ast.unparse(expression)}]", {"_": _Index()})
+    index = ast.Subscript(ast.Name("_"), expression, ast.Load())
+    return eval(ast.unparse(index), {"_": _Index()})
