@@ -933,12 +933,13 @@ def _visible_labels(ax):
         if label.get_visible() and label.get_text().strip()
     ]
     boxes = [label.get_window_extent(canvas.get_renderer()) for _, _, label in ticks]
+    alphas = [label.get_alpha() for _, _, label in ticks]
     for _, _, label in ticks:
-        label.set_visible(False)
+        label.set_alpha(0)  # nothing else moves, as it would if it were not drawn
     changed = abs(picture - _rendered(canvas)).max(axis=-1) > 25  # (height, width)
     found = {ax.xaxis: set(), ax.yaxis: set()}
-    for (axis, tick, label), box in zip(ticks, boxes, strict=True):
-        label.set_visible(True)
+    for (axis, tick, label), box, alpha in zip(ticks, boxes, alphas, strict=True):
+        label.set_alpha(alpha)
         if _is_inside(box, changed):
             both = ax.transData.transform((tick.get_loc(), tick.get_loc()))
             place = both[0] if axis is ax.xaxis else len(picture) - both[1]
@@ -1041,8 +1042,10 @@ def _labels_problem(words, colors, weights, source, target):
     """What is wrong with the labels, (of the columns, of the rows)."""
     if words == ([], []):
         return _HIDDEN
-    if words == (target, source):
-        return _TRANSPOSED if _shows(colors, weights.T) else _SWAPPED
+    columns, rows = words
+    if columns and rows and columns == target[: len(columns)]:
+        if rows == source[: len(rows)]:
+            return _TRANSPOSED if _shows(colors, weights.T) else _SWAPPED
     if words == (source, target[::-1]) and _shows(colors, weights[::-1]):
         return _UPSIDE_DOWN
     if words == (source[::-1], target) and _shows(colors, weights[:, ::-1]):
@@ -1052,11 +1055,10 @@ def _labels_problem(words, colors, weights, source, target):
         return _NUMBERS
     if words == (source[:-1], target[:-1]) and _shows(colors, weights[1:, 1:]):
         return _SHIFTED
-    size = len(words[1]), len(words[0])
-    if words == (source[: size[1]], target[: size[0]]) and _is_transposed(
-        colors, weights, size
-    ):
-        return _TRANSPOSED
+    size = len(rows), len(columns)
+    if words == (source[: size[1]], target[: size[0]]):
+        if _is_transposed(colors, weights, size):
+            return _TRANSPOSED
     lines = (
         ("columns, from the left,", words[0], source),
         ("rows, from the top,", words[1], target),
