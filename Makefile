@@ -1,8 +1,8 @@
 # Everything runs in .venv, which `make` builds by itself; nothing outside this folder is changed.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help book pdf quick test weekly lab refresh format experiments bench pins clean
-.PHONY: style everything slow python
+.PHONY: help book pdf quick test weekly lowest lab refresh format experiments bench
+.PHONY: pins clean style everything slow on-lowest python
 
 VENV := .venv/bin/python
 # The first Python on the path that the pinned packages support.
@@ -10,6 +10,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
   $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
     && { echo $$p; break; }; done)
 READY := .venv/.ready
+# Within .venv: an environment with the lowest versions that pyproject.toml allows.
+LOWEST := .venv/lowest
 # For what has to run alone in this folder. At first, .venv does not exist yet.
 ALONE = $(or $(wildcard $(VENV)),$(PYTHON)) -m tools.single_instance \
   $(MAKE) --no-print-directory
@@ -45,7 +47,7 @@ book: $(READY)  ## build the book and say where it is
 pdf: $(READY)  ## print the chapters to book/_build/pdf, with Chromium
 	@$(VENV) -m tools.print_book
 
-quick test weekly: export ATTNLIB_OFFLINE := 1
+quick test weekly lowest: export ATTNLIB_OFFLINE := 1
 quick: style  ## style and the fast unit tests, for use while you write
 	$(VENV) -m pytest -q $(QUICK)
 
@@ -75,6 +77,22 @@ slow: $(READY)
 	$(VENV) -m pytest tests/weekly
 	ATTNLIB_EXAMPLES=60 $(VENV) -m pytest tests/test_properties.py
 
+lowest: python  ## run the chapters on the lowest versions that pyproject.toml allows
+	@$(ALONE) on-lowest
+
+# Text that NumPy prints differs between its versions, so outputs are not compared.
+on-lowest: $(LOWEST)/.ready
+	$(LOWEST)/bin/python -m pytest -q $(QUICK)
+	$(LOWEST)/bin/python -m pytest -v --nbval-lax --nbval-current-env \
+	  --nbval-cell-timeout=300 $(NOTEBOOKS)
+
+$(LOWEST)/.ready: $(READY) pyproject.toml tools/lowest_versions.py
+	$(VENV) -m venv --clear $(LOWEST)
+	$(VENV) -m tools.lowest_versions > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -c $(LOWEST)/constraints.txt -e ".[tensorflow,test]"
+	@touch $@
+
 lab: $(READY)  ## open the chapters in JupyterLab
 	$(VENV) -m jupyter lab --notebook-dir=. --LabApp.app_settings_dir=tools/lab --LabApp.default_url=/lab/tree/book/index.md
 
@@ -95,7 +113,7 @@ bench: $(READY)  ## measure speed and memory against baselines (10 minutes)
 pins: $(READY)  ## choose the newest versions again and write them to requirements.txt
 	$(VENV) -m pip install --quiet uv
 	$(VENV) -m uv pip compile --universal --fork-strategy fewest --python-version 3.11 \
-	  --extra book --extra test --no-emit-index-url --no-annotate --no-header --upgrade \
+	  --extra tensorflow --extra book --extra test --no-emit-index-url --no-annotate --no-header --upgrade \
 	  --quiet -o requirements.txt pyproject.toml
 	echo "-e ." >> requirements.txt
 

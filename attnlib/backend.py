@@ -2,7 +2,11 @@
 
 TensorFlow's C++ side writes to file descriptor 2 while it is imported, past any Python
 setting, and its lines carry process IDs. Descriptor 2 points at the null device during
-the import, and only during the import.
+the import, and only during the import. A notebook that starts with ``from
+attnlib.backend import keras, tf`` therefore shows none of these lines.
+
+TensorFlow is an extra of attnlib, so that installing attnlib where a TensorFlow is
+already there adds no second one. Where there is none, the import says how to get it.
 """
 
 import os
@@ -10,6 +14,10 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+# The lower bounds of pyproject.toml. pip does not see to that of TensorFlow where
+# attnlib is installed without the extra.
+LOWEST = {"tensorflow": (2, 19), "keras": (3, 12)}
 
 
 def _import_quietly():
@@ -31,13 +39,43 @@ def _import_quietly():
     return tensorflow
 
 
+def _import_tensorflow():
+    try:
+        return _import_quietly()
+    except ModuleNotFoundError as error:
+        if error.name != "tensorflow":  # TensorFlow is there, but incomplete
+            raise
+    command = f'pip install "{_wanted("tensorflow", ">=")}"'
+    raise ModuleNotFoundError(
+        "attnlib's layers and models run on TensorFlow, which is not installed here."
+        f" Install it with: {command}",
+        name="tensorflow",
+    )
+
+
+def _wanted(name, relation=" "):
+    return f"{name}{relation}{'.'.join(map(str, LOWEST[name]))}"
+
+
+def _check_version(module):
+    """ImportError if `module` is older than attnlib can use."""
+    name = module.__name__
+    version = tuple(int(part) for part in module.__version__.split(".")[:2])
+    if version < LOWEST[name]:
+        raise ImportError(
+            f"attnlib runs on {_wanted(name)} or newer, got {module.__version__}."
+            f' Install it with: pip install --upgrade "{_wanted(name, ">=")}", then'
+            " restart the kernel"
+        )
+
+
 if os.environ["KERAS_BACKEND"] != "tensorflow":
     raise ImportError(
         "KERAS_BACKEND should be 'tensorflow', which attnlib runs on, got"
         f" {os.environ['KERAS_BACKEND']!r}"
     )
 
-tf = _import_quietly()
+tf = _import_tensorflow()
 
 import keras  # noqa: E402  (after TensorFlow, so that its import is quiet too)
 
@@ -48,6 +86,9 @@ if keras.config.backend() != "tensorflow":
         "Keras' backend should be 'tensorflow', which attnlib runs on, got Keras loaded"
         f" with {keras.config.backend()!r}"
     )
+
+_check_version(tf)
+_check_version(keras)
 
 __all__ = ["keras", "scan", "tf"]
 

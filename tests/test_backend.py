@@ -6,6 +6,7 @@ import os
 import runpy
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,107 @@ def test_backend_import_prints_nothing():
         TF_CPP_MIN_LOG_LEVEL="",
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "still here")
+
+
+def folder_of_tensorflow(folder, content):
+    """`folder` as a search path on which tensorflow is a module of this content."""
+    (folder / "tensorflow.py").write_text(content, "utf-8")
+    paths = [str(folder), str(FOLDER.parent), os.environ.get("PYTHONPATH", "")]
+    return {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+WITH_TENSORFLOW = [
+    *("backend", "scores", "call_forms", "layers", "decoders", "search", "fast"),
+    *("translator", "seq2seq", "exercises.sentiment_keras"),
+]
+
+
+def test_backend_names_the_command_where_tensorflow_is_absent():
+    code = f"""
+import sys
+sys.modules["tensorflow"] = None
+import importlib
+for name in {WITH_TENSORFLOW}:
+    try:
+        importlib.import_module(f"attnlib.{{name}}")
+    except ImportError as error:
+        assert error.name == "tensorflow", name
+        assert error.__cause__ is None and error.__context__ is None, name
+        print(error)
+"""
+    done = python(code)
+    assert (done.returncode, done.stderr) == (0, "")
+    message = (
+        "attnlib's layers and models run on TensorFlow, which is not installed here."
+        ' Install it with: pip install "tensorflow>=2.19"\n'
+    )
+    assert done.stdout == message * len(WITH_TENSORFLOW)
+
+
+def test_backend_says_so_in_one_traceback_where_tensorflow_is_absent():
+    code = "import sys; sys.modules['tensorflow'] = None; import attnlib.seq2seq"
+    done = python(code)
+    assert done.returncode != 0
+    assert done.stderr.count("Traceback") == 1
+    assert done.stderr.endswith('Install it with: pip install "tensorflow>=2.19"\n')
+
+
+def test_backend_lets_the_error_of_an_incomplete_tensorflow_through(tmp_path):
+    for line, message in (
+        ("import no_such_part", "ModuleNotFoundError: No module named 'no_such_part'"),
+        ("raise ImportError('DLL load failed')", "ImportError: DLL load failed"),
+    ):
+        environment = folder_of_tensorflow(tmp_path, line)
+        done = python("import attnlib.layers", **environment)
+        assert done.returncode != 0
+        assert done.stderr.splitlines()[-1] == message
+
+
+@pytest.mark.parametrize(
+    "module, version, wanted",
+    [
+        ("tf", "2.18.1", "tensorflow 2.19"),
+        ("tf", "1.15.0", "tensorflow 2.19"),
+        ("keras", "3.11.3", "keras 3.12"),
+        ("keras", "2.15.0", "keras 3.12"),
+    ],
+)
+def test_backend_refuses_versions_that_are_too_old(
+    monkeypatch, module, version, wanted
+):
+    from attnlib import backend
+
+    monkeypatch.setattr(getattr(backend, module), "__version__", version)
+    with pytest.raises(ImportError) as raised:
+        runpy.run_path(backend.__file__)
+    assert str(raised.value) == (
+        f"attnlib runs on {wanted} or newer, got {version}. Install it with: pip"
+        f' install --upgrade "{wanted.replace(" ", ">=")}", then restart the kernel'
+    )
+
+
+@pytest.mark.parametrize(
+    "module, version",
+    [("tf", "2.19.0"), ("tf", "2.100.0-rc1"), ("tf", "3.0.0"), ("keras", "3.12.0")],
+)
+def test_backend_takes_the_lowest_version_and_newer_ones(monkeypatch, module, version):
+    from attnlib import backend
+
+    monkeypatch.setattr(getattr(backend, module), "__version__", version)
+    runpy.run_path(backend.__file__)
+
+
+def test_backend_asks_for_the_versions_of_the_project():
+    from attnlib import backend
+    from tools import lowest_versions
+
+    project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text("utf-8"))
+    bounds = {
+        line.name.removesuffix("-cpu"): line.specifier
+        for line in lowest_versions.requirements(project)
+    }
+    for name, lowest in backend.LOWEST.items():
+        assert str(bounds[name]) == f">={'.'.join(map(str, lowest))}"
 
 
 def test_backend_refuses_another_backend():

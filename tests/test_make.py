@@ -138,6 +138,39 @@ def test_make_weekly_runs_the_long_tests_alone(checkout):
     ]
 
 
+def test_make_lowest_installs_before_it_runs_the_chapters(checkout):
+    """The stub is the lowest environment's Python, too."""
+    lowest = checkout / ".venv" / "lowest"
+    (lowest / "bin").mkdir(parents=True)
+    shutil.copy(checkout / ".venv/bin/python", lowest / "bin")
+    for _ in range(2):  # the second run finds it installed
+        done, log = make(checkout, "lowest")
+        assert done.returncode == 0, done.stderr
+    assert {line.split("|")[0] for line in log} == {"1"}
+    install, *runs = [line.split("|")[-1] for line in log][2:]
+    assert [line.split("|")[-1] for line in log][:2] == [
+        "-m venv --clear .venv/lowest",
+        "-m tools.lowest_versions",
+    ]
+    assert install.startswith("-m pip install ")
+    assert install.endswith(" -c .venv/lowest/constraints.txt -e .[tensorflow,test]")
+    assert len(runs) == 4 and runs[:2] == runs[2:]
+    assert runs[0].startswith("-m pytest -q tests/test_floors.py ")
+    assert "--nbval-lax" in runs[1]
+    assert runs[1].endswith(" book/01_one.ipynb book/04_sentiment.ipynb")
+
+
+@pytest.mark.parametrize(
+    "step", ["venv", "lowest_versions", "pip", "pytest -q", "nbval"]
+)
+def test_make_lowest_fails_with_any_of_its_steps(checkout, step):
+    lowest = checkout / ".venv" / "lowest"
+    (lowest / "bin").mkdir(parents=True)
+    shutil.copy(checkout / ".venv/bin/python", lowest / "bin")
+    done, _ = make(checkout, "lowest", STOP_AT=step)
+    assert done.returncode != 0
+
+
 def test_make_gives_a_home_to_those_who_have_none(checkout):
     home = str(checkout / ".venv" / "home")
     for given in ({"HOME": "/nowhere"}, {"HOME": ""}, {"HOME": os.devnull}):

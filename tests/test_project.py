@@ -87,27 +87,60 @@ def test_requirements_pin_everything_and_install_attnlib():
     ] == []
     pinned = {canonicalize_name(re.split("==", line)[0]) for line in PINS[:-2]}
     extras = PROJECT["optional-dependencies"]
-    wanted = PROJECT["dependencies"] + extras["book"] + extras["test"]
+    wanted = [*PROJECT["dependencies"], *extras["tensorflow"]]
+    wanted += extras["book"] + extras["test"]
     assert {canonicalize_name(Requirement(line).name) for line in wanted} <= pinned
 
 
-@pytest.mark.parametrize("machine", MACHINES)
-@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
-def test_each_machine_gets_one_tensorflow(machine, python):
+def chosen(lines, python, machine):
+    """The names of those requirements that count on a machine."""
     here = {
         "python_version": python,
         "python_full_version": f"{python}.0",
         **MACHINES[machine],
     }
-    pins = map(Requirement, PINS[:-2])
-    chosen = [
-        pin.name
-        for pin in pins
-        if pin.name.startswith("tensorflow") and pin.marker.evaluate(here)
+    return [
+        line.name
+        for line in map(Requirement, lines)
+        if line.marker is None or line.marker.evaluate(here)
     ]
-    assert chosen == [
-        "tensorflow-cpu" if machine in ("linux", "windows") else "tensorflow"
-    ]
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+def test_each_machine_gets_one_tensorflow(machine, python):
+    name = "tensorflow-cpu" if machine in ("linux", "windows") else "tensorflow"
+    pinned = chosen(PINS[:-2], python, machine)
+    assert [each for each in pinned if each.startswith("tensorflow")] == [name]
+    extra = PROJECT["optional-dependencies"]["tensorflow"]
+    assert chosen(extra, python, machine) == [name]
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_attnlib_without_extras_brings_no_tensorflow(machine):
+    """Where one is there, as on Colab, a second one would replace parts of it."""
+    names = chosen(PROJECT["dependencies"], "3.12", machine)
+    assert "keras" in names
+    assert not [name for name in names if name.startswith("tensorflow")]
+
+
+def test_commands_that_install_beside_a_tensorflow_ask_for_no_extra():
+    """The line for Colab, in every chapter, and the same in the README."""
+    address = yaml.safe_load(read("_config.yml"))["repository"]["url"]
+    chapters = sorted((ROOT / "book").glob("[0-9]*.ipynb"))
+    assert len(chapters) >= 8
+    for path in chapters:
+        commands = re.findall(r"!pip install [^\\\"]*", path.read_text("utf-8"))
+        assert commands == [f"!pip install git+{address}"], path.name
+    assert f"pip install git+{address}\n" in read("README.md")
+
+
+def test_commands_that_bring_tensorflow_ask_for_the_extra():
+    address = yaml.safe_load(read("_config.yml"))["repository"]["url"]
+    assert f'pip install "attnlib[tensorflow] @ git+{address}"\n' in read("README.md")
+    pins = re.search(r"pip compile (.*?)-o requirements", read("Makefile"), re.S)[1]
+    extras = re.findall(r"--extra (\w+)", pins)
+    assert set(extras) == set(PROJECT["optional-dependencies"])
 
 
 def test_packages_of_attnlib_are_all_installed():
@@ -145,8 +178,8 @@ def test_contents_list_every_notebook_once_and_only_files_that_exist():
 def test_make_targets_that_are_written_about_exist():
     targets = set(re.findall(r"^([a-z]+):.*## ", read("Makefile"), flags=re.M))
     assert targets >= {
-        *("help", "book", "quick", "test", "weekly", "lab", "refresh", "format"),
-        *("experiments", "bench", "clean"),
+        *("help", "book", "quick", "test", "weekly", "lowest", "lab", "refresh"),
+        *("format", "experiments", "bench", "clean"),
     }
     for name in (
         *("README.md", "CONTRIBUTING.md", "book/index.md", ".ci/run"),
@@ -261,7 +294,7 @@ def test_workflows_run_commands_that_exist():
         path.stem: set(re.findall(r"make ([a-z]+)", path.read_text("utf-8")))
         for path in WORKFLOWS
     }
-    assert runs == {"pages": {"book"}, "test": {"test"}, "weekly": {"weekly"}}
+    assert runs == {"pages": {"book"}, "test": {"test"}, "weekly": {"weekly", "lowest"}}
     assert {target for run in runs.values() for target in run} <= targets
 
 
