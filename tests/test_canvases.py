@@ -97,5 +97,7 @@ def test_canvases_to_pixels_distributes_a_patch_over_its_pixels():
     assert pixels[1, 20, 14] == pytest.approx(0.5 / 64)
     assert pixels[1, 20, 17] == pytest.approx(1 / 64)
     assert pixels[1, 15].sum() == 0
+    whole = made.to_pixels(weights[:1].astype(int).repeat(2, axis=0))
+    assert whole[1] == pytest.approx(pixels[0])  # whole numbers do not stay whole
     with pytest.raises(ValueError, match=r"shape \(2, 81\), got \(2, 80\)"):
         made.to_pixels(weights[:, :80])

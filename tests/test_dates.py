@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from datetime import date, datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -284,6 +285,38 @@ PAIR = dates.pair(DAY, "fr", "long")  # 11 characters
             lambda: dates.pairs(73_000, exclude=dates.pairs(50)),
             ValueError,
             "n should be at most 72999",
+        ),
+        (
+            lambda: dates.pairs(5, exclude=["2024-03-05"]),
+            TypeError,
+            r"exclude should be pairs \(source_tokens, target_tokens\), as dates.pairs",
+        ),
+        (
+            lambda: dates.pairs(5, exclude=dates.pairs(3)[0]),
+            TypeError,
+            r"exclude should be pairs .* returns them, got \['",
+        ),
+        (
+            lambda: dates.pairs(5, exclude=[(["2"], ["two"])]),
+            TypeError,
+            r"exclude should be pairs .* returns them, got \(\['2'\], \['two'\]\)",
+        ),
+        (
+            lambda: dates.alignment_error_rate(None, dates.pairs(1)),
+            TypeError,
+            "weights should be one array per pair, got None: a model without attention",
+        ),
+        (
+            lambda: dates.alignment_error_rate([None], dates.pairs(1)),
+            TypeError,
+            r"weights should be .*, got NoneType: call model.align\(pairs\), whose rows",
+        ),
+        (
+            lambda: dates.alignment_error_rate(
+                [SimpleNamespace(tokens=["2"], weights=np.ones((1, 1)))], dates.pairs(1)
+            ),
+            TypeError,
+            r"weights should be .*, got SimpleNamespace: call model.align\(pairs\)",
         ),
         (
             lambda: dates.pairs(5, locales=["xx"]),

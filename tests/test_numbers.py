@@ -236,6 +236,21 @@ def test_short_excludes_and_is_seeded():
             "there should be 3 numbers .* got 2 among .* or exclude less",
         ),
         (
+            lambda: numbers.pairs(3, exclude=["one two"]),
+            TypeError,
+            "exclude should be pairs .* as numbers.pairs returns them, got 'one two'",
+        ),
+        (
+            lambda: numbers.pairs(3, exclude=[["one", "two"]]),
+            TypeError,
+            r"exclude should be pairs .* returns them, got \['one', 'two'\]",
+        ),
+        (
+            lambda: numbers.short(3, 5, exclude=[7]),
+            TypeError,
+            "exclude should be pairs .* returns them, got 7",
+        ),
+        (
             lambda: numbers.stratified(0),
             ValueError,
             "per_bin should be an integer of 1 or more, got 0",

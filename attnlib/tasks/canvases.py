@@ -79,6 +79,8 @@ class Canvases(NamedTuple):
         """
         side = (SIZE - DIGIT) // STRIDE + 1  # 9
         weights = np.asarray(weights)
+        if weights.dtype.kind in "iub":
+            weights = weights.astype(float)
         shape = (len(self.cues), side * side)
         if weights.shape != shape:
             raise ValueError(f"weights should have shape {shape}, got {weights.shape}")

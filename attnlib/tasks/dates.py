@@ -154,7 +154,7 @@ def pairs(n, locales=LOCALES, date_formats=FORMATS, seed=0, exclude=()):
     Raises
     ------
     TypeError
-        If `n` or `seed` is not an integer.
+        If `n` or `seed` is not an integer, or `exclude` holds no pairs of dates.
     ValueError
         If there are fewer dates than `n`, `n` or `seed` is too small, or a locale or
         format is another one.
@@ -169,7 +169,7 @@ def pairs(n, locales=LOCALES, date_formats=FORMATS, seed=0, exclude=()):
         )
     for style in styles:
         _pattern(*style)
-    drawn = {date.fromisoformat("".join(target)).toordinal() for _, target in exclude}
+    drawn = {_day_of(pair).toordinal() for pair in exclude}
     left = LAST.toordinal() - FIRST.toordinal() + 1 - len(drawn)
     if n > left:
         raise ValueError(
@@ -183,6 +183,18 @@ def pairs(n, locales=LOCALES, date_formats=FORMATS, seed=0, exclude=()):
             drawn.add(day)
             written.append(pair(date.fromordinal(day), *random.choice(styles)))
     return written
+
+
+def _day_of(pair):
+    """The date of a pair, which may be a plain tuple."""
+    try:
+        _, target = pair
+        return date.fromisoformat("".join(target))
+    except (TypeError, ValueError):
+        raise TypeError(
+            "exclude should be pairs (source_tokens, target_tokens), as dates.pairs"
+            f" returns them, got {pair!r:.60}"
+        ) from None
 
 
 def alignment_error_rate(weights, pairs, shift=0):
@@ -205,18 +217,30 @@ def alignment_error_rate(weights, pairs, shift=0):
     Raises
     ------
     TypeError
-        If the pairs have no gold alignments.
+        If the pairs have no gold alignments, or the weights are not arrays, such as
+        those of a model without attention or what ``translate`` returns.
     ValueError
         If the number of arrays differs from that of the pairs, or an array does not fit
         its pair.
     """
     _check_gold(pairs)
+    if weights is None:
+        raise TypeError(
+            "weights should be one array per pair, got None: a model without attention"
+            " has no weights to align with"
+        )
     if len(weights) != len(pairs):
         raise ValueError(
             f"weights should have one array per pair, got {len(weights)} for"
             f" {len(pairs)} pairs"
         )
     for matrix, (source, target) in zip(weights, pairs, strict=True):
+        if matrix is None or hasattr(matrix, "tokens"):
+            raise TypeError(
+                "weights should be one array per pair, got"
+                f" {type(matrix).__name__}: call model.align(pairs), whose rows are"
+                " those of the true target"
+            )
         rows = len(matrix)
         columns = len(matrix[0]) if rows else 0
         if rows < len(target) or columns != len(source):

@@ -83,7 +83,7 @@ def pairs(n, max_digits=MAX_DIGITS, source="en", target="fr", seed=0, exclude=()
     Raises
     ------
     TypeError
-        If `n`, `max_digits`, or `seed` is not an integer.
+        If `n`, `max_digits`, or `seed` is not an integer, or `exclude` holds no pairs.
     ValueError
         If there are fewer than `n` such numbers, an integer is out of range, or a
         language is another one.
@@ -198,7 +198,7 @@ def _fill(draw, edges, per_bin, max_digits, source, target, exclude):
     """Draw until every bin of source lengths holds `per_bin` pairs, none twice and none
     of `exclude`.
     """
-    excluded = {tuple(tokens) for tokens, _ in exclude}
+    excluded = _sources(exclude)
     bins = [[] for _ in edges[1:]]
     # Enough draws for any usual request, in seconds.
     limit = 20_000 + 20 * per_bin * len(bins) + len(excluded)
@@ -217,6 +217,20 @@ def _fill(draw, edges, per_bin, max_digits, source, target, exclude):
         if wanted and tuple(tokens) not in excluded:
             bins[k].append((tokens, words(number, target)))
     return [pair for pairs in bins for pair in pairs]
+
+
+def _sources(exclude):
+    """The sources of pairs, as a set of tuples."""
+    sources = set()
+    for pair in exclude:
+        is_pair = isinstance(pair, (tuple, list)) and len(pair) == 2
+        if not is_pair or any(isinstance(side, str) for side in pair):
+            raise TypeError(
+                "exclude should be pairs (source_tokens, target_tokens), as"
+                f" numbers.pairs returns them, got {pair!r:.60}"
+            )
+        sources.add(tuple(pair[0]))
+    return sources
 
 
 def _refuse(bins, edges, per_bin, tried):
