@@ -6,6 +6,7 @@ occurs several times is one mistake in several spellings: the same mistake gives
 numbers where a row overflows or is empty.
 """
 
+import inspect
 import itertools
 import types
 
@@ -53,6 +54,11 @@ EQUAL_FOR_NOTHING = (
 NAN_FOR_NOTHING = (
     "With nothing to attend to, the row is 0 / 0, which is NaN. Those rows should be "
     "zeros."
+)
+
+COUNTED_FROM_THE_FRONT = (
+    "You count the words and take as many from the front. They may stand anywhere: use "
+    "the mask itself."
 )
 
 
@@ -222,3 +228,18 @@ def add_softmax_mistakes(
             exercise.reference_solution, ref=reference_with(softmax=softmax)
         )
         exercise.known_mistake(message)(mistake)
+
+
+def add_mask_from_the_front(exercise):
+    """Add the mistake that an exercise's ``mask``, (batch, source_len), is replaced by
+    one with as many words, all of them in front.
+    """
+    solution = exercise.reference_solution
+    place = list(inspect.signature(solution).parameters).index("mask")
+
+    @exercise.known_mistake(COUNTED_FROM_THE_FRONT)
+    def with_another_mask(*arguments):
+        arguments = list(arguments)
+        mask = arguments[place]
+        arguments[place] = np.arange(mask.shape[1]) < mask.sum(axis=1)[:, None]
+        return solution(*arguments)

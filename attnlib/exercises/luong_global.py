@@ -5,7 +5,10 @@ import numpy as np
 from attnlib import reference as ref
 from attnlib.checking.exercise import exercise
 from attnlib.exercises._demands import extreme_scores, five_masks, in_float32
-from attnlib.exercises._mistakes import add_softmax_mistakes
+from attnlib.exercises._mistakes import (
+    add_mask_from_the_front,
+    add_softmax_mistakes,
+)
 from attnlib.exercises._shared import recurrent_cell
 
 BEFORE_THE_SOFTMAX = "These are weights. Return the scores, before the softmax."
@@ -77,6 +80,10 @@ def _faulty_products():
         "You divide by the square root of the dimension. "
         "Luong's scores are not scaled; that came in 2017.",
         lambda query, keys: product(query, keys) / np.sqrt(query.shape[-1]),
+    )
+    yield (
+        "You divide by the dimension: a score is a sum of products, not their mean.",
+        lambda query, keys: product(query, keys) / query.shape[-1],
     )
     yield BEFORE_THE_SOFTMAX, lambda query, keys: ref.softmax(product(query, keys))
     yield AXES_EXCHANGED, lambda query, keys: product(keys, query)
@@ -184,12 +191,20 @@ for _message, _wrong in _faulty_products():
     general_scores.known_mistake(_message)(_of_projected(_wrong))
 
 
-@general_scores.known_mistake(
+TRANSPOSED_W = (
     "w is transposed. Its rows belong to the query and its columns to the keys: "
     "query @ w, or keys @ w.T."
 )
+
+
+@general_scores.known_mistake(TRANSPOSED_W)
 def general_transposed_w(query, keys, w):
-    return general_scores.reference_solution(query, keys, w.T)
+    return (query @ w.T) @ keys.transpose(0, 2, 1)
+
+
+@general_scores.known_mistake(TRANSPOSED_W)
+def general_w_on_the_keys(query, keys, w):
+    return query @ (keys @ w).transpose(0, 2, 1)
 
 
 @general_scores.known_mistake("w is missing: this is the dot score.")
@@ -432,6 +447,7 @@ def location_weights(query, w, mask):
 
 
 add_softmax_mistakes(location_weights, other_axes=[(1, OVER_THE_QUERIES)])
+add_mask_from_the_front(location_weights)
 
 
 @location_weights.known_mistake(
@@ -616,6 +632,7 @@ def input_feeding_step(state, fed, word, annotations, mask, w_c, gru):
 
 
 add_softmax_mistakes(input_feeding_step, infinite=False)
+add_mask_from_the_front(input_feeding_step)
 
 
 def _step_with(query="new_state", joined=("context", "new_state"), finish=np.tanh):
@@ -731,6 +748,32 @@ def step_with_scaled_scores(state, fed, word, annotations, mask, w_c, gru):
     context, weights = ref.attend(scores / np.sqrt(state.shape[-1]), annotations, mask)
     product = np.concatenate([context[:, 0], new_state], axis=-1) @ w_c
     return new_state, np.tanh(product), weights[:, 0]
+
+
+@input_feeding_step.known_mistake(
+    "You take the tanh of [c_t ; h_t] before the product with w_c. "
+    "In equation 5 the tanh comes last."
+)
+def tanh_before_w_c(state, fed, word, annotations, mask, w_c, gru):
+    new_state, _, weights = input_feeding_step.reference_solution(
+        state, fed, word, annotations, mask, w_c, gru
+    )
+    context = np.einsum("bs,bsd->bd", weights, annotations)
+    attentional = np.tanh(np.concatenate([context, new_state], axis=-1)) @ w_c
+    return new_state, attentional, weights
+
+
+@input_feeding_step.known_mistake(
+    "With nothing to attend to, your new state is the old one. The recurrence comes "
+    "before attention, so it runs as always."
+)
+def state_kept_with_nothing_to_attend_to(state, fed, word, annotations, mask, w_c, gru):
+    def kept(inputs, state):
+        return np.where(mask.any(axis=1)[:, None], gru(inputs, state), state)
+
+    return input_feeding_step.reference_solution(
+        state, fed, word, annotations, mask, w_c, kept
+    )
 
 
 @input_feeding_step.known_mistake(

@@ -25,6 +25,7 @@ def _window_cases(rng):
     yield "just past the last word", (8, 8, 3)
     yield "a window wider than the sentence", (1, 4, 10)
     yield "a sentence of one word", (5, 1, 2)
+    yield "at the second word", (1, 9, 3)
     yield "D = 0, the center alone", (3, 10, 0)
     yield "D = 1, one position from the end", (6, 8, 1)
     yield "a long sentence and a wide window", (700, 1000, 150)
@@ -146,6 +147,34 @@ BEFORE_THE_START = (
 def window_before_the_start(t, source_len, half_width):
     center = min(t, source_len - 1)
     return np.arange(center - half_width, min(source_len - 1, center + half_width) + 1)
+
+
+@monotonic_window.known_mistake(BEFORE_THE_START)
+def window_of_a_slice(t, source_len, half_width):
+    center = min(t, source_len - 1)
+    return np.arange(source_len)[center - half_width : center + half_width + 1]
+
+
+@monotonic_window.known_mistake(BEFORE_THE_START)
+def window_of_a_slice_around_t(t, source_len, half_width):
+    return np.arange(source_len)[t - half_width : t + half_width + 1]
+
+
+@monotonic_window.known_mistake(
+    "You return a mask, which is True in the window. Return the positions themselves."
+)
+def window_as_mask(t, source_len, half_width):
+    center = min(t, source_len - 1)
+    return abs(np.arange(source_len) - center) <= half_width
+
+
+@monotonic_window.known_mistake(
+    "Your window leaves out both of its ends: it has 2D + 1 positions, so the distance "
+    "may be D itself."
+)
+def window_without_its_ends(t, source_len, half_width):
+    center, positions = min(t, source_len - 1), np.arange(source_len)
+    return positions[abs(positions - center) < half_width]
 
 
 @monotonic_window.known_mistake(
@@ -333,6 +362,11 @@ _LENGTHS = [
         lambda mask: mask.argmin(axis=1)[:, None],
     ),
     (
+        "In a row without any True, argmax gives 0, and S becomes the padded length. "
+        "It should be 0.",
+        lambda mask: (mask.shape[1] - mask[:, ::-1].argmax(axis=1))[:, None],
+    ),
+    (
         "S belongs to the sentence, and you gave it to the queries. Write S with an "
         "axis of length 1 for them: (batch, 1).",
         lambda mask: (mask * np.arange(1, mask.shape[1] + 1)).max(axis=1),
@@ -360,6 +394,10 @@ _FRACTIONS = [
     (
         "The sigmoid is missing. Without it, the center may lie anywhere.",
         lambda query, w_p, v_p: np.tanh(query @ w_p) @ v_p,
+    ),
+    (
+        "You take a softmax over the queries. The sigmoid acts on each number alone.",
+        lambda query, w_p, v_p: ref.softmax(np.tanh(query @ w_p) @ v_p),
     ),
     (
         "The minus sign in the sigmoid is missing: 1 / (1 + exp(-x)).",
@@ -586,6 +624,26 @@ def gaussian_added(weights, centers, half_width):
     return weights + gaussian_alone(weights, centers, half_width)
 
 
+CUT_TOO = (
+    "You also cut the window out. This function only multiplies by the Gaussian, which "
+    "has no edge."
+)
+
+
+@gaussian_weights.known_mistake(CUT_TOO)
+def gaussian_cut_around_the_center(weights, centers, half_width):
+    product = gaussian_weights.reference_solution(weights, centers, half_width)
+    distance = np.arange(weights.shape[-1]) - centers[:, :, None]
+    return np.where(abs(distance) <= half_width, product, 0)
+
+
+@gaussian_weights.known_mistake(CUT_TOO)
+def gaussian_cut_around_the_floor(weights, centers, half_width):
+    product = gaussian_weights.reference_solution(weights, centers, half_width)
+    distance = np.arange(weights.shape[-1]) - np.floor(centers)[:, :, None]
+    return np.where(abs(distance) <= half_width, product, 0)
+
+
 CENTERS_AXIS = (
     "Each query has its own center: centers[:, :, None], (batch, target_len, 1). "
     "You gave the centers to the positions."
@@ -759,6 +817,9 @@ for _message, _softmax in _mistakes.faulty_softmaxes():
             ref=_mistakes.reference_with(softmax=_softmax),
         )
     )
+
+
+_mistakes.add_mask_from_the_front(local_attend)
 
 
 def _window_around(centers, half_width, source_len):
@@ -1036,6 +1097,10 @@ def _choice_cases(rng):
         (np.array([-0.5, -2.25, -0.75, 1.5]), np.array([2, 0, 4, 0]), 1.0),
     )
     yield (
+        "all centers below 0",
+        (np.array([-0.5, -3.5, -1.25]), np.array([1, 0, 3]), 0.6),
+    )
+    yield (
         "centers on words, as whole numbers",
         (np.array([4, 0, 11, 6, 2]), np.array([9, 6, 2, 6, 10]), 0.6),
     )
@@ -1171,6 +1236,10 @@ for _message, _wrong in [
         "Your windows are placed above the centers. "
         "A window is placed at the integer part, np.floor(centers).",
         _first_enough(lambda centers, positions: abs(positions - np.ceil(centers))),
+    ),
+    (
+        TRUNCATED_CENTER,
+        _first_enough(lambda centers, positions: abs(positions - np.trunc(centers))),
     ),
     (LEFT_AND_RIGHT, _first_enough(lambda c, positions: positions - np.floor(c))),
     (LEFT_AND_RIGHT, _first_enough(lambda c, positions: np.floor(c) - positions)),
