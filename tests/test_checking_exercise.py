@@ -16,6 +16,7 @@ import pytest
 from nbclient import NotebookClient
 
 from attnlib.checking import compare, exercise, sandbox
+from attnlib.exercises import bahdanau
 
 
 def toy_cases(rng):
@@ -673,8 +674,9 @@ alignment_error_rate.check(alignment_error_rate.reference_solution)
         "raised ZeroDivisionError: division by zero\n"
         "  in line 3 of its cell: return a / 0\n"
     ) in texts[3]
+    count = len(bahdanau.alignment_error_rate._fresh_cases())
     assert texts[4:] == [
         "Not attempted yet: alignment_error_rate.",
-        "Passed: alignment_error_rate, 6 cases.",
+        f"Passed: alignment_error_rate, {count} cases.",
         "alive\n",
     ]

@@ -8,6 +8,7 @@ import itertools
 import math
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -134,7 +135,8 @@ def test_check_as_a_whole_has_a_time_budget(monkeypatch):
     result = plus.check(slow)
     assert 3 <= len(calls) <= 9
     assert "After 0.4 seconds, your code has finished" in result.message
-    assert f"{len(calls)} of 50 small cases" in result.message
+    found = re.search(r"finished (\d+) of 50 small cases", result.message)
+    assert int(found[1]) in (len(calls) - 1, len(calls))
 
 
 def test_loop_after_the_first_failure_is_run_once_at_most(monkeypatch):
