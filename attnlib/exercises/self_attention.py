@@ -450,17 +450,13 @@ def multi_head_attention(query, values, w_query, w_keys, w_values, w_output, mas
     """
     if mask.ndim == 2:
         mask = mask[:, None, :]  # (batch, 1, source_len)
-    q = np.einsum(
-        "btd,dhk->bhtk", query, w_query
-    )  # (batch, heads, target_len, key_dim)
-    k = np.einsum(
-        "bsd,dhk->bhsk", values, w_keys
-    )  # (batch, heads, source_len, key_dim)
+    # queries, keys, and values with the heads in front: (batch, heads, length, key_dim)
+    q = np.einsum("btd,dhk->bhtk", query, w_query)
+    k = np.einsum("bsd,dhk->bhsk", values, w_keys)
     v = np.einsum("bsd,dhk->bhsk", values, w_values)
+    # scores and weights: (batch, heads, target_len, source_len)
     scores = q @ k.swapaxes(2, 3) / np.sqrt(k.shape[-1])
-    weights = ref.softmax(
-        scores, mask[:, None]
-    )  # (batch, heads, target_len, source_len)
+    weights = ref.softmax(scores, mask[:, None])
     return np.einsum("bhtk,hkd->btd", weights @ v, w_output)
 
 
@@ -760,6 +756,14 @@ def positions_doubled_exponent(length, dim):
 )
 def positions_exponent_not_divided(length, dim):
     return _sinusoids(length, dim, np.arange(0, dim, 2))
+
+
+@sinusoidal_positions.known_mistake(
+    "Your exponent is 2i. Divide it by dim, so that the lowest frequency stays above "
+    "1 / 10000."
+)
+def positions_exponent_of_floats(length, dim):
+    return _sinusoids(length, dim, np.arange(0.0, dim, 2))
 
 
 @sinusoidal_positions.known_mistake(
