@@ -27,12 +27,12 @@ def _loss_cases(rng):
         "logits near 1000, near -1000, and from -3000 to 3000",
         (extreme_scores(3)[None], np.array([[1, 2, 1]]), np.full((1, 3), True)),
     )
-    logits = np.array([[[1.0, 0.0], [-1000.0, -1001.0]]])
+    logits = np.array([[[1.0, 0.0], [-1000.0, -1030.0]]])
     yield (
         "small and large logits together",
         (logits, np.array([[0, 1]]), np.array([[True, True]])),
     )
-    logits = np.array([[[0.0, 800.0], [30.0, 0.0]]])
+    logits = np.array([[[0.0, 2000.0], [30.0, 0.0]]])
     yield (
         "words that are almost impossible",
         (logits, np.array([[0, 1]]), np.array([[True, True]])),
@@ -66,7 +66,7 @@ def _padded_loss_cases(rng, masks):
         "inf and NaN as the logits of padding",
         (np.array([[[2.0, 0.0], [np.inf, np.nan]]]), np.array([[0, 1]]), real),
     )
-    logits = np.resize([-20_000.0, -20_002.0, -20_001.0, -20_003.0], (5, 6, 4))
+    logits = np.resize([-20_000.0, -20_040.0, -20_030.0, -20_050.0], (5, 6, 4))
     wide = np.repeat(masks[..., None], 4, axis=-1)  # (batch, target_len, vocabulary)
     targets = rng.integers(0, 4, (5, 6))
     yield (
@@ -410,11 +410,9 @@ def _decode_arguments(rng):
     yield "50 words", (counting_step, np.array([50]), 60, 0, 60)
     yield "logits of 1000", (large_step, repeated, 9, 0, 8)
     yield "logits of -1000", (negative_step, repeated, 9, 0, 8)
-    for _ in range(4):
-        yield (
-            "a random recurrent step",
-            (recurrent_step(rng), rng.normal(size=8), 0, 5, 6),
-        )
+    for start, end, dtype in [(0, 5, "d"), (3, 0, "d"), (5, 1, "f"), (1, 4, "f")]:
+        state = rng.normal(size=8).astype(dtype)
+        yield "a random recurrent step", (recurrent_step(rng), state, start, end, 6)
 
 
 def _decode_cases(rng):

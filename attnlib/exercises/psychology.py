@@ -289,7 +289,7 @@ def _temperature_cases(rng):
     yield "a low temperature, scores far apart", (10 * scores, 0.01)
     yield "a low temperature, scores close together", (scores / 1000, 0.01)
     yield "a high temperature, scores close together", (rng.normal(size=(2, 4)), 50.0)
-    yield "a high temperature, scores far apart", (np.array([0.0, 100.0, 300.0]), 100.0)
+    yield "a high temperature, scores far apart", (np.array([0.0, 40.0, 80.0]), 100.0)
     yield (
         "a temperature of 10,000",
         (np.array([[0.0, 10_000.0, 30_000.0], [20_000.0, -5000.0, 0.0]]), 10_000.0),
@@ -374,13 +374,21 @@ def temperature_shifted_before(scores, degrees):
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
-@temperature.known_mistake(
+POWER_OF_WEIGHTS = (
     "You take a power of the weights, and a weight that has become zero stays zero. "
     "Divide the scores before the softmax."
 )
+
+
+@temperature.known_mistake(POWER_OF_WEIGHTS)
 def temperature_as_power(scores, degrees):
     powers = ref.softmax(scores) ** (1 / degrees)
     return powers / powers.sum(axis=-1, keepdims=True)
+
+
+@temperature.known_mistake(POWER_OF_WEIGHTS)
+def temperature_as_power_in_float32(scores, degrees):
+    return temperature_as_power(scores.astype("float32"), degrees)
 
 
 def _kernel_cases(rng):
@@ -422,6 +430,8 @@ def _kernel_cases(rng):
             0.4,
         ),
     )
+    single = rng.normal(size=(3, 4)).astype("float32")
+    yield "float32", (*single, 0.5)
 
 
 @exercise(
