@@ -39,7 +39,6 @@ class Decoder(keras.layers.Layer):
     has_attention : bool
     """
 
-    OPTIONS = ()  # options that are refused for the other decoders
     has_attention = True
     max_source_len = None
 
@@ -251,8 +250,6 @@ class LuongDecoder(Decoder):
     encoder's final state itself, or zeros; :math:`\tilde h_0` is zeros.
     """
 
-    OPTIONS = ("input_feeding",)
-
     @classmethod
     def from_options(cls, options):
         attention = luong_attention(options)
@@ -362,8 +359,9 @@ def luong_attention(options):
         return LocalAttention(
             options.score, center, options.half_width, options.gaussian, **common
         )
-    longest = options.max_source_len if options.attention == "location" else None
-    return LuongAttention(options.attention, max_source_len=longest, **common)
+    return LuongAttention(
+        options.attention, max_source_len=options.max_source_len, **common
+    )
 
 
 def scatter_to_source(weights, positions, source_len):
@@ -398,4 +396,14 @@ DECODERS = {
     "location": LuongDecoder,
     "local-m": LuongDecoder,
     "local-p": LuongDecoder,
+}
+
+# Options that only some kinds of attention take. The other kinds refuse them.
+TAKERS = {
+    "input_feeding": [name for name in DECODERS if DECODERS[name] is LuongDecoder],
+    "half_width": list(LOCAL_CENTERS),
+    "score": list(LOCAL_CENTERS),
+    "gaussian": list(LOCAL_CENTERS),
+    "max_source_len": ["location"],
+    "concat_identity": ["concat", *LOCAL_CENTERS],
 }

@@ -3,6 +3,8 @@
 import sys
 import time
 
+import numpy as np
+
 from attnlib.backend import keras
 
 
@@ -30,16 +32,26 @@ class Progress:
             self.write(f"{done} of {self.total} {self.what}{note}")
 
     def close(self, note=""):
+        self.finish(f"{self.total} {self.what}", note)
+
+    def finish(self, what, note=""):
         seconds = time.perf_counter() - self.started
-        self.write(f"{self.total} {self.what} in {seconds:.0f} s{note}", "\n")
+        self.write(f"{what} in {seconds:.0f} s{note}", "\n")
 
 
 class EpochProgress(keras.callbacks.Callback):
-    """The same for a training: epoch and batch with the loss so far."""
+    """The same for a training: epoch and batch, from 1, with the loss so far.
+
+    A training that goes on with a later epoch shows the numbers of its epochs.
+    """
 
     def on_train_begin(self, logs=None):
-        self.epoch, self.logs = 0, None
+        self.first = self.epoch = self.logs = None
         self.progress = Progress(self.params["epochs"], "epochs")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch + 1
+        self.first = self.first or self.epoch
 
     def on_train_batch_end(self, batch, logs=None):
         steps = self.params.get("steps") or "?"
@@ -47,13 +59,23 @@ class EpochProgress(keras.callbacks.Callback):
         self.progress.update(self.epoch, note)
 
     def on_epoch_end(self, epoch, logs=None):
-        self.epoch, self.logs = epoch + 1, logs
+        self.logs = logs
 
     def on_train_end(self, logs=None):
-        self.progress.total = self.epoch  # fewer than planned where a callback ended it
-        self.progress.close(self.format_logs(self.logs))
+        if self.first is None:
+            done = "0 epochs"
+        elif self.first == self.epoch:
+            done = "1 epoch" if self.first == 1 else f"epoch {self.epoch}"
+        elif self.first == 1:
+            done = (
+                f"{self.epoch} epochs"  # fewer than planned where a callback ended it
+            )
+        else:
+            done = f"epochs {self.first} to {self.epoch}"
+        self.progress.finish(done, self.format_logs(self.logs))
 
     @staticmethod
     def format_logs(logs):
-        items = (logs or {}).items()
+        numbers = {k: v for k, v in (logs or {}).items() if not np.shape(v)}
+        items = numbers.items()  # a metric may give an array too, or a dict
         return "".join(f", {k.replace('_', ' ')} {float(v):.3f}" for k, v in items)

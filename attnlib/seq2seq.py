@@ -5,12 +5,12 @@ How it is read: ``Options`` lists all it can be told, ``Seq2Seq.encode`` is the 
 translator shares, from pairs to translations.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
-from attnlib import fast
+from attnlib import fast, saving
 from attnlib.arguments import integer, one_of
 from attnlib.backend import keras, tf
-from attnlib.decoders import DECODERS
+from attnlib.decoders import DECODERS, TAKERS
 from attnlib.translator import Translation, Translator
 from attnlib.vocabulary import Vocabulary
 
@@ -36,8 +36,8 @@ class Options:
     embedding_dim: int = 32
     #: Whether the encoder also reads backward.
     bidirectional: bool = True
-    #: With Luong's attention, whether a step also gets the attentional state before it
-    #: (section 3.3).
+    #: With Luong's attention alone, whether a step also gets the attentional state
+    #: before it (section 3.3).
     input_feeding: bool = False
     #: The decoder's initial state, from the "encoder" or "zeros".
     initial_state: str = "encoder"
@@ -48,15 +48,16 @@ class Options:
     #: annotations are put back in the sentence's own order, so positions count from
     #: the first token.
     reverse_source: bool = False
-    #: With local attention, D, the half-width of its window.
-    half_width: int = 10
-    #: With local attention, its score, "dot", "general", or "concat".
-    score: str = "general"
-    #: With local attention, as in ``attnlib.layers.LocalAttention``.
+    #: With local attention alone, D, the half-width of its window; 10 if not given.
+    half_width: int | None = None
+    #: With local attention alone, its score, "dot", "general", or "concat"; "general"
+    #: if not given.
+    score: str | None = None
+    #: With local attention alone, as in ``attnlib.layers.LocalAttention``.
     gaussian: bool | None = None
-    #: With "location", the longest source it can have.
+    #: With "location" alone, the longest source it can have.
     max_source_len: int | None = None
-    #: With concat, as in ``attnlib.layers.LuongAttention``.
+    #: With the concat score alone, as in ``attnlib.layers.LuongAttention``.
     concat_identity: bool = False
 
     def __post_init__(self):
@@ -69,11 +70,20 @@ class Options:
                 "units should be even, half for each direction of the encoder, got "
                 f"{self.units}"
             )
-        if self.input_feeding and "input_feeding" not in self.decoder_class.OPTIONS:
-            takers = [n for n, c in DECODERS.items() if "input_feeding" in c.OPTIONS]
+        for field in fields(self):
+            value, takers = getattr(self, field.name), TAKERS.get(field.name)
+            if takers and value != field.default and self.attention not in takers:
+                raise ValueError(
+                    f"{field.name} should go with one of {', '.join(takers)}, got "
+                    f"attention={self.attention!r}"
+                )
+        if self.attention in TAKERS["half_width"]:
+            self.half_width = 10 if self.half_width is None else self.half_width
+            self.score = "general" if self.score is None else self.score
+        if self.concat_identity and "concat" not in (self.attention, self.score):
             raise ValueError(
-                f"input_feeding should go with one of {', '.join(takers)}, got "
-                f"attention={self.attention!r}"
+                "concat_identity should go with the score 'concat', got "
+                f"attention={self.attention!r} with score={self.score!r}"
             )
 
     @property
@@ -102,15 +112,22 @@ class Seq2Seq(Translator):
     Parameters
     ----------
     source_vocabulary, target_vocabulary : Vocabulary, or the list of its tokens
-    name : str, optional
     **options
-        The fields of ``Options``.
+        The fields of ``Options``; and of ``keras.Model``, ``name``, ``dtype``, and
+        ``trainable``.
     """
 
-    def __init__(self, source_vocabulary, target_vocabulary, name=None, **options):
-        super().__init__(source_vocabulary, target_vocabulary, name=name)
+    def __init__(self, source_vocabulary, target_vocabulary, **options):
+        names = {field.name for field in fields(Options)}
+        of_keras = {name: options.pop(name) for name in {*options} - names}
+        super().__init__(source_vocabulary, target_vocabulary, **of_keras)
         self.options = options = Options(**options)
         self.units = options.units
+        with saving.precision(self.dtype_policy):
+            self._make_parts(options)
+        self.build()
+
+    def _make_parts(self, options):
         embedding_dim, target_size = options.embedding_dim, len(self.target_vocabulary)
         self.source_embedding = keras.layers.Embedding(
             len(self.source_vocabulary), embedding_dim
@@ -125,7 +142,6 @@ class Seq2Seq(Translator):
         self.decoder = options.decoder_class.from_options(options)
         self.output_layer = keras.layers.Dense(target_size)
         self.dropout_layer = keras.layers.Dropout(options.dropout)
-        self.build()
 
     def build(self, input_shape=None):
         if self.built:
@@ -197,13 +213,30 @@ class Seq2Seq(Translator):
             weights = tf.zeros((tf.shape(token_ids)[0], 0))
         return state, self.output_layer(features), tf.cast(weights, tf.float32)
 
+    @classmethod
+    def needs_max_source_len(cls, options):
+        return options.get("attention") in TAKERS["max_source_len"]
+
     def get_config(self):
         return {
-            "name": self.name,
+            **super().get_config(),
             "source_vocabulary": self.source_vocabulary.tokens,
             "target_vocabulary": self.target_vocabulary.tokens,
             **asdict(self.options),
+            "dropout": self.dropout_layer.rate,
         }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        attention = config.get("attention", Options.attention)
+        # Earlier versions saved options that the attention does not take.
+        left_out = {name for name, takers in TAKERS.items() if attention not in takers}
+        config = {name: config[name] for name in config if name not in left_out}
+        return super().from_config(config, custom_objects)
+
+
+# Keras looks for the class by this name where an .h5 file is loaded.
+keras.saving.get_custom_objects()["Seq2Seq"] = Seq2Seq
 
 
 def reverse_sentences(array, mask):

@@ -15,9 +15,11 @@ import numpy as np
 from attnlib import fast
 from attnlib.arguments import integer
 from attnlib.backend import keras, tf
-from attnlib.batches import Batches, check_pairs, sentence_lengths
-from attnlib.progress import EpochProgress, Progress
+from attnlib.batches import check_pairs, sentence_lengths, warn_of_long
+from attnlib.losses import per_token
+from attnlib.progress import Progress
 from attnlib.search import TOKEN_IDS, greedy_search, make_search
+from attnlib.training import PairModel
 from attnlib.vocabulary import Vocabulary
 
 ops = keras.ops
@@ -38,25 +40,23 @@ class Translation(NamedTuple):
         return " ".join(self.tokens)
 
 
-class Translator(keras.Model):
+class Translator(PairModel):
     """A ``keras.Model`` that translates. Not used by itself: see ``Seq2Seq``.
 
     Parameters
     ----------
     source_vocabulary, target_vocabulary : Vocabulary, or the list of its tokens
+    **kwargs
+        Those of ``keras.Model``: ``name``, ``dtype``, and ``trainable``.
     """
 
     units = None  # size of the decoder's state
-    max_source_len = None  # the longest source that the model can have; None for any
     has_attention = True
 
     def __init__(self, source_vocabulary, target_vocabulary, **kwargs):
         super().__init__(**kwargs)
         self.source_vocabulary = as_vocabulary(source_vocabulary)
         self.target_vocabulary = as_vocabulary(target_vocabulary)
-        self.loss_tracker = keras.metrics.Mean("loss")
-        self.accuracy_tracker = keras.metrics.Mean("token_accuracy")
-        self.training_loops = fast.TrainingLoops()
         self.fast_greedy_search = fast.GreedySearch(self, greedy_search)
         self.searches = {}  # by beam width
         self.forced_weights = tf.function(
@@ -75,12 +75,15 @@ class Translator(keras.Model):
         learning_rate : float
             Of Adam, whose gradients are clipped to a norm of 1.
         **options
-            As for the class. ``max_source_len`` is that of ``pairs`` if not given.
+            As for the class. ``max_source_len``, where the attention needs one, is that
+            of ``pairs`` if not given.
         """
         pairs = check_pairs(pairs)
         source_vocabulary = Vocabulary.of(source for source, _ in pairs)
         target_vocabulary = Vocabulary.of(target for _, target in pairs)
-        options.setdefault("max_source_len", max(len(source) for source, _ in pairs))
+        if cls.needs_max_source_len(options):
+            longest = max(len(source) for source, _ in pairs)
+            options.setdefault("max_source_len", longest)
         model = cls(source_vocabulary, target_vocabulary, **options)
         optimizer = keras.optimizers.Adam(learning_rate, clipnorm=1.0)
         model.compile(optimizer, jit_compile=False)  # fast.xla compiles loops alone
@@ -88,115 +91,38 @@ class Translator(keras.Model):
         optimizer.build(model.trainable_variables)
         return model
 
+    @classmethod
+    def needs_max_source_len(cls, options):
+        return False
+
     # Training. Loss and accuracy are means over real tokens, in an epoch as in a batch.
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        """Cross-entropy in nats per real token: padding is left out of sum and mean."""
+        """Cross-entropy in nats per real token: padding is left out of sum and mean.
+
+        A loss given to ``compile`` takes its place. Regularizers add to it.
+        """
+        y_pred = ops.cast(y_pred, "float32")  # in half precision, sums would be coarse
+        weights = per_token(sample_weight, y)  # (batch, target_len)
         real = ops.cast(ops.not_equal(y, Vocabulary.pad), y_pred.dtype)
-        nats = keras.losses.sparse_categorical_crossentropy(
-            y, y_pred, from_logits=True
-        )  # (batch, target_len)
+        if self.loss is None:
+            nats = keras.losses.sparse_categorical_crossentropy(
+                y, y_pred, from_logits=True
+            )  # (batch, target_len)
+            nats = nats * real if weights is None else nats * real * weights
+            loss = ops.sum(nats) / ops.sum(real)
+            loss = sum((ops.sum(term) for term in self.losses), loss)
+        else:
+            loss = self.compiled_loss_of(y, y_pred, weights)
+        self.loss_tracker.update_state(loss, sample_weight=ops.sum(real))
         correct = ops.equal(ops.cast(ops.argmax(y_pred, -1), y.dtype), y)
         # Flat: given two axes, Keras would take the mean over each batch's length, and
         # so give long batches less weight.
-        nats, correct, real = (ops.reshape(x, (-1,)) for x in (nats, correct, real))
-        self.loss_tracker.update_state(nats, sample_weight=real)
+        correct, real = ops.reshape(correct, (-1,)), ops.reshape(real, (-1,))
         self.accuracy_tracker.update_state(correct, sample_weight=real)
-        return ops.sum(nats * real) / ops.sum(real)
-
-    @property
-    def metrics(self):
-        return [self.loss_tracker, self.accuracy_tracker]
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        return {metric.name: metric.result() for metric in self.metrics}
-
-    def train_step(self, data):
-        with self.training_loops:
-            return super().train_step(data)
-
-    def batches(self, pairs, batch_size=128, shuffle=True, seed=0):
-        """``pairs`` as a PyDataset for fit and evaluate, in batches of like length."""
-        batches = Batches(
-            pairs,
-            self.source_vocabulary,
-            self.target_vocabulary,
-            batch_size,
-            shuffle,
-            seed,
-        )
-        self.check_lengths(batches.lengths[0])
-        return batches
-
-    def check_lengths(self, lengths):
-        """ValueError where a source is longer than the model can have."""
-        longest = self.max_source_len
-        if longest is not None and max(lengths, default=0) > longest:
-            index = int(np.argmax(lengths))
-            raise ValueError(
-                f"sentence {index} should have at most {longest} tokens, which is this "
-                f"model's max_source_len, got {lengths[index]}"
-            )
-
-    def fit(
-        self,
-        pairs,
-        epochs=1,
-        batch_size=128,
-        seed=0,
-        validation_data=None,
-        callbacks=None,
-        verbose="auto",
-        **options,
-    ):
-        """Keras' fit, on pairs or on ``model.batches(pairs)``.
-
-        Parameters
-        ----------
-        pairs, validation_data : list of (source_tokens, target_tokens), or Batches
-            ``Batches`` keep their own order and size.
-        seed : int
-            Of the order of the batches.
-        verbose : "auto", 0, 1, or 2
-            "auto" shows one line, which says how far the training is, and stays at the
-            end; 0 shows nothing; 1 and 2 are Keras' own.
-        """
-        batches = self._as_batches(pairs, batch_size, True, seed)
-        if validation_data is not None:
-            validation = self._as_batches(validation_data, batch_size, False)
-            validation_data = validation.dataset()
-        callbacks = list(callbacks or [])
-        if verbose == "auto":
-            verbose = 0
-            callbacks.append(EpochProgress())
-        self.training_loops.plan(self, batches, epochs)
-        return super().fit(
-            batches.dataset(),
-            epochs=epochs,
-            validation_data=validation_data,
-            callbacks=callbacks,
-            verbose=verbose,
-            shuffle=False,
-            **options,
-        )
-
-    def evaluate(self, pairs=None, batch_size=128, verbose=0, **options):
-        """Keras' evaluate, on pairs or on ``model.batches(pairs)``.
-
-        Returns
-        -------
-        [float, float]
-            Loss in nats per real token, and accuracy over real tokens.
-        """
-        if pairs is not None:  # None when ``fit`` calls it, for its validation data
-            batches = self._as_batches(pairs, batch_size, False)
-            return super().evaluate(batches.dataset(), verbose=verbose, **options)
-        return super().evaluate(batch_size=batch_size, verbose=verbose, **options)
-
-    def _as_batches(self, pairs, *options):
-        return pairs if isinstance(pairs, Batches) else self.batches(pairs, *options)
+        return loss
 
     # Decoding
 
@@ -238,6 +164,7 @@ class Translator(keras.Model):
         source = self.source_vocabulary.encode(sentences)
         lengths = sentence_lengths(source)
         self.check_lengths(lengths)
+        warn_of_long(lengths, "sentence", "translate it by itself, or leave it out")
         max_lengths = 2 * lengths + 10
         if max_length is not None:
             max_lengths = np.full_like(lengths, integer("max_length", max_length))
@@ -281,11 +208,6 @@ class Translator(keras.Model):
             for row, alpha in zip(rows, weights, strict=True):
                 alignments[row] = alpha[: target_len[row] - 1, : source_len[row]]
         return alignments
-
-    @classmethod
-    def load(cls, path):
-        """The model that ``model.save("….keras")`` wrote."""
-        return keras.saving.load_model(path)
 
 
 def as_vocabulary(vocabulary):

@@ -31,7 +31,7 @@ class Vocabulary:
         if wrong:
             kind = type(wrong[0]).__name__
             raise TypeError(
-                f"tokens should be strings, got {wrong[0]!r} of type {kind}"
+                f"tokens should be strings, got {shorten(wrong[0])} of type {kind}"
             )
         if tuple(self.tokens[:3]) != SPECIAL:
             raise ValueError(
@@ -93,8 +93,8 @@ class Vocabulary:
             if unknown:
                 raise ValueError(
                     f"sentence {index} should hold tokens of the vocabulary, got "
-                    f"{unknown[0]!r}, which is not among its {len(self)} tokens (such "
-                    f"as {self.tokens[3:8]})"
+                    f"{shorten(unknown[0])}, which is not among its {len(self)} tokens "
+                    f"(such as {self.tokens[3:8]})"
                 )
             token_ids = [self.index[token] for token in sentence]
             rows.append([self.start] * start + token_ids + [self.end] * end)
@@ -130,11 +130,11 @@ def check_sentence(sentence, index=0):
     if isinstance(sentence, str):
         raise TypeError(
             f"{name} should be a list of tokens such as ['two', 'words'], got the text "
-            f"{sentence!r}; split it, and put a single sentence into a list"
+            f"{shorten(sentence)}; split it, and put a single sentence into a list"
         )
     is_list = isinstance(sentence, (list, tuple))
     if not is_list or not all(isinstance(token, str) for token in sentence):
-        raise TypeError(f"{name} should be a list of strings, got {sentence!r}")
+        raise TypeError(f"{name} should be a list of strings, got {shorten(sentence)}")
     if not sentence:
         raise ValueError(f"{name} should have at least one token, got none")
     special = [token for token in sentence if token in SPECIAL]
@@ -144,3 +144,9 @@ def check_sentence(sentence, index=0):
             "added later"
         )
     return sentence
+
+
+def shorten(value):
+    """The value as a message shows it: its ``repr``, cut after 60 characters."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."

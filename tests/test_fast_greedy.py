@@ -18,7 +18,8 @@ SOURCES = [s for s, _ in toy_task.pairs(40, seed=5, shortest=1, longest=9)]
 
 def a_search(attention="additive", **options):
     """A search, token IDs, and limits, some of which are reached before <end>."""
-    options["max_source_len"] = 9
+    if attention == "location":
+        options["max_source_len"] = 9
     model = toy_task.model(seed=3, scale=1.2, attention=attention, **options)
     source = model.source_vocabulary.encode(SOURCES)
     limits = np.arange(len(source), dtype=np.int32) % 7 + 6

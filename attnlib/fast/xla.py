@@ -71,9 +71,18 @@ class TrainingLoops:
         self.shapes, self.elements_trained = None, 0
 
     def plan(self, model, batches, epochs):
-        """Decide for a training of so many epochs. A change is traced anew."""
-        shapes = None
-        if self.possible(model) and self.chosen(model, batches, epochs) and available():
+        """Decide for a training of so many epochs. A change is traced anew.
+
+        batches: a ``batches.Batches``. Of other ones, the lengths are not known, and
+        the loops stay plain.
+        """
+        shapes, known = None, hasattr(batches, "rows")
+        if (
+            known
+            and self.possible(model)
+            and self.chosen(model, batches, epochs)
+            and available()
+        ):
             shapes = CompiledShapes(batches.batch_size + batches.batch_size % 2)
         if shapes != self.shapes:
             self.shapes, model.train_function = shapes, None
