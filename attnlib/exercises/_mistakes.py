@@ -240,6 +240,7 @@ def add_mask_from_the_front(exercise):
     @exercise.known_mistake(COUNTED_FROM_THE_FRONT)
     def with_another_mask(*arguments):
         arguments = list(arguments)
-        mask = arguments[place]
-        arguments[place] = np.arange(mask.shape[1]) < mask.sum(axis=1)[:, None]
+        if len(arguments) > place:  # else a mask that may be left out is
+            mask = arguments[place]
+            arguments[place] = np.arange(mask.shape[1]) < mask.sum(axis=1)[:, None]
         return solution(*arguments)
