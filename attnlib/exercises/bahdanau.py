@@ -13,7 +13,11 @@ from attnlib.exercises._demands import (
     in_float32,
     spoiled_padding,
 )
-from attnlib.exercises._mistakes import ADDED, add_softmax_mistakes
+from attnlib.exercises._mistakes import (
+    ADDED,
+    add_mask_from_the_front,
+    add_softmax_mistakes,
+)
 from attnlib.exercises._shared import recurrent_cell
 
 
@@ -285,6 +289,7 @@ add_softmax_mistakes(
         ),
     ],
 )
+add_mask_from_the_front(attend)
 
 
 @attend.known_mistake(
@@ -435,6 +440,7 @@ add_softmax_mistakes(
         ),
     ],
 )
+add_mask_from_the_front(bahdanau_step)
 
 
 @bahdanau_step.known_mistake(
@@ -780,8 +786,9 @@ def _drawing_cases(rng):
     weights = np.array([*rows, [0.2, 0.8, 0], *rows[1:]])
     words = list("xyz"), [str(year) for year in range(2017, 2025)]
     yield "eight target words, which are numbers", (canvas(), weights, *words)
-    weights = np.array([[0.2, 0.6, 0.0, 0.2, 0.0]])
+    weights = np.array([[0.2, 0.6, 0.0, 0.2, 0.0]], "float32")
     yield "one target word", (canvas(), weights, list("abcde"), ["word"])
+    yield "one source word", (canvas(), np.ones((3, 1)), ["word"], list("abc"))
 
 
 _TRANSPOSED = (
@@ -1031,8 +1038,9 @@ def _is_transposed(colors, weights, size):
 
 def _is_shifted(colors, filled, weights):
     """Whether each cell shows the weight right below it, and the last row nothing."""
-    shifted = filled[:-1, :-1].all() and _shows(colors[:-1, :-1], weights[1:, 1:])
-    return shifted and len(weights) > 1 and _is_one_color(colors[-1:])
+    if min(weights.shape) == 1 or not filled[:-1, :-1].all():
+        return False
+    return _shows(colors[:-1, :-1], weights[1:, 1:]) and _is_one_color(colors[-1:])
 
 
 # What is wrong with it
@@ -1073,16 +1081,17 @@ def _labels_problem(words, colors, weights, source, target):
 
 def _colors_problem(colors, filled, weights, source, target):
     """What is wrong with the colors at the crossings."""
-    if _is_one_color(colors):
-        return _ONE_COLOR
-    if _is_transposed(colors, weights, [min(weights.shape)] * 2):
-        return _TRANSPOSED
-    if _shows(colors, weights[::-1]):
-        return _ROWS_WITHOUT_LABELS
-    if _shows(colors, weights[:, ::-1]):
-        return _COLUMNS_WITHOUT_LABELS
-    if _is_shifted(colors, filled, weights):
-        return _SHIFTED
+    if not _shows(colors, weights):
+        if _is_one_color(colors) and np.ptp(weights) > 0:
+            return _ONE_COLOR
+        if _is_transposed(colors, weights, [min(weights.shape)] * 2):
+            return _TRANSPOSED
+        if _shows(colors, weights[::-1]):
+            return _ROWS_WITHOUT_LABELS
+        if _shows(colors, weights[:, ::-1]):
+            return _COLUMNS_WITHOUT_LABELS
+        if _is_shifted(colors, filled, weights):
+            return _SHIFTED
 
     def cell(index):
         row, column = np.unravel_index(index, weights.shape)
