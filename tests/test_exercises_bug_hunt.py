@@ -1,14 +1,19 @@
 """The bugs of chapter 10: each solution against something independent, each faulty code
-by its symptom.
+by its symptom, and verdicts on other attempts, wrong ones and right ones.
 """
+
+import collections
+import json
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from numpy.testing import assert_allclose
 
 from attnlib import reference as ref
 from attnlib.checking.exercise import Exercise
 from attnlib.exercises import bug_hunt
+from attnlib.exercises._demands import in_float32
 from attnlib.tasks import dates
 
 BUGS = [value for value in vars(bug_hunt).values() if isinstance(value, Exercise)]
@@ -46,7 +51,9 @@ def test_bug_stands_alone_runs_quietly_and_is_told_by_its_symptom(bug, capsys):
     namespace = {"np": np, "ref": ref}
     exec(bug.starter_source, namespace)
     for _, arguments in bug.cases(np.random.default_rng(0)):
-        with np.errstate(all="raise", under="ignore"):
+        arrays = [value for value in arguments if isinstance(value, np.ndarray)]
+        finite = all(np.isfinite(array).all() for array in arrays)
+        with np.errstate(all="raise" if finite else "ignore", under="ignore"):
             namespace[bug.name](*arguments)
     assert capsys.readouterr() == ("", "")
     result = bug.check(namespace[bug.name])
@@ -59,14 +66,37 @@ def test_bug_stands_alone_runs_quietly_and_is_told_by_its_symptom(bug, capsys):
 
 @every_bug
 def test_bug_message_names_no_line_of_the_fix(bug):
-    """The symptom, not the cause: no code in it, and none of the words that would give
-    the fix away.
+    """The symptom, not the cause: no code in it, none of the words that would give the
+    fix away, and nothing that another mistake is told by.
     """
     symptom = bug.known_mistakes[0][0]
     assert not any(
         word in symptom
         for word in ("axis", "np.", "sqrt", "root", "sign", "mean(", "<start>", "-inf")
+        + ("should", "row", "computed", "shifted", "divide", "multipl", "mask", "you ")
     )
+    message = bug.check(bug.starter).message.replace("\n", " ")
+    for diagnosis, _ in bug.known_mistakes[1:]:
+        assert diagnosis not in message
+
+
+@every_bug
+def test_bug_first_check_in_the_chapter_shows_the_symptom_alone(bug):
+    """The stored output of the first check, which a reader sees before the hunt."""
+    text = (ROOT / "book" / "10_bug_hunt.ipynb").read_text("utf-8")
+    cells = json.loads(text)["cells"]
+    (at,) = (
+        i
+        for i, cell in enumerate(cells)
+        if "".join(cell["source"]) == f"ex.{bug.name}.check({bug.name})"
+    )
+    assert "".join(cells[at - 1]["source"]) == bug.starter_source
+    (output,) = cells[at]["outputs"]
+    stored = "".join(output["data"]["text/plain"])
+    assert stored == bug.check(bug.starter).message
+    symptom = bug.known_mistakes[0][0]
+    rest = stored.replace("\n", " ").removeprefix(f"Not yet: {bug.name}. {symptom} ")
+    assert rest.split(":")[0] in ("The result", "context"), "numbers come next"
 
 
 # 1 to 5
@@ -248,3 +278,625 @@ def test_heads_attend_faulty_is_not_seen_by_a_check_that_saturates():
         context, weights = attend(keys, keys, keys, 1)
         assert_allclose(weights[0, 0], np.eye(4), atol=1e-12)
         assert_allclose(context, keys, atol=1e-12)
+
+
+# Other attempts: wrong ones are refused, and those of a known kind by name
+
+
+def said(bug, submission):
+    """What a check says in one line, after the name of the exercise."""
+    result = bug.check(submission)
+    assert result.attempted and not result.passed, result
+    return result.message.removeprefix(f"Not yet: {bug.name}.\n").replace("\n", " ")
+
+
+def normalized(exponentials, axis=-1):
+    return exponentials / exponentials.sum(axis=axis, keepdims=True)
+
+
+def pooled(values, w, v, weights_of):
+    weights = weights_of((np.tanh(values @ w) @ v)[..., 0])  # (batch, source_len)
+    return np.einsum("bs,bsd->bd", weights, values), weights
+
+
+def attended(query, keys, values, weights_of):
+    weights = weights_of(query @ keys.transpose(0, 2, 1))
+    return weights @ values, weights
+
+
+def of_whole_array(scores):
+    return normalized(np.exp(scores - scores.max()))
+
+
+SOFTMAX_MISTAKES = [
+    (lambda s: normalized(np.exp(s)), "exp overflows at a score of 1000."),
+    (lambda s: np.exp(s) / np.exp(s).sum(-1)[..., None], "exp overflows at a score of"),
+    (of_whole_array, "You subtract one maximum from all rows"),
+    (lambda s: normalized(np.exp2(s - s.max(-1)[..., None])), "You take powers of 2."),
+    (lambda s: np.exp(s - s.max(-1)[..., None]), "You do not divide by the sum"),
+    (lambda s: normalized(s), "exp is missing"),
+    (lambda s: normalized(np.exp(s - s.mean(-1)[..., None])), "context"),
+]
+
+
+@pytest.mark.parametrize(("weights_of", "message"), SOFTMAX_MISTAKES)
+def test_pool_and_dot_attend_refuse_wrong_softmaxes(weights_of, message):
+    assert said(
+        bug_hunt.pool, lambda values, w, v: pooled(values, w, v, weights_of)
+    ).startswith(message)
+    assert said(
+        bug_hunt.dot_attend,
+        lambda query, keys, values: attended(query, keys, values, weights_of),
+    ).startswith(message)
+
+
+def local(scores, values, centers, half_width, weights_of, gaussian=True):
+    """Local attention with weights_of(scores, window), query by query."""
+    positions, weights = np.arange(scores.shape[-1]), np.zeros(scores.shape)
+    for b, t in np.ndindex(centers.shape):
+        middle = np.floor(centers[b, t])
+        window = (positions >= middle - half_width) & (positions <= middle + half_width)
+        row = weights_of(scores[b, t][None], window[None])[0]
+        distance = (positions - centers[b, t]) * 2 / half_width
+        weights[b, t] = row * np.exp(-(distance**2) / 2) if gaussian else row
+    return weights @ values, weights
+
+
+def without_maximum(scores, window):
+    return np.where(window, np.exp(scores), 0) / np.maximum(
+        np.where(window, np.exp(scores), 0).sum(-1)[:, None], 1e-300
+    )
+
+
+@pytest.mark.parametrize(
+    ("weights_of", "message"),
+    [
+        (without_maximum, "exp overflows at a score of 1000."),
+        (lambda s, m: ref.softmax(s * np.log(2), m), "You take powers of 2."),
+        (
+            lambda s, m: normalized(
+                np.exp(np.where(m, s - s[m].max(initial=-9e9), -np.inf))
+            ),
+            "With nothing to attend to, the row is 0 / 0",
+        ),
+        (
+            lambda s, m: ref.softmax(np.where(m, s, -1e9)),
+            "In a window without words, -1e9 everywhere gives equal weights",
+        ),
+        (lambda s, m: ref.softmax(s), "Your softmax runs over the whole sentence."),
+        (
+            lambda s, m: np.where(m, ref.softmax(s), 0),
+            "Your softmax runs over the whole sentence.",
+        ),
+        (lambda s, m: ref.softmax(s * m), "context"),
+    ],
+)
+def test_local_context_refuses_wrong_softmaxes(weights_of, message):
+    assert said(
+        bug_hunt.local_context,
+        lambda scores, values, centers, half_width: local(
+            scores, values, centers, half_width, weights_of
+        ),
+    ).startswith(message)
+
+
+def of_heads(query, keys, values, heads, weights_of=ref.softmax, scale=None):
+    """Attention head by head; the scores are divided by the root of the head's width,
+    or by ``scale``.
+    """
+    width = query.shape[-1] // heads
+    contexts, weights = [], []
+    for h in range(heads):
+        q, k, v = (x[..., h * width : (h + 1) * width] for x in (query, keys, values))
+        weights.append(weights_of(q @ k.swapaxes(1, 2) / (scale or width**0.5)))
+        contexts.append(weights[-1] @ v)
+    return np.concatenate(contexts, axis=-1), np.stack(weights, axis=1)
+
+
+@pytest.mark.parametrize(("weights_of", "message"), SOFTMAX_MISTAKES[1:2])
+def test_heads_attend_refuses_a_softmax_without_its_maximum(weights_of, message):
+    assert said(
+        bug_hunt.heads_attend,
+        lambda query, keys, values, heads: of_heads(
+            query, keys, values, heads, weights_of
+        ),
+    ).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("scale", "message"),
+    [
+        (
+            lambda q, k, heads: q.shape[-1] ** 0.5,
+            "You divide by the square root of the d",
+        ),
+        (
+            lambda q, k, heads: q.shape[-1] / heads,
+            "You divide by the dimension, not by",
+        ),
+        (lambda q, k, heads: heads**0.5, "You divide by the square root of the number"),
+        (
+            lambda q, k, heads: k.shape[1] ** 0.5,
+            "You divide by the square root of the s",
+        ),
+        (lambda q, k, heads: 1, "The bug is still there."),
+        (lambda q, k, heads: 2**0.5, "context"),
+        (lambda q, k, heads: q.shape[1] ** 0.5, "context"),
+    ],
+)
+def test_heads_attend_refuses_wrong_scales(scale, message):
+    assert said(
+        bug_hunt.heads_attend,
+        lambda query, keys, values, heads: of_heads(
+            query, keys, values, heads, scale=scale(query, keys, heads)
+        ),
+    ).startswith(message)
+
+
+def counted(mask):
+    """A mask of as many words, all of them at the front."""
+    return np.arange(mask.shape[-1]) < mask.sum(axis=-1, keepdims=True)
+
+
+def exponentials_of_words(scores, mask):
+    return normalized(np.exp(scores - scores.max(-1)[..., None]) * mask[:, None])
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (
+            lambda s, m: ref.softmax(s + np.where(m, 0, -1e9)[:, None]),
+            "Adding -1e9 to a padded score is not enough",
+        ),
+        (
+            lambda s, m: ref.softmax(s - 1e9 * (1 - m[:, None])),
+            "Adding -1e9 to a padded score is not enough",
+        ),
+        (
+            lambda s, m: ref.softmax(s + np.where(m, 0, -np.inf)[:, None]),
+            "Adding -1e9 to a padded score is not enough",
+        ),
+        (
+            lambda s, m: ref.softmax(np.where(m[:, None], s, -100)),
+            "The number you write at padding is not small enough",
+        ),
+        (
+            lambda s, m: ref.softmax(np.where(m[:, None], s, -5.0)),
+            "The number you write at padding is not small enough",
+        ),
+        (exponentials_of_words, "The maximum you subtract may be that of a padded"),
+        (lambda s, m: ref.softmax(s, counted(m)[:, None]), "The result"),
+        (lambda s, m: ref.softmax(s) * m[:, None], "You set padding to zero after"),
+        (lambda s, m: ref.softmax(s), "Your function ignores the mask"),
+        (lambda s, m: ref.softmax(s, ~m[:, None]), "Your mask is inverted"),
+        (lambda s, m: ref.softmax(s - 1e-9 * ~m[:, None]), "Your function ignores the"),
+        (
+            lambda s, m: ref.softmax(s * m[:, None]) * m[:, None],
+            "Padding has weight 0 now, but the weight it had is lost: it still takes",
+        ),
+        (
+            lambda s, m: ref.softmax(np.einsum("bts,bs->bts", s, m)),
+            "The bug is still there.",
+        ),
+        (
+            lambda s, m: normalized(np.where(m[:, None], np.exp(s), 0)),
+            "exp overflows at a score of 1000.",
+        ),
+    ],
+)
+def test_masked_weights_refuse_wrong_masks(attempt, message):
+    assert said(
+        bug_hunt.masked_weights, lambda scores, mask: attempt(scores, mask)
+    ).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (
+            lambda right, targets, mask: (
+                (right & (targets != 0)).sum() / (targets != 0).sum()
+            ),
+            "You take every target above 0 for a word.",
+        ),
+        (
+            lambda right, targets, mask: (
+                (right & mask).sum() / np.count_nonzero(targets)
+            ),
+            "You take every target above 0 for a word.",
+        ),
+        (
+            lambda right, targets, mask: (right | ~mask).all(axis=-1).mean(),
+            "You count the sentences that are correct",
+        ),
+        (
+            lambda right, targets, mask: np.mean(
+                [
+                    r[m].mean() if m.any() else 0
+                    for r, m in zip(right, mask, strict=True)
+                ]
+            ),
+            "You average the accuracies of the sentences",
+        ),
+        (
+            lambda right, targets, mask: right.mean(),
+            "Padding counts as correct wherever",
+        ),
+        (
+            lambda right, targets, mask: np.where(mask, right, 1).mean(),
+            "Every padded position counts as correct now",
+        ),
+        (
+            lambda right, targets, mask: (right * mask).sum() / len(right),
+            "You divide by the number of sentences",
+        ),
+        (
+            lambda right, targets, mask: right[counted(mask)].mean(),
+            "The result",
+        ),
+        (
+            lambda right, targets, mask: np.where(mask, right, 0).mean(),
+            "The bug is sti",
+        ),
+        (lambda right, targets, mask: 1 - right[mask].mean(), "The result"),
+    ],
+)
+def test_token_accuracy_refuses_wrong_answers(attempt, message):
+    assert said(
+        bug_hunt.token_accuracy,
+        lambda logits, targets, mask: float(
+            attempt(np.argmax(logits, axis=2) == targets, targets, mask)
+        ),
+    ).startswith(message)
+
+
+def states_of(embedded, w, u, step=np.tanh):
+    """The state after every position, whatever stands there: (batch, length, units)."""
+    states = [np.zeros((len(embedded), len(u)))]
+    for x in embedded.swapaxes(0, 1):
+        states.append(step(x @ w + states[-1] @ u))
+    return np.stack(states[1:], axis=1)
+
+
+def last_of(states, index):
+    return states[np.arange(len(states)), index]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (
+            lambda x, m, w, u: (
+                last_of(states_of(x, w, u, lambda s: s), m.sum(1) - 1)
+                * m.any(1)[:, None]
+            ),
+            "The tanh is gone",
+        ),
+        (
+            lambda x, m, w, u: states_of(x * m[..., None], w, u)[:, -1],
+            "The bug is still there.",
+        ),
+        (
+            lambda x, m, w, u: states_of(x, w, u)[:, -1],
+            "Now the inputs at padding have",
+        ),
+        (lambda x, m, w, u: last_of(states_of(x, w, u), m.sum(1) - 1), "The result"),
+        (
+            lambda x, m, w, u: states_of(x, w, u)[:, -1] * m[:, -1:],
+            "Now a padded sentence has a final state of zeros.",
+        ),
+        (
+            lambda x, m, w, u: last_of(states_of(x, w, u), m.shape[1] - 1),
+            "Now the inputs at padding have",
+        ),
+        (
+            lambda x, m, w, u: (
+                last_of(states_of(x, w, u, np.sin), m.sum(1) - 1) * m.any(1)[:, None]
+            ),
+            "The result",
+        ),
+    ],
+)
+def test_final_state_refuses_wrong_answers(attempt, message):
+    assert said(
+        bug_hunt.final_state, lambda embedded, mask, w, u: attempt(embedded, mask, w, u)
+    ).startswith(message)
+
+
+def among_words(weights_of):
+    """weights_of(scores, mask) of the dot scores between the states."""
+
+    def attempt(states, mask):
+        return weights_of(np.einsum("btd,bsd->bts", states, states), mask)
+
+    return attempt
+
+
+@pytest.mark.parametrize(
+    ("weights_of", "message"),
+    [
+        (
+            lambda s, m: ref.softmax(np.where(m[:, :, None], s, -1e9)),
+            "Now the rows of padded positions are masked.",
+        ),
+        (
+            lambda s, m: ref.softmax(s, m[:, :, None]),
+            "Now the rows of padded positions are masked.",
+        ),
+        (lambda s, m: ref.softmax(s), "The mask has no effect"),
+        (lambda s, m: ref.softmax(s - 1e9 * ~m[:, :, None]), "The mask has no effect"),
+        (
+            lambda s, m: ref.softmax(np.where(m[:, None] | m[:, :, None], s, -1e9)),
+            "The bug is still there.",
+        ),
+        (lambda s, m: ref.softmax(s, ~m[:, None]), "Words attend only to padding now"),
+        (
+            lambda s, m: ref.softmax(s, ~(m[:, None] & m[:, :, None])),
+            "Words attend only to padding now",
+        ),
+        (lambda s, m: ref.softmax(s) * m[:, None], "You set padding to zero after the"),
+        (
+            lambda s, m: ref.softmax(s * m[:, None]),
+            "You multiply the scores by the mask",
+        ),
+        (
+            lambda s, m: ref.softmax(s - 100 * ~m[:, None]),
+            "The number that you subtract at padding is not large enough",
+        ),
+        (
+            lambda s, m: normalized(np.where(m[:, None], np.exp(s), 0)),
+            "exp overflows at a score of 1000.",
+        ),
+        (
+            lambda s, m: ref.softmax(s, counted(m)[:, None]),
+            "The result",
+        ),
+        (
+            lambda s, m: ref.softmax(s, m[:, None] & ~np.eye(s.shape[1], dtype=bool)),
+            "A word no longer attends to itself.",
+        ),
+        (
+            lambda s, m: ref.softmax(s, m[:, None] & np.tri(s.shape[1], dtype=bool)),
+            "Words attend only to themselves and to the words before them",
+        ),
+        (
+            lambda s, m: ref.softmax(s.swapaxes(1, 2), m[:, :, None]).swapaxes(1, 2),
+            "Your weights sum to one over the queries, not over the keys.",
+        ),
+    ],
+)
+def test_self_attention_weights_refuse_wrong_masks(weights_of, message):
+    assert said(
+        bug_hunt.self_attention_weights,
+        lambda states, mask: among_words(weights_of)(states, mask),
+    ).startswith(message)
+
+
+def bell(centers, half_width, floor):
+    """The Gaussian at floor(p) - D to floor(p) + D, around p."""
+    steps = np.linspace(-half_width, half_width, 2 * half_width + 1)
+    distance = floor[..., None] + steps - centers[..., None]
+    return np.exp(-2 * (distance / half_width) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (
+            lambda p, d: bell(p, d, p - np.modf(p)[0]),
+            "Below 0, floor(p) is not the integer part",
+        ),
+        (
+            lambda p, d: bell(p, d, p.astype(int)),
+            "Below 0, floor(p) is not the integer part",
+        ),
+        (lambda p, d: bell(p, d, np.rint(p)), "When the fraction passes one half"),
+        (
+            lambda p, d: bell(p, d, -np.floor(-p)),
+            "The Gaussian moves the right way but",
+        ),
+        (lambda p, d: bell(p, d, p), "The Gaussian stays in the middle"),
+        (lambda p, d: bell(p, d, 0 * p), "You subtract the whole center."),
+        (lambda p, d: bell(p, d, np.floor(p))[..., ::-1], "The bug is still there."),
+        (lambda p, d: bell(p, d, np.floor(p)) ** 0.25, "Sigma is D / 2."),
+        (lambda p, d: bell(p, d, np.floor(p)) ** 2, "The result"),
+        (
+            lambda p, d: bell(p, d, np.floor(p)) / bell(p, d, np.floor(p)).max(),
+            "The result",
+        ),
+    ],
+)
+def test_window_gaussian_refuses_wrong_answers(attempt, message):
+    assert said(
+        bug_hunt.window_gaussian,
+        lambda centers, half_width: attempt(centers, half_width),
+    ).startswith(message)
+
+
+def linked(
+    weights, target, gets_one=lambda character: character != "-", row=0, first=0
+):
+    found = set()
+    for t in range(len(target)):
+        if gets_one(target[t]):
+            found.add((t + first, int(np.argmax(weights[t + row]))))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (lambda w, t: linked(w, t, str.isalnum), "Only the hyphen is left out."),
+        (lambda w, t: linked(w, t, str.isdigit), "Only the hyphen is left out."),
+        (lambda w, t: linked(w, t, lambda c: c.strip("-/. ")), "The result"),
+        (lambda w, t: linked(w, t, row=1, first=1), "You count the steps from 1"),
+        (
+            lambda w, t: linked(w, t, first=1),
+            "The rows of the weights are right now, but",
+        ),
+        (lambda w, t: linked(w, t, row=-1), "You shifted the rows the other way"),
+        (lambda w, t: linked(w, t, row=1), "The bug is still there."),
+        (lambda w, t: linked(w, t, lambda c: True), "The rows are right, but hyphens"),
+        (lambda w, t: {(s, t) for t, s in linked(w, t)}, "Your links are swapped"),
+        (
+            lambda w, t: {
+                (t.index(c), int(w[t.index(c)].argmax())) for c in t if c != "-"
+            },
+            "The result",
+        ),
+    ],
+)
+def test_links_refuse_wrong_answers(attempt, message):
+    assert said(
+        bug_hunt.links, lambda weights, target: attempt(weights, target)
+    ).startswith(message)
+
+
+# Right answers, in unusual styles
+
+
+Found = collections.namedtuple("Found", "context weights")
+
+
+def masked_in_a_loop(scores, mask):
+    weights = np.zeros(scores.shape)
+    for b in range(len(scores)):
+        weights[b][:, mask[b]] = ref.softmax(scores[b][:, mask[b]])
+    return weights
+
+
+def state_in_a_loop(embedded, mask, w, u):
+    states = []
+    for sentence, words in zip(embedded, mask, strict=True):
+        state = np.zeros(len(u))
+        for x in sentence[words]:
+            state = np.tanh(x @ w + state @ u)
+        states.append(state)
+    return np.stack(states)
+
+
+def blended_state(embedded, mask, w, u):
+    state = np.zeros((len(embedded), len(u)))
+    for x, word in zip(embedded.swapaxes(0, 1), mask.T, strict=True):
+        share = word[:, None].astype(float)
+        state = share * np.tanh(x @ w + state @ u) + (1 - share) * state
+    return state
+
+
+@pytest.mark.parametrize(
+    ("bug", "attempt"),
+    [
+        (bug_hunt.pool, lambda values, w, v: Found(*pooled(values, w, v, ref.softmax))),
+        (
+            bug_hunt.pool,
+            lambda values, w, v: pooled(
+                *(x.astype("float32") for x in (values, w, v)), ref.softmax
+            ),
+        ),
+        (
+            bug_hunt.dot_attend,
+            lambda query, keys, values: Found(
+                *attended(query, keys, values, ref.softmax)
+            ),
+        ),
+        (
+            bug_hunt.dot_attend,
+            lambda query, keys, values: ref.attend(
+                *(ref.dot_scores(query, keys), values.astype("float32"))
+            ),
+        ),
+        (bug_hunt.masked_weights, masked_in_a_loop),
+        (
+            bug_hunt.masked_weights,
+            lambda scores, mask: ref.softmax(
+                scores.astype("float32"), mask[:, None, :]
+            ),
+        ),
+        (
+            bug_hunt.token_accuracy,
+            lambda logits, targets, mask: np.mean(
+                (np.argmax(logits, axis=-1) == targets)[mask]
+            ),
+        ),
+        (
+            bug_hunt.token_accuracy,
+            lambda logits, targets, mask: float(
+                np.average(logits.argmax(-1) == targets, weights=mask)
+            ),
+        ),
+        (bug_hunt.final_state, state_in_a_loop),
+        (bug_hunt.final_state, blended_state),
+        (
+            bug_hunt.self_attention_weights,
+            among_words(lambda s, m: ref.softmax(s - 1e9 * ~m[:, None])),
+        ),
+        (
+            bug_hunt.self_attention_weights,
+            among_words(
+                lambda s, m: np.where(m[:, :, None], ref.softmax(s, m[:, None]), np.nan)
+            ),
+        ),
+        (
+            bug_hunt.window_gaussian,
+            lambda centers, half_width: bell(
+                centers.astype("float32"), half_width, np.floor(centers)
+            ),
+        ),
+        (
+            bug_hunt.window_gaussian,
+            lambda centers, half_width: bell(centers % 1, half_width, 0 * centers),
+        ),
+        (
+            bug_hunt.local_context,
+            lambda scores, values, centers, half_width: local(
+                scores, values, centers, half_width, ref.softmax
+            ),
+        ),
+        (
+            bug_hunt.local_context,
+            lambda scores, values, centers, half_width: Found(
+                *ref.local_attend(
+                    scores,
+                    np.zeros((*values.shape[:2], 1)),
+                    values,
+                    centers,
+                    half_width,
+                    score=lambda query, keys: query,
+                )
+            ),
+        ),
+        (bug_hunt.links, lambda weights, target: frozenset(linked(weights, target))),
+        (
+            bug_hunt.links,
+            lambda weights, target: {
+                (t, s)
+                for t, s in enumerate(weights[:-1].argmax(axis=1))
+                if target[t] != "-"
+            },
+        ),
+        (bug_hunt.heads_attend, of_heads),
+        (
+            bug_hunt.heads_attend,
+            lambda query, keys, values, heads: of_heads(
+                *(x.astype("float32") for x in (query, keys, values)), heads
+            ),
+        ),
+    ],
+)
+def test_bug_accepts_unusual_right_answers(bug, attempt):
+    names = bug.reference_solution.__code__.co_varnames
+    names = ", ".join(names[: bug.reference_solution.__code__.co_argcount])
+    submission = eval(f"lambda {names}: attempt({names})", {"attempt": attempt})
+    result = bug.check(submission)
+    assert result.passed, result
+
+
+@every_bug
+def test_bug_accepts_its_solution_in_single_precision(bug):
+    for _, arguments in bug.cases(np.random.default_rng(0)):
+        expected, got = (
+            bug._call(bug.reference_solution, given)
+            for given in (arguments, in_float32(arguments))
+        )
+        assert bug._difference(expected, got) is None

@@ -15,6 +15,7 @@ from attnlib.checking.sandbox import CheckFailed
 from attnlib.exercises._demands import extreme_scores, five_masks, spoiled_padding
 from attnlib.exercises._mistakes import (
     ADDED,
+    AFTERWARDS,
     EQUAL_FOR_NOTHING,
     IGNORED,
     INVERTED,
@@ -204,7 +205,7 @@ def _attend_cases(rng):
     yield "three sentences of three words, queries, and dimensions", tensors(*[3] * 5)
     yield (
         "scores near 1000, near -1000, and from -3000 to 3000",
-        (extreme_scores(4)[None], np.eye(4)[None], rng.normal(size=(1, 4, 2))),
+        (extreme_scores(4)[None] / 2, 2 * np.eye(4)[None], rng.normal(size=(1, 4, 2))),
     )
     yield (
         "whole numbers",
@@ -403,11 +404,29 @@ def masked_before_and_after(scores, mask):
     return ref.softmax(scores * mask[:, None, :]) * mask[:, None, :]
 
 
-@masked_weights.known_mistake(
-    "Subtracting 1e-9 changes nothing. A padded score has to become -np.inf."
-)
+@masked_weights.known_mistake(IGNORED)
 def masked_by_a_tiny_number(scores, mask):
     return ref.softmax(scores - 1e-9 * ~mask[:, None, :])
+
+
+@masked_weights.known_mistake(AFTERWARDS)
+def masked_after(scores, mask):
+    return ref.softmax(scores) * mask[:, None, :]
+
+
+@masked_weights.known_mistake(AFTERWARDS)
+def masked_after_by_choice(scores, mask):
+    return np.where(mask[:, None, :], ref.softmax(scores), 0)
+
+
+@masked_weights.known_mistake(INVERTED)
+def masked_inverted(scores, mask):
+    return ref.softmax(scores, ~mask[:, None, :])
+
+
+@masked_weights.known_mistake(INVERTED)
+def masked_words_out(scores, mask):
+    return ref.softmax(np.where(mask[:, None, :], -np.inf, scores))
 
 
 @masked_weights.known_mistake(SMALL_CONSTANT)
@@ -801,6 +820,10 @@ def _pair_cases(rng):
     )
 
 
+NO_EFFECT = (
+    "The mask has no effect: the weights are those without it. It has to apply to the "
+    "keys, the last axis."
+)
 QUERIES_MASKED = (
     "Now the rows of padded positions are masked. Those rows are not used: the words "
     "still give weight to padding, so the mask has to apply to the keys, the last axis."
@@ -822,7 +845,7 @@ def _rows_of_words(result, states, mask):
     if leaks and np.allclose(result[mask], unmasked[mask], atol=1e-6):
         padded, as_unmasked = result[~mask], unmasked[~mask]
         if np.allclose(padded, as_unmasked, atol=1e-6):
-            raise CheckFailed(IGNORED)
+            raise CheckFailed(NO_EFFECT)
         if np.isnan(padded).all() or (padded == padded[:, :1]).all():
             raise CheckFailed(QUERIES_MASKED)
     return np.where(mask[:, :, None], result, np.zeros((), result.dtype))
@@ -880,6 +903,16 @@ def pairs_of_padded_queries_low(states, mask):
     return ref.softmax(np.where(mask[:, :, None], scores, -1e9))
 
 
+@self_attention_weights.known_mistake(NO_EFFECT)
+def pairs_without_mask(states, mask):
+    return ref.softmax(states @ states.transpose(0, 2, 1))
+
+
+@self_attention_weights.known_mistake(NO_EFFECT)
+def pairs_lowered_by_rows(states, mask):
+    return ref.softmax(states @ states.transpose(0, 2, 1) - 1e6 * ~mask[:, :, None])
+
+
 def _square(mask):
     return (*mask.shape, mask.shape[1])
 
@@ -935,7 +968,14 @@ def pairs_subtracted_thousand(states, mask):
 
 add_softmax_mistakes(
     self_attention_weights,
-    leave_out=(ADDED, SMALL_CONSTANT, EQUAL_FOR_NOTHING, NAN_FOR_NOTHING, INVERTED),
+    leave_out=(
+        ADDED,
+        SMALL_CONSTANT,
+        EQUAL_FOR_NOTHING,
+        NAN_FOR_NOTHING,
+        INVERTED,
+        IGNORED,
+    ),
     other_axes=[(-2, "Your weights sum to one over the queries, not over the keys.")],
 )
 
@@ -1100,6 +1140,9 @@ def _context_cases(rng):
     scores, values, _, _ = arguments(2, 3, 5, 4, 1)
     centers = np.array([[-0.25, 4.75, -4.5], [2.5, 9.0, 5.0]])
     yield "windows with few words, or with none", (scores, values, centers, 1)
+    centers = np.array([[-4.5, 1.75, 9.0]])
+    arrays = rng.normal(size=(1, 3, 4)), rng.normal(size=(1, 4, 2)), centers
+    yield "wide windows next to the sentence", (*arrays, 4)
     yield (
         "scores near 1000, near -1000, and from -3000 to 3000",
         (
@@ -1214,6 +1257,34 @@ def context_of_nothing_is_nan(scores, values, centers, half_width):
     scores = np.where(window, scores, -np.inf)
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
     weights = exponentials / exponentials.sum(axis=-1, keepdims=True) * gaussian
+    return weights @ values, weights
+
+
+@local_context.known_mistake(
+    "In a window without words, -1e9 everywhere gives equal weights to all the words "
+    "outside it. That row should be zeros."
+)
+def context_of_nothing_is_equal(scores, values, centers, half_width):
+    window, gaussian = window_and_gaussian(scores, centers, half_width)
+    weights = ref.softmax(np.where(window, scores, -1e9)) * gaussian
+    return weights @ values, weights
+
+
+@local_context.known_mistake(
+    "Your softmax runs over the whole sentence. It should run over the window alone."
+)
+def context_without_window(scores, values, centers, half_width):
+    _, gaussian = window_and_gaussian(scores, centers, half_width)
+    weights = ref.softmax(scores) * gaussian
+    return weights @ values, weights
+
+
+@local_context.known_mistake(
+    "Your softmax runs over the whole sentence. It should run over the window alone."
+)
+def context_cut_to_the_window(scores, values, centers, half_width):
+    window, gaussian = window_and_gaussian(scores, centers, half_width)
+    weights = ref.softmax(scores) * window * gaussian
     return weights @ values, weights
 
 
