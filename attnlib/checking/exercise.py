@@ -385,15 +385,15 @@ class Exercise:
                 _, args = self._fresh_cases()[case]
                 outcomes[case] = run(args)
             return case in outcomes and self._same(
-                mistake.outcomes[case], outcomes[case]
+                mistake.outcome(case), outcomes[case]
             )
 
         candidates = [
             mistake
             for mistake in self._mistakes
-            if index in mistake.wrong_in
+            if agrees(mistake, index)
+            and index in mistake.wrong_in
             and mistake.counts
-            and agrees(mistake, index)
             and all(agrees(mistake, case) for case in mistake.wrong_in)
         ]
         if not candidates:
@@ -571,26 +571,42 @@ class _Failure:
 
 
 class _Mistake:
-    """A known mistake, and what it does in each case of its exercise.
-
-    ``wrong_in``: the cases where it differs from the right answer. ``counts``: whether
-    these are enough to recognize it by.
+    """A known mistake, and what it does in the cases of its exercise, once it is asked
+    for: most mistakes differ from an answer in the first case that is looked at.
     """
 
-    def __init__(self, owner, message, mistake):
+    def __init__(self, owner, message, function):
+        self.owner = owner
         self.message = message
-        self.outcomes = [
-            owner._outcome(mistake, args, time_limit=60)
-            for _, args in owner._fresh_cases()
-        ]
-        both = zip(owner._expected, self.outcomes, strict=True)
-        self.wrong_in = [
+        self.function = function
+        self.outcomes = {}
+
+    def outcome(self, case):
+        """Its Outcome in a case. It is code of ours, so no watchdog is needed."""
+        if case not in self.outcomes:
+            _, args = self.owner._fresh_cases()[case]
+            call = functools.partial(self.owner._call, self.function, args)
+            with isolation.restore():
+                self.outcomes[case] = sandbox.describe(call, self.function)
+        return self.outcomes[case]
+
+    @functools.cached_property
+    def wrong_in(self):
+        """The cases in which it differs from the right answer."""
+        expected = self.owner._expected
+        return [
             case
-            for case, (expected, outcome) in enumerate(both)
-            if outcome.problem or owner._difference(expected, outcome.result)
+            for case in range(len(expected))
+            if self.outcome(case).problem
+            or self.owner._difference(expected[case], self.outcome(case).result)
         ]
-        sizes = [compare.count(owner._expected[case]) for case in self.wrong_in]
-        self.counts = len(sizes) > 1 or sum(sizes) >= NOT_TINY
+
+    @property
+    def counts(self):
+        """Whether these are enough to recognize it by."""
+        expected = self.owner._expected
+        sizes = [compare.count(expected[case]) for case in self.wrong_in]
+        return len(sizes) > 1 or sum(sizes) >= NOT_TINY
 
 
 class _Clock:

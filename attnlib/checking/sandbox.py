@@ -100,7 +100,7 @@ def run(call, submission, time_limit):
     code opened are closed.
     """
     output, out = _CapturedOutput(), sys.stdout
-    describe = functools.partial(_describe, call, submission)
+    limited_call = functools.partial(describe, call, submission)
     threads_before = isolation.running_threads()
     with (
         isolation.restore(),
@@ -108,7 +108,7 @@ def run(call, submission, time_limit):
         contextlib.redirect_stderr(output),
     ):
         namespaces = isolation.Namespaces()
-        limited = _TimeLimit(describe, time_limit, out, namespaces.put_back)
+        limited = _TimeLimit(limited_call, time_limit, out, namespaces.put_back)
         outcome, exceptions = limited.run()
         # The frames that an exception holds may hold generators, whose `finally` blocks
         # run now: under a time limit again.
@@ -280,7 +280,7 @@ class _TimeLimit:
             pass
 
 
-def _describe(call, submission):
+def describe(call, submission):
     """The Outcome of ``call()``: its result made plain, its exceptions in words. Runs
     under the time limit.
     """
