@@ -1,14 +1,48 @@
-"""The solutions of chapter 01 against the reference, hand calculations,
-and scikit-learn's kernels.
+"""The exercises of chapter 01: solutions against the reference, hand calculations, and
+scikit-learn's kernels; wrong answers that must be refused, and what the check says
+about them; right answers in unusual styles.
 """
+
+import ast
+import json
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from numpy.testing import assert_allclose
 from sklearn.metrics.pairwise import rbf_kernel
 
 from attnlib import reference as ref
-from attnlib.exercises import psychology
+from attnlib.checking.exercise import Exercise
+from attnlib.exercises import _mistakes, bottleneck, psychology
+
+WITH_CHAPTERS = [
+    pytest.param(module, f"{number}_{module.__name__.split('.')[-1]}", id=number)
+    for number, module in (("01", psychology), ("02", bottleneck))
+]
+every_chapter = pytest.mark.parametrize(("module", "name"), WITH_CHAPTERS)
+
+
+def said(exercise, answer):
+    """What a check says, on one line, without its first line; the answer is wrong."""
+    result = exercise.check(answer)
+    assert not result.passed and result.attempted
+    first, rest = result.message.split("\n", 1)
+    assert first == f"Not yet: {exercise.name}."
+    return rest.replace("\n", " ")
+
+
+def parametrized(**groups):
+    """Parameters (exercise, answer) from lists of answers by the exercise's name."""
+    pairs = [
+        pytest.param(getattr(psychology, name), answer, id=f"{name}-{answer.__name__}")
+        for name, answers in groups.items()
+        for answer in answers
+    ]
+    return pytest.mark.parametrize(("exercise", "answer"), pairs)
+
+
+# Solutions against something independent
 
 
 def test_softmax_by_hand_and_as_the_reference():
@@ -26,6 +60,15 @@ def test_masked_softmax_is_the_reference():
     assert_allclose(
         psychology.masked_softmax.reference_solution(scores, mask),
         ref.softmax(scores, mask),
+    )
+
+
+def test_masked_softmax_takes_anything_where_the_mask_is_false():
+    scores = np.array([[-2e4, np.inf, -2e4 + 1], [np.nan, 1e10, -np.inf]])
+    mask = np.array([[True, False, True], [False, False, False]])
+    assert_allclose(
+        psychology.masked_softmax.reference_solution(scores, mask),
+        [[1 / (1 + np.e), 0, np.e / (1 + np.e)], [0, 0, 0]],
     )
 
 
@@ -51,3 +94,498 @@ def test_kernel_regression_is_the_ratio_of_kernels_where_that_is_finite():
     assert psychology.kernel_regression.reference_solution(
         np.array([1e3]), keys, values, 0.7
     ) == pytest.approx(values[keys.argmax()])
+
+
+# Wrong answers that once passed, or that are like these
+
+
+def over_sum(exponentials):
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def shifted_by_mean(scores):
+    return over_sum(np.exp(scores - scores.mean(axis=-1, keepdims=True)))
+
+
+def shifted_by_median(scores):
+    return over_sum(np.exp(scores - np.median(scores, axis=-1, keepdims=True)))
+
+
+def shifted_by_first(scores):
+    return over_sum(np.exp(scores - scores[..., :1]))
+
+
+def clipped(scores):
+    return over_sum(np.exp(np.clip(scores, -700, 700)))
+
+
+def in_an_empty_copy(scores):
+    weights = np.empty_like(scores)  # integers, where the scores are
+    weights[...] = ref.softmax(scores)
+    return weights
+
+
+def as_one_matrix(scores):
+    return ref.softmax(scores.reshape(-1, scores.shape[-1]))
+
+
+def counts_from_the_front(scores, mask):
+    return ref.softmax(
+        scores, np.arange(scores.shape[-1]) < mask.sum(axis=-1, keepdims=True)
+    )
+
+
+def adds_a_large_number(scores, mask):
+    return ref.softmax(scores + np.where(mask, 0, -1e9))
+
+
+def multiplies_exponentials(scores, mask):
+    highest = scores.max(axis=-1, keepdims=True, where=mask, initial=-1e30)
+    exponentials = np.exp(scores - highest) * mask
+    total = exponentials.sum(axis=-1, keepdims=True)
+    return exponentials / np.where(total == 0, 1, total)
+
+
+def clears_nan_in_the_end(scores, mask):
+    return np.nan_to_num(over_sum(ref.softmax(scores) * mask))
+
+
+def writes_minus_100(scores, mask):
+    return ref.softmax(np.where(mask, scores, -100)) * mask
+
+
+def zeros_only_if_all_is_left_out(scores, mask):
+    if not mask.any():
+        return np.zeros(scores.shape)
+    return over_sum(np.exp(np.where(mask, scores, -np.inf)))
+
+
+def one_hot_when_cold(scores, degrees):
+    if degrees < 0.1:
+        return np.eye(scores.shape[-1])[scores.argmax(axis=-1)]
+    return ref.softmax(scores / degrees)
+
+
+def equal_when_hot(scores, degrees):
+    if degrees >= 100:
+        return np.full(scores.shape, 1 / scores.shape[-1])
+    return ref.softmax(scores / degrees)
+
+
+def equal_when_very_hot(scores, degrees):
+    return (
+        ref.softmax(scores / degrees)
+        if degrees < 1000
+        else equal_when_hot(scores, degrees)
+    )
+
+
+def clipped_temperature(scores, degrees):
+    return ref.softmax(scores / max(degrees, 0.05))
+
+
+def integer_division(scores, degrees):
+    if scores.dtype.kind == "i":
+        return ref.softmax(scores // degrees)
+    return ref.softmax(scores / degrees)
+
+
+def kernel_matrix(query, keys, bandwidth):
+    return np.exp(-((query[:, None] - keys) ** 2) / (2 * bandwidth**2))
+
+
+def nearest_when_far(query, keys, values, bandwidth):
+    kernel = kernel_matrix(query, keys, bandwidth)
+    nearest = values[abs(query[:, None] - keys).argmin(axis=-1)]
+    return np.where(kernel.sum(-1) > 0, kernel @ values / kernel.sum(-1), nearest)
+
+
+def mean_when_far(query, keys, values, bandwidth):
+    kernel = kernel_matrix(query, keys, bandwidth)
+    return np.where(kernel.sum(-1) > 0, kernel @ values / kernel.sum(-1), values.mean())
+
+
+def clipped_distance(query, keys, values, bandwidth):
+    distance = np.clip(query[:, None] - keys, -30 * bandwidth, 30 * bandwidth)
+    return ref.softmax(-(distance**2) / (2 * bandwidth**2)) @ values
+
+
+def each_key_once(query, keys, values, bandwidth):
+    keys, first = np.unique(keys, return_index=True)
+    scores = -((query[:, None] - keys) ** 2) / (2 * bandwidth**2)
+    return ref.softmax(scores) @ values[first]
+
+
+@parametrized(
+    softmax=[
+        shifted_by_mean,
+        shifted_by_median,
+        shifted_by_first,
+        clipped,
+        in_an_empty_copy,
+        as_one_matrix,
+    ],
+    masked_softmax=[
+        counts_from_the_front,
+        adds_a_large_number,
+        multiplies_exponentials,
+        clears_nan_in_the_end,
+        writes_minus_100,
+        zeros_only_if_all_is_left_out,
+    ],
+    temperature=[
+        one_hot_when_cold,
+        equal_when_hot,
+        equal_when_very_hot,
+        clipped_temperature,
+        integer_division,
+    ],
+    kernel_regression=[
+        nearest_when_far,
+        mean_when_far,
+        clipped_distance,
+        each_key_once,
+    ],
+)
+def test_exercise_refuses_wrong_answer(exercise, answer):
+    assert said(exercise, answer)
+
+
+# What the messages say
+
+
+def two_to_the_power(scores):
+    return over_sum(2.0 ** (scores - scores.max(axis=-1, keepdims=True)))
+
+
+def exp2_of_all(scores):
+    return over_sum(np.exp2(scores - np.max(scores, axis=-1, keepdims=True)))
+
+
+@pytest.mark.parametrize("answer", [two_to_the_power, exp2_of_all])
+def test_softmax_names_powers_of_two(answer):
+    assert said(psychology.softmax, answer).startswith(_mistakes.BASE_TWO)
+
+
+def without_keepdims(scores):
+    exponentials = np.exp(scores - np.max(scores, axis=-1))
+    return exponentials / np.sum(exponentials, axis=-1)
+
+
+def sum_without_keepdims(scores):
+    exponentials = np.exp(scores - scores.max(-1, keepdims=True))
+    return exponentials / exponentials.sum(-1)
+
+
+def maximum_without_keepdims(scores):
+    return over_sum(np.exp(scores - scores.max(-1)))
+
+
+@pytest.mark.parametrize(
+    "answer", [without_keepdims, sum_without_keepdims, maximum_without_keepdims]
+)
+def test_softmax_names_a_lost_axis(answer):
+    assert said(psychology.softmax, answer).startswith(psychology.LOST_AXIS)
+
+
+def test_softmax_names_a_shift_that_is_not_the_maximum():
+    message = said(psychology.softmax, shifted_by_mean)
+    assert message.startswith(psychology.NOT_THE_MAXIMUM)
+    assert "[-3000, " in message and "(your result holds NaN)" in message
+
+
+def changes_scores(scores):
+    scores -= scores.max(axis=-1, keepdims=True)
+    return np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
+
+
+def changes_scores_of_masked(scores, mask):
+    scores[~mask] = -np.inf
+    return ref.softmax(scores, mask)
+
+
+def changes_scores_of_temperature(scores, degrees):
+    right = ref.softmax(scores / degrees)
+    scores *= 2
+    return right
+
+
+def changes_query(query, keys, values, bandwidth):
+    right = psychology.kernel_regression.reference_solution(
+        query, keys, values, bandwidth
+    )
+    query += 1
+    return right
+
+
+@parametrized(
+    softmax=[changes_scores],
+    masked_softmax=[changes_scores_of_masked],
+    temperature=[changes_scores_of_temperature],
+    kernel_regression=[changes_query],
+)
+def test_change_in_place_gets_its_own_sentence(exercise, answer):
+    name = "query" if exercise is psychology.kernel_regression else "scores"
+    assert said(exercise, answer).startswith(
+        f"Your function changes its argument {name} in place. Work on a copy. Input: "
+    )
+
+
+def half_precision(scores):
+    return ref.softmax(scores).astype("float16")
+
+
+def as_lists(scores):
+    return ref.softmax(scores).tolist()
+
+
+def with_an_axis_more(scores):
+    return ref.softmax(scores)[None]
+
+
+@pytest.mark.parametrize("answer", [half_precision, as_lists, with_an_axis_more])
+def test_right_weights_in_a_wrong_wrapping_get_no_diagnosis(answer):
+    assert said(psychology.softmax, answer).startswith("The result should ")
+
+
+def with_where(scores, mask):
+    weights = np.where(mask, ref.softmax(scores), 0)
+    return over_sum(weights)
+
+
+def with_own_softmax(scores, mask):
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True)) * mask
+    return over_sum(exponentials)
+
+
+@pytest.mark.parametrize("answer", [with_where, with_own_softmax])
+def test_masked_softmax_normalized_again_is_named_for_what_it_is(answer):
+    message = said(psychology.masked_softmax, answer)
+    maximum = psychology.IN_THIS_CHAPTER[_mistakes.MAXIMUM_OVER_PADDING]
+    assert message.startswith(maximum)
+    assert "1e+10" in message  # the case that it shows explains it
+
+
+@pytest.mark.parametrize("number", [-100, -1000, -10_000])
+def test_masked_softmax_names_a_number_that_is_not_small_enough(number):
+    message = said(
+        psychology.masked_softmax,
+        lambda s, mask: ref.softmax(np.where(mask, s, number)),
+    )
+    assert message.startswith(psychology.IN_THIS_CHAPTER[_mistakes.SMALL_CONSTANT])
+    assert "ignores the mask" not in message
+
+
+@pytest.mark.parametrize("number", [-1e9, -1e30, np.finfo(float).min])
+def test_masked_softmax_names_equal_weights_for_nothing(number):
+    message = said(
+        psychology.masked_softmax,
+        lambda s, mask: ref.softmax(np.where(mask, s, number)),
+    )
+    assert message.startswith(psychology.IN_THIS_CHAPTER[_mistakes.EQUAL_FOR_NOTHING])
+
+
+@pytest.mark.parametrize(
+    "softmax", [ref.softmax, psychology.softmax.reference_solution]
+)
+def test_masked_softmax_names_an_inverted_mask(softmax):
+    message = said(
+        psychology.masked_softmax,
+        lambda scores, mask: softmax(np.where(mask, -np.inf, scores)),
+    )
+    assert message.startswith(psychology.IN_THIS_CHAPTER[_mistakes.INVERTED])
+
+
+def test_messages_of_chapter_1_speak_of_scores():
+    """It has neither words nor padding yet."""
+    for message, _ in psychology.masked_softmax.known_mistakes:
+        assert "padding" not in message and "word" not in message, message
+
+
+def normalized_over_queries(query, keys, values, bandwidth):
+    kernel = kernel_matrix(query, keys, bandwidth)
+    return (kernel / kernel.sum(axis=0, keepdims=True)) @ values
+
+
+def normalized_over_queries_by_softmax(query, keys, values, bandwidth):
+    scores = -((query[:, None] - keys) ** 2) / (2 * bandwidth**2)
+    return ref.softmax(scores.T).T @ values
+
+
+@pytest.mark.parametrize(
+    "answer", [normalized_over_queries, normalized_over_queries_by_softmax]
+)
+def test_kernel_regression_names_weights_over_the_queries(answer):
+    message = said(psychology.kernel_regression, answer)
+    assert message.startswith(psychology.OVER_QUERIES)
+
+
+def ratio(query, keys, values, bandwidth):
+    kernel = kernel_matrix(query, keys, bandwidth)
+    return kernel @ values / kernel.sum(axis=1)
+
+
+def ratio_with_epsilon(query, keys, values, bandwidth):
+    kernel = kernel_matrix(query, keys, bandwidth)
+    return kernel @ values / (kernel.sum(axis=1) + 1e-9)
+
+
+def ratio_without_nan(query, keys, values, bandwidth):
+    return np.nan_to_num(ratio(query, keys, values, bandwidth))
+
+
+@pytest.mark.parametrize("answer", [ratio, ratio_with_epsilon, ratio_without_nan])
+def test_kernel_regression_names_a_ratio_of_zeros(answer):
+    message = said(psychology.kernel_regression, answer)
+    assert message.startswith(psychology.RATIO)
+
+
+# Right answers in unusual styles
+
+
+def row_by_row(scores):
+    rows = scores.reshape(-1, scores.shape[-1]).astype(float)
+    weights = [[np.exp(e - max(row)) for e in row] for row in rows]
+    return np.array([np.divide(row, sum(row)) for row in weights]).reshape(scores.shape)
+
+
+def in_float32(scores):
+    return ref.softmax(scores.astype("float32"))
+
+
+def by_logarithm(scores):
+    return np.exp(scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True))
+
+
+def in_a_subclass(scores):
+    class Weights(np.ndarray):
+        pass
+
+    return ref.softmax(scores).view(Weights)
+
+
+def of_kept_scores(scores, mask):
+    weights = np.zeros(scores.shape)
+    for index in np.ndindex(scores.shape[:-1]):
+        kept = scores[index][mask[index]]
+        if kept.size:
+            weights[index][mask[index]] = over_sum(np.exp(kept - kept.max()))
+    return weights
+
+
+def with_maximum_where(scores, mask):
+    highest = scores.max(axis=-1, keepdims=True, where=mask, initial=-np.inf)
+    exponentials = np.where(mask, np.exp(scores - highest), 0)
+    total = exponentials.sum(axis=-1, keepdims=True)
+    return np.divide(exponentials, total, np.zeros(scores.shape), where=total > 0)
+
+
+def large_number_and_zeros(scores, mask):
+    return ref.softmax(np.where(mask, scores, -1e9)) * mask
+
+
+def shifted_before_dividing(scores, degrees):
+    highest = scores.max(axis=-1, keepdims=True)
+    return over_sum(np.exp((scores - highest) / degrees))
+
+
+def temperature_in_float32(scores, degrees):
+    return ref.softmax(scores.astype("float32") / np.float32(degrees))
+
+
+def query_by_query(query, keys, values, bandwidth):
+    return np.array(
+        [ref.softmax(-((q - keys) ** 2) / (2 * bandwidth**2)) @ values for q in query]
+    )
+
+
+def by_einsum(query, keys, values, bandwidth):
+    weights = ref.softmax(-0.5 * (np.subtract.outer(query, keys) / bandwidth) ** 2)
+    return np.einsum("qk,k->q", weights, values)
+
+
+def by_dot_product(query, keys, values, bandwidth):
+    scores = (np.outer(query, keys) - keys**2 / 2) / bandwidth**2
+    return (values * ref.softmax(scores)).sum(axis=1)
+
+
+@parametrized(
+    softmax=[row_by_row, in_float32, by_logarithm, in_a_subclass],
+    masked_softmax=[of_kept_scores, with_maximum_where, large_number_and_zeros],
+    temperature=[shifted_before_dividing, temperature_in_float32],
+    kernel_regression=[query_by_query, by_einsum, by_dot_product],
+)
+def test_exercise_accepts_right_answer(exercise, answer):
+    result = exercise.check(answer)
+    assert result.passed, result
+
+
+# Hints, solutions, and the chapters' own cells
+
+
+def exercises_of(module):
+    return [value for value in vars(module).values() if isinstance(value, Exercise)]
+
+
+@every_chapter
+def test_hints_and_solutions_write_no_large_number_for_infinity(module, name):
+    for exercise in exercises_of(module):
+        for text in [exercise.source, *exercise.hints]:
+            assert "1e9" not in text and "* mask" not in text, exercise.name
+
+
+def test_solutions_of_chapter_1_call_the_softmax_of_the_course():
+    for exercise in (psychology.temperature, psychology.kernel_regression):
+        assert "ref.softmax(" in exercise.source and "exp" not in exercise.source
+
+
+def cells_of(name):
+    """(trees of the exercise cells, trees of the other code cells) of a chapter."""
+    path = ROOT / "book" / f"{name}.ipynb"
+    cells = [
+        cell
+        for cell in json.loads(path.read_text("utf-8"))["cells"]
+        if cell["cell_type"] == "code"
+    ]
+    stubs, others = [], []
+    for cell in cells:
+        is_stub = "exercise" in cell["metadata"].get("tags", [])
+        (stubs if is_stub else others).append(ast.parse("".join(cell["source"])))
+    return stubs, others
+
+
+@every_chapter
+def test_stubs_take_no_name_that_another_cell_needs(module, name):
+    """Rerunning an earlier cell after a stub has to work."""
+    stubs, others = cells_of(name)
+    names = {tree.body[0].name for tree in stubs}
+    assert names == {exercise.name for exercise in exercises_of(module)}
+    for tree in others:
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        checked = {
+            ast.unparse(node.args[0])
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".check")
+        }
+        assert used & names == checked & names, ast.unparse(tree)
+
+
+@every_chapter
+def test_no_solution_stands_in_the_chapter(module, name):
+    """Not even half of its statements, word for word."""
+    kinds = ast.Assign, ast.Return, ast.AugAssign
+    _, others = cells_of(name)
+    shown = {
+        ast.unparse(node)
+        for tree in others
+        for node in ast.walk(tree)
+        if isinstance(node, kinds)
+    }
+    for exercise in exercises_of(module):
+        statements = [
+            ast.unparse(node)
+            for node in ast.walk(ast.parse(exercise.source))
+            if isinstance(node, kinds)
+        ]
+        repeated = [statement for statement in statements if statement in shown]
+        assert 2 * len(repeated) < len(statements), (exercise.name, repeated)
