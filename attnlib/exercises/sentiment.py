@@ -5,7 +5,14 @@ Keras layer, is loaded on first use.
 import numpy as np
 
 from attnlib import reference as ref
+from attnlib.checking import sandbox
 from attnlib.checking.exercise import exercise
+from attnlib.exercises._demands import five_masks, in_float32
+from attnlib.exercises._mistakes import (
+    ADDED,
+    add_mask_from_the_front,
+    add_softmax_mistakes,
+)
 
 
 def __getattr__(name):
@@ -24,18 +31,60 @@ def __dir__():
     return [*globals(), "AttentionLayer"]
 
 
+def _pooling_weights(rng, dim, units):
+    return rng.normal(size=(dim, units)), rng.normal(size=units), rng.normal(size=units)
+
+
+def _exact_pooling(hidden, mask, size):
+    """Arguments whose scores are whole numbers, ``size`` times the first hidden unit
+    plus the second: a unit is exactly -1, 0, or 1, because its sum is -30, 0, or 30.
+    """
+    values = 30.0 * np.array(hidden)  # (batch, source_len, 2)
+    v = np.array([size, 1.0])
+    return values, np.eye(2), np.zeros(2), v, np.array(mask, bool)
+
+
 def _pooling_cases(rng):
+    two_words = np.array([[[0.0], [1.0]]])
+    one_wide = np.eye(1), np.zeros(1), np.array([2.0])
+    yield "one sentence of two words, all dimensions 1", (two_words, *one_wide)
     yield (
-        "one sentence of two words, all dimensions 1",
-        (np.array([[[0.0], [1.0]]]), np.eye(1), np.zeros(1), np.array([2.0])),
+        "two words and one padded position, b = 0.5",
+        (
+            np.array([[[0.0], [1.0], [3.0]]]),
+            np.eye(1),
+            np.array([0.5]),
+            np.array([2.0]),
+            np.array([[True, True, False]]),
+        ),
     )
-    values = rng.normal(size=(3, 5, 4))
-    weights = rng.normal(size=(4, 6)), rng.normal(size=6), 3 * rng.normal(size=6)
-    yield "three sentences without padding", (values, *weights)
+    both = np.array([[True] * 3, [False] * 3])
+    values = rng.normal(size=(2, 3, 2))
     yield (
-        "three sentences of 5, 1, and 3 words",
-        (values, *weights, np.arange(5) < np.array([[5], [1], [3]])),
+        "a sentence without words, beside a full one",
+        (values, *_pooling_weights(rng, 2, 2), both),
     )
+    masks = np.vstack([np.ones((1, 5), bool), five_masks(5)])
+    values = rng.normal(size=(6, 5, 4))
+    weights = _pooling_weights(rng, 4, 3)
+    yield "six sentences without padding", (values, *weights)
+    yield "masks of every kind", (values, *weights, masks)
+    mask = np.array([[True, False, True], [True, True, True], [False, True, True]])
+    values = rng.normal(size=(3, 3, 3))
+    yield "every size is 3", (values, *_pooling_weights(rng, 3, 3), mask)
+    yield "one word", (rng.normal(size=(1, 1, 3)), *_pooling_weights(rng, 3, 2))
+    high, low = [[1, 0], [1, 1], [1, -1]], [[-1, 0], [-1, 1], [-1, -1]]
+    spanning = [[-1, 0], [1, 1], [0, 1]]
+    mask = [[1, 1, 1], [1, 1, 0], [1, 1, 1]]
+    yield "scores of 1000", _exact_pooling([high, low, spanning], mask, 1000.0)
+    hidden = [[*low, [1, 0]], [*low, [0, 0]]]
+    yield (
+        "scores of -20,000, and padding",
+        _exact_pooling(hidden, [[1, 1, 1, 0]] * 2, 20_000.0),
+    )
+    whole = [rng.integers(-2, 3, shape) for shape in [(5, 4, 3), (3, 2), (2,), (2,)]]
+    yield "whole numbers", (*whole, five_masks(4))
+    yield "float32", in_float32((values, *_pooling_weights(rng, 3, 4), both[:1]))
 
 
 @exercise(
@@ -46,39 +95,68 @@ def _pooling_cases(rng):
             "source_len). There is no query argument; v takes its role."
         ),
         (
-            "`ref.softmax(scores, mask)` gives padding no weight. The context is a "
-            "weighted sum over words: `np.einsum('bs,bsd->bd', weights, values)`."
+            "`ref.softmax(scores, mask)` gives padding no weight, and a sentence "
+            "without words zeros. The context is a sum over the words: which axis of "
+            "values does each weight belong to, and which axis disappears?"
         ),
     ],
     returns=("context", "weights"),
+    batch=("values", "mask"),
 )
 def attention_pooling(values, w, b, v, mask=None):
     """One vector per sentence: sum_s alpha_s h_s, alpha = softmax(v . tanh(h_s w + b)).
 
     values: (batch, source_len, dim). w: (dim, units). b, v: (units,).
     mask: (batch, source_len), True = a real word; None means all are.
-    Returns context (batch, dim) and weights (batch, source_len).
+    Returns context (batch, dim) and weights (batch, source_len). A padded position,
+    which holds ordinary numbers, gets weight 0. A sentence without words gets zero
+    weights and a zero context. Scores of 1000 must not overflow.
     """
     scores = np.tanh(values @ w + b) @ v  # (batch, source_len)
     weights = ref.softmax(scores, mask)
     return np.einsum("bs,bsd->bd", weights, values), weights
 
 
+add_softmax_mistakes(
+    attention_pooling,
+    leave_out=[ADDED],  # no score of this exercise is as large as that
+    other_axes=[
+        (
+            0,
+            "Your weights sum to one over the batch. They should sum to one over the "
+            "words of a sentence, so take the softmax over the last axis.",
+        ),
+        (
+            (-2, -1),
+            "Your weights sum to one over the whole batch. Each sentence needs its own "
+            "softmax.",
+        ),
+    ],
+)
+add_mask_from_the_front(attention_pooling)
+
+
 def _pooled(weights, values):
     return np.einsum("bs,bsd->bd", weights, values), weights
 
 
-@attention_pooling.known_mistake("Your function ignores the mask: padding gets weight.")
-def pooling_without_mask(values, w, b, v, mask=None):
+@attention_pooling.known_mistake(
+    "You multiply the values by the mask. A padded position then has a score too, and "
+    "gets weight. Leave it out of the softmax."
+)
+def pooling_with_zeroed_padding(values, w, b, v, mask=None):
+    if mask is not None:
+        values = values * mask[:, :, None]
     return attention_pooling.reference_solution(values, w, b, v)
 
 
 @attention_pooling.known_mistake(
-    "You mask after the softmax, so the weights no longer sum to one. Mask before it."
+    "You multiply the values by the mask. A padded position then has a score too, and "
+    "gets weight. Leave it out of the softmax."
 )
-def pooling_masked_after(values, w, b, v, mask=None):
-    weights = ref.softmax(np.tanh(values @ w + b) @ v)
-    return _pooled(weights if mask is None else weights * mask, values)
+def pooling_with_zeroed_padding_in_the_scores(values, w, b, v, mask=None):
+    zeroed = values if mask is None else values * mask[:, :, None]
+    return _pooled(ref.softmax(np.tanh(zeroed @ w + b) @ v), values)
 
 
 @attention_pooling.known_mistake(
@@ -89,9 +167,30 @@ def pooling_without_tanh(values, w, b, v, mask=None):
     return _pooled(ref.softmax((values @ w + b) @ v, mask), values)
 
 
+@attention_pooling.known_mistake(
+    "You take tanh after the product with v. It belongs before: v multiplies the "
+    "hidden units."
+)
+def pooling_with_tanh_last(values, w, b, v, mask=None):
+    return _pooled(ref.softmax(np.tanh((values @ w + b) @ v), mask), values)
+
+
 @attention_pooling.known_mistake("b is missing inside the tanh.")
 def pooling_without_bias(values, w, b, v, mask=None):
     return attention_pooling.reference_solution(values, w, 0 * b, v, mask)
+
+
+@attention_pooling.known_mistake("b is missing inside the tanh.")
+def pooling_with_bias_outside(values, w, b, v, mask=None):
+    return _pooled(ref.softmax((np.tanh(values @ w) + b) @ v, mask), values)
+
+
+@attention_pooling.known_mistake(
+    "v is missing. You add up the hidden units, but each should first be multiplied by "
+    "its element of v."
+)
+def pooling_without_v(values, w, b, v, mask=None):
+    return _pooled(ref.softmax(np.tanh(values @ w + b).sum(axis=-1), mask), values)
 
 
 @attention_pooling.known_mistake(
@@ -101,6 +200,23 @@ def pooling_without_bias(values, w, b, v, mask=None):
 def pooling_mean(values, w, b, v, mask=None):
     context, weights = attention_pooling.reference_solution(values, w, b, v, mask)
     return context / values.shape[1], weights
+
+
+@attention_pooling.known_mistake(
+    "Your context is the plain mean of the words. Each should count by its weight."
+)
+def pooling_plain_mean(values, w, b, v, mask=None):
+    _, weights = attention_pooling.reference_solution(values, w, b, v, mask)
+    equal = attention_pooling.reference_solution(values, w, b, 0 * v, mask)
+    return equal[0], weights
+
+
+@attention_pooling.known_mistake(
+    "You return the scores. The weights are their softmax."
+)
+def pooling_scores_returned(values, w, b, v, mask=None):
+    context, _ = attention_pooling.reference_solution(values, w, b, v, mask)
+    return context, np.tanh(values @ w + b) @ v
 
 
 @attention_pooling.known_mistake(
@@ -116,36 +232,60 @@ def _bug_cases(rng):
         (np.array([[[1.0], [3.0], [9.0], [9.0]]]), np.arange(4)[None] < 2),
     )
     yield (
-        "three sentences",
-        (rng.normal(size=(3, 6, 4)), np.arange(6) < np.array([[6], [1], [4]])),
+        "padding first, and a word of zeros",
+        (np.array([[[9.0], [0.0], [4.0], [-1.0]]]), np.arange(4)[None] > 0),
     )
+    values, masks = rng.normal(size=(6, 5, 4)), np.ones((6, 5), bool)
+    masks[1:] = five_masks(5)
     yield (
-        "a sentence without words",
+        "a sentence without words, beside a full one",
         (rng.normal(size=(2, 3, 2)), np.array([[True] * 3, [False] * 3])),
     )
+    yield "masks of every kind", (values, masks)
+    spoiled = values.copy()
+    spoiled[~masks] = np.resize([np.nan, np.inf, 1e10, -np.inf], ((~masks).sum(), 1))
+    yield "NaN and inf at padding", (spoiled, masks)
+    words = rng.integers(-2, 3, (5, 4, 6))
+    words[:, :3] *= np.arange(3)[:, None]  # the first word of each is zeros
+    yield "whole numbers, some of them 0", (words, five_masks(4))
+    mask = np.array([[True, False, True], [True, True, True], [False, True, True]])
+    yield "every size is 3", (rng.normal(size=(3, 3, 3)), mask)
+    yield "one word", (np.array([[[5.0, -2.0]]]), np.array([[True]]))
+    yield "float32", in_float32((values, masks))
 
 
 @exercise(
     _bug_cases,
     hints=[
         (
-            "Two sums are wrong in `values.mean(axis=1)`: "
-            "the numerator includes padding, and the denominator counts it."
+            "Two things are wrong in `values.mean(axis=1)`: "
+            "the sum includes padding, and the number of words counts it."
         ),
         (
-            "`(values * mask[:, :, None]).sum(axis=1)` adds up the real words only. "
-            "Divide by their number, and by 1 where there are none."
+            "`mask[:, :, None]` has the shape that `np.where` needs to put zeros where "
+            "padding stands. (Multiplying would not do: NaN times 0 is NaN.) Divide by "
+            "the number of real words, and by 1 where there are none."
         ),
     ],
+    batch=("values", "mask"),
 )
 def padding_bug(values, mask):
     """The mean of each sentence's real words; `values.mean(axis=1)` counts padding too.
 
-    values: (batch, source_len, dim). mask: (batch, source_len), True = a real word.
+    values: (batch, source_len, dim). mask: (batch, source_len), True = a real word,
+    wherever it stands. A padded position may hold anything, even infinity or NaN.
     Returns (batch, dim); zeros for a sentence without words.
     """
-    total = (values * mask[:, :, None]).sum(axis=1)  # (batch, dim)
+    total = np.where(mask[:, :, None], values, 0).sum(axis=1)  # (batch, dim)
     return total / np.maximum(mask.sum(axis=1), 1)[:, None]
+
+
+def _real(values, mask):
+    return np.where(mask[:, :, None], values, 0)
+
+
+def _means_of(sums, counts):
+    return sums / np.maximum(counts, 1)[:, None]
 
 
 @padding_bug.known_mistake(
@@ -163,17 +303,53 @@ def bug_half_fixed(values, mask):
     return (values * mask[:, :, None]).mean(axis=1)
 
 
+@padding_bug.known_mistake(
+    "Padding is out of the sum but still counted, "
+    "so the means of short sentences are too small."
+)
+def bug_half_fixed_by_where(values, mask):
+    return _real(values, mask).mean(axis=1)
+
+
 @padding_bug.known_mistake("Padding is out of the count but still in the sum.")
 def bug_other_half_fixed(values, mask):
-    return values.sum(axis=1) / np.maximum(mask.sum(axis=1), 1)[:, None]
+    return _means_of(values.sum(axis=1), mask.sum(axis=1))
+
+
+@padding_bug.known_mistake("Padding is out of the count but still in the sum.")
+def bug_other_half_fixed_with_nan(values, mask):
+    return values.sum(axis=1) / mask.sum(axis=1)[:, None]
+
+
+@padding_bug.known_mistake(
+    "You multiply by the mask. Where padding holds NaN or infinity, NaN remains: "
+    "NaN times 0 is NaN. Use np.where."
+)
+def bug_multiplied(values, mask):
+    return _means_of((values * mask[:, :, None]).sum(axis=1), mask.sum(axis=1))
+
+
+@padding_bug.known_mistake(
+    "You multiply by the mask. Where padding holds NaN or infinity, NaN remains: "
+    "NaN times 0 is NaN. Use np.where."
+)
+def bug_multiplied_by_einsum(values, mask):
+    total = np.einsum("bs,bsd->bd", mask.astype(values.dtype), values)
+    return _means_of(total, mask.sum(axis=1))
 
 
 @padding_bug.known_mistake(
     "A sentence without words gives 0 / 0. It should give zeros."
 )
 def bug_nan(values, mask):
-    with np.errstate(invalid="ignore"):
-        return (values * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1)[:, None]
+    return _real(values, mask).sum(axis=1) / mask.sum(axis=1)[:, None]
+
+
+@padding_bug.known_mistake(
+    "A sentence without words gives 0 / 0. It should give zeros."
+)
+def bug_nan_multiplied(values, mask):
+    return (values * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1)[:, None]
 
 
 @padding_bug.known_mistake(
@@ -181,25 +357,73 @@ def bug_nan(values, mask):
     "Each sentence needs its own count."
 )
 def bug_count_of_batch(values, mask):
-    return (values * mask[:, :, None]).sum(axis=1) / mask.sum()
+    return _real(values, mask).sum(axis=1) / mask.sum()
 
 
-def _sum_of_word_logits(word_logits):
+@padding_bug.known_mistake(
+    "This is the sum of the words. Their mean is the sum over their number."
+)
+def bug_sum(values, mask):
+    return _real(values, mask).sum(axis=1)
+
+
+@padding_bug.known_mistake(
+    "You take a word of zeros for padding. The mask says what is a word."
+)
+def bug_zeros_not_counted(values, mask):
+    real = _real(values, mask)
+    return _means_of(real.sum(axis=1), (real != 0).any(axis=2).sum(axis=1))
+
+
+@padding_bug.known_mistake(
+    "You take a word of zeros for padding. The mask says what is a word."
+)
+def bug_zero_numbers_not_counted(values, mask):
+    real = _real(values, mask)
+    return real.sum(axis=1) / np.maximum((real != 0).sum(axis=1), 1)
+
+
+@padding_bug.known_mistake("Your mask is inverted: True means a real word.")
+def bug_mask_inverted(values, mask):
+    return padding_bug.reference_solution(values, ~mask)
+
+
+@padding_bug.known_mistake(
+    "You divide by one more than the number of words, so that it is never 0. The means "
+    "of the other sentences are too small then."
+)
+def bug_one_more(values, mask):
+    return _real(values, mask).sum(axis=1) / (mask.sum(axis=1) + 1)[:, None]
+
+
+add_mask_from_the_front(padding_bug)
+
+
+def _reader(worth):
+    """A ``logit(words)`` that reads from left to right and half forgets what it has
+    read, so that the position of each word matters, and so does each repetition.
+    """
+
     def logit(words):
-        if not isinstance(words, list):
-            raise TypeError(f"logit takes a list of words, got {words!r}")
-        return float(
-            sum(word_logits.get(word, 0.0) for word in words) + 0.1 * len(words) ** 2
-        )
+        words = words.tolist() if isinstance(words, np.ndarray) else words
+        if not isinstance(words, (list, tuple)):
+            raise sandbox.CheckFailed(
+                "You called logit with something else than a list of words: "
+                f"{str(words)[:60]!r}."
+            )
+        state = 0.0
+        for word in words:
+            state = state / 2 + worth.get(word, 0.25)
+        return state
 
     return logit
 
 
 def _deletion_cases(rng):
-    logit = _sum_of_word_logits({"good": 2.0, "bad": -3.0, "very": 0.5})
+    logit = _reader({"good": 2.0, "bad": -3.0, "very": 0.5, "not": -1.0})
     yield (
-        "the largest weight is last",
-        (logit, ["a", "very", "good"], np.array([0.1, 0.2, 0.7])),
+        "the largest weight is on the second word",
+        (logit, ["a", "good", "film"], np.array([0.1, 0.7, 0.2])),
     )
     yield (
         "the logit rises",
@@ -209,11 +433,21 @@ def _deletion_cases(rng):
         "a word that occurs twice",
         (logit, ["good", "bad", "good"], np.array([0.2, 0.3, 0.5])),
     )
+    yield (
+        "a word that occurs twice, the first of them",
+        (logit, ["good", "not", "good", "bad"], np.array([0.4, 0.1, 0.3, 0.2])),
+    )
+    yield "one word", (logit, ["bad"], np.array([1.0]))
+    yield "the first word", (logit, ["not", "good"], np.array([0.6, 0.4]))
+    yield "the last word", (logit, ["!", "bad", "!"], np.array([0.1, 0.3, 0.6]))
     words = ["not", "a", "good", "film", "at", "all"]
     yield (
-        "the weight is on another word",
-        (logit, words, np.array([0.5, 0.05, 0.2, 0.1, 0.1, 0.05])),
+        "the weight is on a word that is worth little",
+        (logit, words, np.array([0.1, 0.05, 0.2, 0.5, 0.1, 0.05])),
     )
+    words = [str(word) for word in rng.choice(["good", "bad", "very", "so"], 40)]
+    yield "forty words, float32", (logit, words, in_float32([rng.random(40)])[0])
+    yield "weights of 0 and 1", (logit, ["very", "good", "."], np.array([0, 1, 0]))
 
 
 @exercise(
@@ -221,26 +455,50 @@ def _deletion_cases(rng):
     hints=[
         "Which word has the largest weight? `np.argmax(weights)` is its position.",
         (
-            "`words[:position] + words[position + 1:]` is a new list without it; "
-            "the list you were given stays as it is."
+            "`logit` wants a new list, in which everything before that position and "
+            "everything after it stands in its old order. The list you were given "
+            "stays as it is. What if the same word occurs elsewhere too?"
         ),
     ],
 )
 def deletion_test(logit, words, weights):
-    """How far the logit falls when the word with the largest weight is deleted.
+    """How far the logit falls when the word with the largest weight is left out.
 
-    logit: function of a list of words -> float. words: list of str.
-    weights: (len(words),). Returns logit(all words) - logit(without that word).
+    logit: function of a list of words -> float, which depends on their order. It also
+    takes the empty list. words: list of one or more str; one may occur several times.
+    weights: (len(words),), of which one is the largest.
+    Returns logit(all words) - logit(those without that one, in their order). It keeps
+    its sign: it is negative where the logit rises.
     """
     position = int(np.argmax(weights))
     return logit(words) - logit(words[:position] + words[position + 1 :])
+
+
+def _rest(words, weights):
+    position = int(np.argmax(weights))
+    return words[:position] + words[position + 1 :]
 
 
 @deletion_test.known_mistake(
     "Your sign is inverted. Return the logit before minus the logit after."
 )
 def deletion_sign_inverted(logit, words, weights):
-    return -deletion_test.reference_solution(logit, words, weights)
+    return logit(_rest(words, weights)) - logit(words)
+
+
+@deletion_test.known_mistake(
+    "You return how far the logit moves. Keep the sign, which says whether it falls or "
+    "rises."
+)
+def deletion_without_sign(logit, words, weights):
+    return abs(logit(words) - logit(_rest(words, weights)))
+
+
+@deletion_test.known_mistake(
+    "You return the fall as a share of the logit. Return the difference itself."
+)
+def deletion_as_a_share(logit, words, weights):
+    return (logit(words) - logit(_rest(words, weights))) / logit(words)
 
 
 @deletion_test.known_mistake(
@@ -250,13 +508,71 @@ def deletion_of_the_least(logit, words, weights):
     return deletion_test.reference_solution(logit, words, -np.asarray(weights))
 
 
-@deletion_test.known_mistake(
+_A_WORD = (
     "A word that occurs twice is deleted twice, or at the wrong position. "
     "Delete a position, not a word."
 )
+
+
+@deletion_test.known_mistake(_A_WORD)
 def deletion_of_the_word(logit, words, weights):
     word = words[int(np.argmax(weights))]
     return logit(words) - logit([other for other in words if other != word])
+
+
+@deletion_test.known_mistake(_A_WORD)
+def deletion_of_the_first_such_word(logit, words, weights):
+    rest = list(words)
+    rest.remove(words[int(np.argmax(weights))])
+    return logit(words) - logit(rest)
+
+
+@deletion_test.known_mistake(
+    "You put another word in the place of that one. Leave it out: the list becomes one "
+    "word shorter."
+)
+def deletion_by_an_unknown_word(logit, words, weights):
+    position = int(np.argmax(weights))
+    replaced = [*words[:position], "<unk>", *words[position + 1 :]]
+    return logit(words) - logit(replaced)
+
+
+@deletion_test.known_mistake(
+    "Your other words are no longer in their order. logit depends on it."
+)
+def deletion_sorted_by_weight(logit, words, weights):
+    order = np.argsort(-np.asarray(weights), kind="stable")
+    return logit(words) - logit([words[i] for i in order[1:]])
+
+
+@deletion_test.known_mistake(
+    "Your other words are no longer in their order. logit depends on it."
+)
+def deletion_sorted_upward(logit, words, weights):
+    order = np.argsort(np.asarray(weights), kind="stable")
+    return logit(words) - logit([words[i] for i in order[:-1]])
+
+
+@deletion_test.known_mistake(
+    "Your other words are no longer in their order. logit depends on it."
+)
+def deletion_through_a_set(logit, words, weights):
+    return logit(words) - logit(sorted(_rest(words, weights)))
+
+
+@deletion_test.known_mistake(
+    "You delete the word after that one. The word at position i is words[i]."
+)
+def deletion_one_later(logit, words, weights):
+    position = int(np.argmax(weights)) + 1
+    return logit(words) - logit(words[:position] + words[position + 1 :])
+
+
+@deletion_test.known_mistake(
+    "You delete that word and everything after it. Only that word should go."
+)
+def deletion_of_the_end(logit, words, weights):
+    return logit(words) - logit(words[: int(np.argmax(weights))])
 
 
 @deletion_test.known_mistake("You keep only that word. Delete it and keep the others.")
@@ -264,8 +580,13 @@ def deletion_of_all_others(logit, words, weights):
     return logit(words) - logit([words[int(np.argmax(weights))]])
 
 
+@deletion_test.known_mistake("You keep only that word. Delete it and keep the others.")
+def deletion_of_all_others_alone(logit, words, weights):
+    return logit([words[int(np.argmax(weights))]])
+
+
 @deletion_test.known_mistake(
     "This is the logit without the word. Return by how much the logit falls."
 )
 def deletion_without_difference(logit, words, weights):
-    return logit(words) - deletion_test.reference_solution(logit, words, weights)
+    return logit(_rest(words, weights))

@@ -2,82 +2,264 @@
 others do not need TensorFlow.
 """
 
+import warnings
+
 import numpy as np
 
 from attnlib.backend import keras
-from attnlib.checking import sandbox
+from attnlib.checking import compare, sandbox
 from attnlib.checking.exercise import exercise
+from attnlib.exercises import _mistakes
+from attnlib.exercises._demands import five_masks
 
 ops = keras.ops
 
 
+class _Example:
+    """What a layer is tried on: values, a mask or None, and its weights w, b, v."""
+
+    def __init__(self, title, values, mask, weights):
+        self.title = title
+        self.values = np.array(values, "float32")  # (batch, source_len, dim)
+        self.mask = mask if mask is None else np.array(mask, bool)
+        self.weights = [np.array(weight, "float32") for weight in weights]
+
+
+def _examples():
+    """{units: example}. The units tell the examples apart."""
+    rng = np.random.default_rng(0)
+
+    def weights(dim, units):
+        return [rng.normal(size=shape) for shape in [(dim, units), (units,), (units,)]]
+
+    masks = np.vstack([np.ones((1, 5), bool), five_masks(5)])
+    both = [[True] * 3, [False] * 3]
+    one_wide = [[[2.0]], [0.5], [2.0]]
+    hidden = 30 * np.array(
+        [
+            [[1, 0], [1, 1], [1, 1]],
+            [[-1, 0], [-1, 1], [1, 0]],
+            [[-1, 0], [1, 1], [0, 1]],
+        ]
+    )
+    mask = [[1, 1, 1], [1, 1, 0], [1, 1, 1]]
+    # exact scores: a unit is -1, 0, or 1, because its sum is -30, 0, or 30
+    exact = np.eye(2, 5), np.zeros(5), [20_000, 1, 0, 0, 0]
+    return {
+        1: _Example("a word of padding", [[[0], [1], [3]]], [[1, 1, 0]], one_wide),
+        2: _Example(
+            "a sentence without words", rng.normal(size=(2, 3, 2)), both, weights(2, 2)
+        ),
+        3: _Example("no mask", rng.normal(size=(3, 3, 3)), None, weights(3, 3)),
+        4: _Example("every kind", rng.normal(size=(6, 5, 3)), masks, weights(3, 4)),
+        5: _Example("scores of 20,000", hidden, mask, exact),
+    }
+
+
+_IN_A_MODEL = 6  # the units of the layer that is put into a model
+
+
 def _layer_cases(rng):
-    yield "units = 4", (4,)
-    yield "units = 1", (1,)
+    for units, example in _examples().items():
+        mask = "None" if example.mask is None else compare.show(example.mask)
+        yield (
+            f"{example.title}\n  values = {compare.show(example.values)}"
+            f"\n  mask = {mask}",
+            (units,),
+        )
+    yield "in a model, behind an Embedding with mask_zero=True", (_IN_A_MODEL,)
+
+
+_NO_LAYER = (
+    "Your class should be a Keras layer: class AttentionLayer(keras.layers.Layer)."
+)
+_PAIR = "call should return two values, context and weights."
+_MASK_PASSED_ON = (
+    "compute_mask should return None, None: the context has no words left to mask."
+)
+_OTHER_WEIGHTS = "Create w, b, and v with self.add_weight, and no other weights."
+_ONE_LENGTH = (
+    "Your layer has seen sentences of one length, and does not take longer ones. Use "
+    "nothing in build but the last number of the shape."
+)
+_ALL_ZERO = (
+    "w, b, and v all start at 0. Then every gradient is 0 too, and the layer never "
+    "learns. Leave out the initializer of w and v: Keras draws random numbers."
+)
+_NOT_MOVED = (
+    "Trained on two batches, w, b, and v have not moved. Something cuts the gradient, "
+    "such as stop_gradient or a detour through NumPy."
+)
+_SYMBOLIC = (
+    "Your layer cannot be put into a model: there, call gets tensors that hold no "
+    "numbers yet. Use keras.ops, not NumPy, and no if about numbers."
+)
 
 
 def _extract_results(layer, units):
-    """The layer's results for a padded batch, with and without its mask, after its
-    weights are set to known ones.
+    """What a layer gives for the example of so many units; or, put into a model, "it
+    learns".
     """
-    rng = np.random.default_rng(units)
-    values = rng.normal(size=(2, 5, 3)).astype("float32")
-    mask = np.arange(5) < np.array([[5], [2]])
     if not isinstance(layer, keras.layers.Layer):
-        raise sandbox.CheckFailed(
-            "Your class should be a Keras layer: "
-            "class AttentionLayer(keras.layers.Layer)."
-        )
-    layer(values, mask=mask)  # builds the weights
-    _set_weights(layer, units, rng)
-    results = [layer(values, mask=mask), layer(values)]
-    if not all(map(_is_pair, results)):
-        raise sandbox.CheckFailed("call should return two values, context and weights.")
-    masks = layer.compute_mask(values, mask)
+        raise sandbox.CheckFailed(_NO_LAYER)
+    if units == _IN_A_MODEL:
+        _put_into_a_model(layer)
+        return "it learns"
+    example = _examples()[units]
+    call = {} if example.mask is None else {"mask": example.mask}
+    layer(example.values, **call)  # builds the weights
+    _set_weights(layer, example)
+    results = layer(example.values, **call)
+    if not _is_pair(results):
+        raise sandbox.CheckFailed(_PAIR)
+    masks = layer.compute_mask(example.values, example.mask)
     if not _is_pair(masks) or any(each is not None for each in masks):
-        raise sandbox.CheckFailed(
-            "compute_mask should return None, None: "
-            "the context has no words left to mask."
-        )
-    return tuple(np.asarray(part) for result in results for part in result)
+        raise sandbox.CheckFailed(_MASK_PASSED_ON)
+    context, weights = (np.asarray(part) for part in results)
+    if weights.shape == example.values.shape[:2]:
+        _check_longer(layer, example)
+    return context, weights
 
 
-def _set_weights(layer, units, rng):
-    for name, shape in {"w": (3, units), "b": (units,), "v": (units,)}.items():
+def _set_weights(layer, example):
+    names = dict(zip("wbv", example.weights, strict=True))
+    for name, value in names.items():
         weight = getattr(layer, name, None)
-        if weight is None or tuple(weight.shape) != shape:
-            got = "none" if weight is None else tuple(weight.shape)
+        got = "none" if weight is None else getattr(weight, "shape", "no shape")
+        if weight is None or tuple(weight.shape) != value.shape:
             raise sandbox.CheckFailed(
-                f"self.{name} should be a weight of shape {shape}, got {got}."
+                f"self.{name} should be a weight of shape {value.shape}, got {got}."
             )
-        weight.assign(rng.normal(size=shape))
-    if len(layer.trainable_variables) != 3:
-        raise sandbox.CheckFailed(
-            "Create w, b, and v with self.add_weight, and no others. "
-            "Otherwise Keras does not train them."
-        )
+        if not any(weight is variable for variable in layer.trainable_variables):
+            raise sandbox.CheckFailed(
+                f"Keras does not train self.{name}, which is "
+                f"{_kind_of_weight(weight)}. Create it with self.add_weight."
+            )
+    if len(layer.weights) != len(names):
+        raise sandbox.CheckFailed(_OTHER_WEIGHTS)
+    for name, value in names.items():
+        getattr(layer, name).assign(value)
+
+
+def _kind_of_weight(weight):
+    if isinstance(weight, np.ndarray):
+        return "a NumPy array"
+    is_variable = isinstance(weight, keras.Variable)
+    return "not trainable" if is_variable else compare.kind(sandbox.plain(weight))
+
+
+def _check_longer(layer, example):
+    """Twice the words: the weights should have that many places."""
+    twice = np.concatenate([example.values] * 2, axis=1)  # (batch, 2 source_len, dim)
+    shape = twice.shape[:2]
+    mask = {"mask": np.ones(shape, bool)}
+    try:
+        results = layer(twice, **(mask if example.mask is not None else {}))
+    except Exception:
+        raise sandbox.CheckFailed(_ONE_LENGTH) from None
+    if not _is_pair(results) or tuple(results[1].shape) != shape:
+        raise sandbox.CheckFailed(_ONE_LENGTH)
 
 
 def _is_pair(value):
     return isinstance(value, (tuple, list)) and len(value) == 2
 
 
+# In a model
+
+
+def _put_into_a_model(layer):
+    """Train the layer behind an embedding, on two batches of different lengths."""
+    keras.utils.set_random_seed(0)
+    tokens = keras.Input((None,), dtype="int32")
+    embedded = keras.layers.Embedding(9, 3, mask_zero=True)(tokens)
+    try:
+        results = layer(embedded)
+    except Exception as error:
+        raise sandbox.CheckFailed(f"{_SYMBOLIC}\n  {_last_line(error)}") from None
+    if not _is_pair(results):
+        raise sandbox.CheckFailed(_PAIR)
+    context, weights = results
+    model = keras.Model(tokens, [keras.layers.Dense(1)(context), weights])
+    model.compile(keras.optimizers.SGD(1.0), loss=["mse", None], run_eagerly=True)
+    _train(model, layer)
+    _check_weights_in_a_model(model)
+
+
+def _last_line(error):
+    """The line of Keras' message that tells what happened in call."""
+    lines = [line.strip() for line in sandbox.text_of(error).splitlines()]
+    lines = [line for line in lines if line and "Exception encountered" not in line]
+    text = lines[0] if lines else ""
+    return f"({type(error).__name__}: {text[:150]})"
+
+
+def _train(model, layer):
+    before = _weights_of(layer)
+    rng = np.random.default_rng(0)
+    for length in (4, 6):
+        tokens = rng.integers(1, 9, (8, length))
+        tokens[:4, length // 2 :] = 0
+        with warnings.catch_warnings(action="ignore"):  # that no gradient exists
+            model.train_on_batch(tokens, rng.normal(size=(8, 1)))
+    after = _weights_of(layer)
+    unmoved = [name for name in "wbv" if np.array_equal(before[name], after[name])]
+    if len(unmoved) == 3 and not any(map(np.any, before.values())):
+        raise sandbox.CheckFailed(_ALL_ZERO)
+    if len(unmoved) == 3:
+        raise sandbox.CheckFailed(_NOT_MOVED)
+    if unmoved:
+        raise sandbox.CheckFailed(
+            f"Trained on two batches, {' and '.join(unmoved)} did not move. Does call "
+            "use every weight?"
+        )
+    for name, weight in after.items():
+        if not np.isfinite(weight).all():
+            raise sandbox.CheckFailed(
+                f"Trained on two batches, {name} holds NaN or infinity."
+            )
+
+
+def _weights_of(layer):
+    """{name: a copy of its numbers}."""
+    return {name: getattr(layer, name).numpy().copy() for name in "wbv"}
+
+
+def _check_weights_in_a_model(model):
+    tokens = np.array([[3, 1, 4, 1, 5, 8, 2], [0, 0, 7, 0, 1, 0, 0], [0] * 7])
+    weights = np.asarray(model(tokens)[1])
+    real = tokens != 0
+    if weights.shape != tokens.shape:
+        problem = _ONE_LENGTH
+    elif np.any(weights[~real] != 0):
+        problem = "In a model, padding gets weight, or is NaN."
+    elif not np.allclose(weights.sum(axis=1), real.any(axis=1), atol=1e-5):
+        problem = "In a model, the weights of a sentence do not sum to one."
+    else:
+        return
+    shown = compare.show(tokens), compare.show(weights)
+    raise sandbox.CheckFailed(
+        f"{problem}\n  token IDs {shown[0]}\n  weights   {shown[1]}"
+    )
+
+
 @exercise(
     _layer_cases,
     hints=[
         (
-            "Write three methods: `build(self, shape)` creates w, b, and v with "
-            "`self.add_weight(shape=..., name=...)`, `call(self, values, mask=None)` "
-            "uses them, and `compute_mask` returns None, None."
+            "Write three methods. `build(self, shape)` creates w, b, and v with "
+            "`self.add_weight(shape=..., name=...)`; `call(self, values, mask=None)` "
+            "uses them; `compute_mask` returns None, None. All but the mask is as in "
+            "the layer of the chapter."
         ),
         (
-            "The scores are `ops.tensordot(ops.tanh(ops.matmul(values, "
-            "self.w) + self.b), self.v, axes=1)`. Where the mask is False, "
-            "replace them by -1e9 with `ops.where` before `ops.softmax`. "
-            "`ops.einsum('bs,bsd->bd', weights, values)` is the context."
+            "Two things are new: padding has no part in the softmax, and a sentence "
+            "without words has nothing to divide by. `masked_softmax` of chapter 01 "
+            "solves both with `np.where`. `keras.ops` has `where`, `max`, `exp`, and "
+            "`sum` too."
         ),
     ],
-    returns=("context", "weights", "context without a mask", "weights without a mask"),
+    returns=("context", "weights"),
     extract=_extract_results,
     # after a layer is stopped in its call, Keras believes that it is still in it
     cleanup=keras.backend.clear_session,
@@ -85,8 +267,13 @@ def _is_pair(value):
 class AttentionLayer(keras.layers.Layer):
     """One vector per sentence: sum_s alpha_s h_s, alpha = softmax(v . tanh(h_s w + b)).
 
-    call(values, mask=None): values (batch, source_len, dim), mask (batch, source_len).
-    Returns context (batch, dim) and weights (batch, source_len).
+    AttentionLayer(units) has the weights w (dim, units), b and v (units,).
+    call(values, mask=None): values (batch, source_len, dim), mask (batch, source_len),
+    True = a real word; None means all are. Returns context (batch, dim) and weights
+    (batch, source_len). Padding gets weight 0, and a sentence without words gets zero
+    weights and a zero context. Scores of 1000 must not overflow. The layer works in a
+    model, for sentences of any length, and all of its weights learn there.
+    compute_mask(values, mask=None) returns None, None.
     """
 
     def __init__(self, units, **kwargs):
@@ -103,8 +290,12 @@ class AttentionLayer(keras.layers.Layer):
         hidden = keras.ops.tanh(keras.ops.matmul(values, self.w) + self.b)
         scores = keras.ops.tensordot(hidden, self.v, axes=1)  # (batch, source_len)
         if mask is not None:
-            scores = keras.ops.where(mask, scores, -1e9)
-        weights = keras.ops.softmax(scores)
+            scores = keras.ops.where(mask, scores, -np.inf)
+        highest = keras.ops.max(scores, axis=-1, keepdims=True)  # (batch, 1)
+        highest = keras.ops.where(highest == -np.inf, 0.0, highest)
+        exponentials = keras.ops.exp(scores - highest)
+        total = keras.ops.sum(exponentials, axis=-1, keepdims=True)  # (batch, 1)
+        weights = exponentials / keras.ops.where(total == 0, 1.0, total)
         return keras.ops.einsum("bs,bsd->bd", weights, values), weights
 
     def compute_mask(self, values, mask=None):
@@ -114,46 +305,103 @@ class AttentionLayer(keras.layers.Layer):
 _Solution = AttentionLayer.reference_solution
 
 
-@AttentionLayer.known_mistake("Your layer ignores the mask: padding gets weight.")
-class MaskIgnored(_Solution):
-    def call(self, values, mask=None):
-        return super().call(values)
+class _InParts(_Solution):
+    """The solution, in parts that the wrong answers below replace."""
 
+    def scores(self, values):
+        hidden = ops.tanh(ops.matmul(values, self.w) + self.b)
+        return ops.tensordot(hidden, self.v, axes=1)  # (batch, source_len)
 
-@AttentionLayer.known_mistake(
-    "You multiply the weights by the mask after the softmax, "
-    "so they no longer sum to one. Mask before it."
-)
-class MaskAfterwards(_Solution):
+    def softmax(self, scores, mask):
+        """The weights; mask: booleans of the scores' shape."""
+        scores = ops.where(mask, scores, -np.inf)
+        highest = ops.max(scores, axis=-1, keepdims=True)  # (batch, 1)
+        exponentials = ops.exp(scores - ops.where(highest == -np.inf, 0.0, highest))
+        total = ops.sum(exponentials, axis=-1, keepdims=True)  # (batch, 1)
+        return exponentials / ops.where(total == 0, 1.0, total)
+
     def call(self, values, mask=None):
-        _, weights = super().call(values)
-        weights = weights if mask is None else weights * ops.cast(mask, "float32")
+        scores = self.scores(values)
+        mask = ops.ones_like(scores, "bool") if mask is None else mask
+        weights = self.softmax(scores, mask)
         return ops.einsum("bs,bsd->bd", weights, values), weights
+
+
+@AttentionLayer.known_mistake(_mistakes.IGNORED.replace("function", "layer"))
+class MaskIgnored(_InParts):
+    def softmax(self, scores, mask):
+        return ops.softmax(scores)
+
+
+@AttentionLayer.known_mistake(_mistakes.INVERTED)
+class MaskInverted(_InParts):
+    def softmax(self, scores, mask):
+        return super().softmax(scores, ops.logical_not(mask))
+
+
+@AttentionLayer.known_mistake(_mistakes.TIMES_SCORES)
+class MaskTimesScores(_InParts):
+    def softmax(self, scores, mask):
+        return ops.softmax(scores * ops.cast(mask, "float32"))
+
+
+@AttentionLayer.known_mistake(_mistakes.AFTERWARDS)
+class MaskAfterwards(_InParts):
+    def softmax(self, scores, mask):
+        return ops.softmax(scores) * ops.cast(mask, "float32")
+
+
+@AttentionLayer.known_mistake(_mistakes.EQUAL_FOR_NOTHING)
+class LargeNegative(_InParts):
+    def softmax(self, scores, mask):
+        return ops.softmax(ops.where(mask, scores, -1e9))
+
+
+@AttentionLayer.known_mistake(_mistakes.NAN_FOR_NOTHING)
+class MinusInfinity(_InParts):
+    def softmax(self, scores, mask):
+        return ops.softmax(ops.where(mask, scores, -np.inf))
+
+
+@AttentionLayer.known_mistake(_mistakes.OVERFLOWS)
+class WithoutShift(_InParts):
+    def softmax(self, scores, mask):
+        exponentials = ops.exp(scores) * ops.cast(mask, "float32")
+        total = ops.sum(exponentials, axis=-1, keepdims=True)  # (batch, 1)
+        return exponentials / ops.where(total == 0, 1.0, total)
+
+
+@AttentionLayer.known_mistake(_mistakes.OVERFLOWS)
+class WithoutShiftOrGuard(_InParts):
+    def softmax(self, scores, mask):
+        exponentials = ops.exp(ops.where(mask, scores, -np.inf))
+        return exponentials / ops.sum(exponentials, axis=-1, keepdims=True)
 
 
 @AttentionLayer.known_mistake(
     "Your weights sum to one over the batch. "
     "They should sum to one over the words, so take the softmax over the last axis."
 )
-class SoftmaxOverBatch(_Solution):
-    def call(self, values, mask=None):
-        hidden = ops.tanh(ops.matmul(values, self.w) + self.b)
-        scores = ops.tensordot(hidden, self.v, axes=1)
-        scores = scores if mask is None else ops.where(mask, scores, -1e9)
-        weights = ops.softmax(scores, axis=0)
-        return ops.einsum("bs,bsd->bd", weights, values), weights
+class SoftmaxOverBatch(_InParts):
+    def softmax(self, scores, mask):
+        return ops.transpose(
+            super().softmax(ops.transpose(scores), ops.transpose(mask))
+        )
 
 
 @AttentionLayer.known_mistake(
     "tanh is missing. "
     "Without it, b adds the same number to every score and has no effect."
 )
-class WithoutTanh(_Solution):
-    def call(self, values, mask=None):
-        scores = ops.tensordot(ops.matmul(values, self.w) + self.b, self.v, axes=1)
-        scores = scores if mask is None else ops.where(mask, scores, -1e9)
-        weights = ops.softmax(scores)
-        return ops.einsum("bs,bsd->bd", weights, values), weights
+class WithoutTanh(_InParts):
+    def scores(self, values):
+        return ops.tensordot(ops.matmul(values, self.w) + self.b, self.v, axes=1)
+
+
+@AttentionLayer.known_mistake("b is missing inside the tanh.")
+class WithoutBias(_InParts):
+    def scores(self, values):
+        return ops.tensordot(ops.tanh(ops.matmul(values, self.w)), self.v, axes=1)
 
 
 @AttentionLayer.known_mistake(
@@ -171,15 +419,44 @@ class PlainMean(_Solution):
     def call(self, values, mask=None):
         _, weights = super().call(values, mask)
         real = ops.ones_like(weights) if mask is None else ops.cast(mask, "float32")
-        return (
-            ops.einsum("bs,bsd->bd", real / ops.sum(real, 1, keepdims=True), values),
-            weights,
-        )
+        number = ops.maximum(ops.sum(real, axis=-1, keepdims=True), 1.0)  # (batch, 1)
+        return ops.einsum("bs,bsd->bd", real / number, values), weights
 
 
-@AttentionLayer.known_mistake(
-    "compute_mask should return None, None: the context has no words left to mask."
-)
+@AttentionLayer.known_mistake(_MASK_PASSED_ON)
 class MaskPassedOn(_Solution):
     def compute_mask(self, values, mask=None):
         return mask
+
+
+@AttentionLayer.known_mistake(_MASK_PASSED_ON)
+class MaskPassedOnTwice(_Solution):
+    def compute_mask(self, values, mask=None):
+        return mask, mask
+
+
+@AttentionLayer.known_mistake(_NOT_MOVED)
+class GradientStopped(_Solution):
+    def call(self, values, mask=None):
+        weights = ops.stop_gradient(super().call(values, mask)[1])
+        return ops.einsum("bs,bsd->bd", weights, values), weights
+
+
+@AttentionLayer.known_mistake(_ALL_ZERO)
+class AllZero(_Solution):
+    def build(self, shape):
+        sizes = {"w": (shape[-1], self.units), "b": (self.units,), "v": (self.units,)}
+        for name, size in sizes.items():
+            setattr(self, name, self.add_weight(shape=size, initializer="zeros"))
+
+
+@AttentionLayer.known_mistake(_ONE_LENGTH)
+class FirstLengthAlone(_Solution):
+    def build(self, shape):
+        super().build(shape)
+        self.source_len = shape[1]
+
+    def call(self, values, mask=None):
+        values = values[:, : self.source_len]
+        mask = mask if mask is None else mask[:, : self.source_len]
+        return super().call(values, mask)
