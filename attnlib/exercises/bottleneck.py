@@ -690,6 +690,15 @@ def _length_cases(rng):
         ),
     )
     yield (
+        "a word too many in front, behind, and in the middle, and another word there",
+        (
+            sources,
+            [["y", "x"], ["x", "y"], ["x", "y", "z"], ["x", "y", "z"], ["x", "y"]],
+            [["x"], ["x"], ["x", "z"], ["x", "x", "z"], ["x", "y"]],
+            [1, 2, 3, 4, 5, 6],
+        ),
+    )
+    yield (
         "lengths at every edge, and outside of all bins",
         (
             [["a"] * length for length in (1, 2, 2, 4, 6, 6, 7)],

@@ -1,0 +1,524 @@
+"""The exercises of chapter 02: wrong answers that must be refused, and what the check
+says about them; right answers in unusual styles. Their solutions are compared with
+hand calculations and Keras in test_exercises.py.
+"""
+
+import collections
+
+import numpy as np
+import pytest
+
+from attnlib import reference as ref
+from attnlib.exercises import bottleneck
+
+
+def said(exercise, answer):
+    """What a check says, on one line, without its first line; the answer is wrong."""
+    result = exercise.check(answer)
+    assert not result.passed and result.attempted
+    first, rest = result.message.split("\n", 1)
+    assert first == f"Not yet: {exercise.name}."
+    return rest.replace("\n", " ")
+
+
+def parametrized(**groups):
+    """Parameters (exercise, answer) from lists of answers by the exercise's name."""
+    pairs = [
+        pytest.param(getattr(bottleneck, name), answer, id=f"{name}-{answer.__name__}")
+        for name, answers in groups.items()
+        for answer in answers
+    ]
+    return pytest.mark.parametrize(("exercise", "answer"), pairs)
+
+
+def message_of(exercise, start):
+    """The one known message of an exercise that starts so."""
+    messages = {message for message, _ in exercise.known_mistakes}
+    (found,) = [message for message in messages if message.startswith(start)]
+    return found
+
+
+def test_sequence_loss_takes_anything_at_padding():
+    logits = np.array([[[2.0, 0.0], [np.inf, np.nan], [1e10, -np.inf]]])
+    targets, mask = np.array([[0, 99, -1]]), np.array([[True, False, False]])
+    loss = bottleneck.sequence_loss.reference_solution(logits, targets, mask)
+    assert loss == pytest.approx(np.log(np.exp(2) + 1) - 2)
+
+
+# sequence_loss: wrong answers
+
+
+def log_probabilities(logits):
+    return logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+
+
+def all_losses(logits, targets):
+    picked = np.take_along_axis(log_probabilities(logits), targets[..., None], axis=-1)
+    return -picked[..., 0]  # (batch, target_len)
+
+
+def any_losses(logits, targets):
+    """As all_losses, for targets of no word, too."""
+    return all_losses(logits, np.clip(targets, 0, logits.shape[-1] - 1))
+
+
+def times_mask(logits, targets, mask):
+    return float((all_losses(logits, targets) * mask).sum() / mask.sum())
+
+
+def times_mask_for_any_target(logits, targets, mask):
+    return (any_losses(logits, targets) * mask).sum() / mask.sum()
+
+
+def weighted_by_mask(logits, targets, mask):
+    return np.average(any_losses(logits, targets), weights=mask)
+
+
+@pytest.mark.parametrize(
+    "answer", [times_mask, times_mask_for_any_target, weighted_by_mask]
+)
+def test_sequence_loss_names_a_product_with_the_mask(answer):
+    message = said(bottleneck.sequence_loss, answer)
+    assert message.startswith(bottleneck.TIMES_MASK)
+    assert "got       nan" in message and "inf" in message
+
+
+def looks_up_all(logits, targets, mask):
+    return all_losses(logits, targets)[mask].mean()
+
+
+def looks_up_all_by_index(logits, targets, mask):
+    batch, target_len = np.indices(targets.shape)
+    losses = -log_probabilities(logits)[batch, target_len, targets]
+    return np.where(mask, losses, 0).sum() / mask.sum()
+
+
+def looks_up_all_in_a_loop(logits, targets, mask):
+    losses = [
+        -log_probabilities(logits)[b, t, targets[b, t]]
+        for b, t in np.ndindex(targets.shape)
+    ]
+    return np.mean(np.array(losses)[mask.ravel()])
+
+
+def one_hot_by_eye(logits, targets, mask):
+    one_hot = np.eye(logits.shape[-1])[targets]
+    return -(log_probabilities(logits) * one_hot).sum(axis=-1)[mask].mean()
+
+
+@pytest.mark.parametrize(
+    "answer", [looks_up_all, looks_up_all_by_index, looks_up_all_in_a_loop]
+)
+def test_sequence_loss_names_a_target_of_padding_that_is_looked_up(answer):
+    message = said(bottleneck.sequence_loss, answer)
+    assert message.startswith(bottleneck.PADDED_TARGETS)
+    assert "index 99 is out of bounds" in message
+
+
+def zero_is_padding(logits, targets, mask):
+    return bottleneck.sequence_loss.reference_solution(logits, targets, targets != 0)
+
+
+def first_tokens(logits, targets, mask):
+    counts = mask.sum(axis=1, keepdims=True)
+    mask = np.arange(mask.shape[1]) < counts
+    return any_losses(logits, targets)[mask].mean()
+
+
+def without_shift(logits, targets, mask):
+    logits, targets = logits[mask], targets[mask]
+    total = np.log(np.exp(logits).sum(axis=-1))
+    return (total - logits[np.arange(len(targets)), targets]).mean()
+
+
+def at_least_a_billionth(logits, targets, mask):
+    weights = ref.softmax(logits[mask])
+    picked = weights[np.arange(len(weights)), targets[mask]]
+    return -np.log(np.maximum(picked, 1e-9)).mean()
+
+
+def plus_a_billionth(logits, targets, mask):
+    weights = ref.softmax(logits[mask])
+    return -np.log(weights[np.arange(len(weights)), targets[mask]] + 1e-9).mean()
+
+
+def of_probabilities(logits, targets, mask):
+    weights = ref.softmax(logits[mask])
+    return -np.log(weights[np.arange(len(weights)), targets[mask]]).mean()
+
+
+def empty_sentences_count(logits, targets, mask):
+    losses = np.where(mask, any_losses(logits, targets), 0)
+    return (losses.sum(axis=1) / np.maximum(mask.sum(axis=1), 1)).mean()
+
+
+SEQUENCE_LOSS_MESSAGES = [
+    (without_shift, bottleneck.OVERFLOWS),
+    (at_least_a_billionth, bottleneck.LIMITED),
+    (plus_a_billionth, bottleneck.LIMITED),
+    (of_probabilities, "A probability that rounds to zero has an infinite logarithm."),
+    (empty_sentences_count, bottleneck.BY_SENTENCE),
+]
+
+
+@pytest.mark.parametrize(("answer", "message"), SEQUENCE_LOSS_MESSAGES)
+def test_sequence_loss_names_mistake(answer, message):
+    assert said(bottleneck.sequence_loss, answer).startswith(message)
+
+
+# greedy_decode: wrong answers
+
+
+def until_end(step, state, start, end, max_length):
+    tokens, token = [], start
+    while True:
+        logits, state = step(token, state)
+        token = int(np.argmax(logits))
+        if token == end:
+            return tokens
+        tokens.append(token)
+
+
+def never_sees_the_end(step, state, start, end, max_length):
+    tokens, token = [], start
+    while len(tokens) < max_length:
+        logits, state = step(token, state)
+        token = int(np.argmax(logits))
+        if token != end:
+            tokens.append(token)
+    return tokens
+
+
+def forgets_to_append(step, state, start, end, max_length):
+    tokens, token = [], start
+    while len(tokens) < max_length and token != end:
+        logits, new_state = step(token, state)
+        token = int(np.argmax(logits))
+    return tokens
+
+
+@pytest.mark.parametrize("answer", [until_end, never_sees_the_end, forgets_to_append])
+def test_greedy_decode_says_that_a_loop_does_not_end(answer):
+    message = said(bottleneck.greedy_decode, answer)
+    assert message.startswith(bottleneck.ENDLESS)
+    assert str(bottleneck.MAX_CALLS) in message
+    assert message.count("does not end") == 1  # said once
+    rest = message.removeprefix(bottleneck.ENDLESS)
+    assert rest.startswith(" Input: step "), "no other diagnosis"
+
+
+def test_greedy_decode_says_how_step_is_called():
+    def swaps(step, state, start, end, max_length):
+        logits, state = step(state, start)
+        return [int(np.argmax(logits))]
+
+    def passes_an_array(step, state, start, end, max_length):
+        logits, state = step(np.array([start]), state)
+        return [int(np.argmax(logits))]
+
+    for answer in (swaps, passes_an_array):
+        message = said(bottleneck.greedy_decode, answer)
+        assert message.startswith(f"{bottleneck.WRONG_ORDER} Input: ")
+
+
+def stops_at_start(step, state, start, end, max_length):
+    tokens, token = [], start
+    while len(tokens) < max_length:
+        logits, state = step(token, state)
+        token = int(np.argmax(logits))
+        if token in (start, end):
+            break
+        tokens.append(token)
+    return tokens
+
+
+def appends_first(step, state, start, end, max_length):
+    tokens = []
+    logits, state = step(start, state)
+    token = int(np.argmax(logits))
+    while token != end:
+        tokens.append(token)
+        if len(tokens) >= max_length:
+            break
+        logits, state = step(token, state)
+        token = int(np.argmax(logits))
+    return tokens
+
+
+def without_start(step, state, start, end, max_length):
+    right = bottleneck.greedy_decode.reference_solution
+    return [t for t in right(step, state, start, end, max_length) if t != start]
+
+
+def most_of_exp(step, state, start, end, max_length):
+    tokens, token = [], start
+    for _ in range(max_length):
+        logits, state = step(token, state)
+        weights = np.exp(logits) / np.exp(logits).sum()
+        token = int(np.argmax(weights))
+        if token == end:
+            break
+        tokens.append(token)
+    return tokens
+
+
+GREEDY_MESSAGES = [
+    (stops_at_start, "You stop at start as well as at end."),
+    (appends_first, "You return a token even where max_length is 0."),
+    (without_start, "You leave out every token that equals start."),
+    (most_of_exp, "exp overflows at a logit of 1000"),
+]
+
+
+@pytest.mark.parametrize(("answer", "message"), GREEDY_MESSAGES)
+def test_greedy_decode_names_mistake(answer, message):
+    full = message_of(bottleneck.greedy_decode, message)
+    assert said(bottleneck.greedy_decode, answer).startswith(full)
+
+
+def largest_in_size(step, state, start, end, max_length):
+    def step_of_sizes(token, state):
+        logits, state = step(token, state)
+        return abs(logits), state
+
+    return bottleneck.greedy_decode.reference_solution(
+        step_of_sizes, state, start, end, max_length
+    )
+
+
+def at_most_32(step, state, start, end, max_length):
+    return bottleneck.greedy_decode.reference_solution(
+        step, state, start, end, min(max_length, 32)
+    )
+
+
+def no_word_twice(step, state, start, end, max_length):
+    tokens = bottleneck.greedy_decode.reference_solution(
+        step, state, start, end, max_length
+    )
+    return list(dict.fromkeys(tokens))
+
+
+# exact_match_by_length: wrong answers
+
+
+def binned(match, inside=lambda n, low, high: low <= n < high):
+    """exact_match_by_length with another match, or other bins."""
+
+    def fractions(sources, predictions, targets, edges):
+        result = []
+        for low, high in zip(edges[:-1], edges[1:], strict=True):
+            hits = [
+                bool(match(prediction, target))
+                for source, prediction, target in zip(
+                    sources, predictions, targets, strict=True
+                )
+                if inside(len(source), low, high)
+            ]
+            result.append(sum(hits) / len(hits) if hits else float("nan"))
+        return result
+
+    return fractions
+
+
+WRONG_MATCHES = {
+    "sets": lambda p, t: set(p) == set(t),
+    "subsets both ways": lambda p, t: set(p) <= set(t) and set(t) <= set(p),
+    "sorted": lambda p, t: sorted(p) == sorted(t),
+    "counted": lambda p, t: collections.Counter(p) == collections.Counter(t),
+    "joined": lambda p, t: "".join(p) == "".join(t),
+    "joined by spaces": lambda p, t: " ".join(p) == " ".join(t),
+    "zipped": lambda p, t: all(a == b for a, b in zip(p, t, strict=False)),
+    "start of the target": lambda p, t: p == t[: len(p)],
+    "end of the prediction": lambda p, t: p[-len(t) :] == t,
+    "first and last": lambda p, t: (p[:1], p[-1:], len(p)) == (t[:1], t[-1:], len(t)),
+    "whatever the case": lambda p, t: str(p).lower() == str(t).lower(),
+    "empty is right": lambda p, t: not t or p == t,
+}
+
+
+@pytest.mark.parametrize("match", WRONG_MATCHES.values(), ids=WRONG_MATCHES)
+def test_exact_match_by_length_refuses_another_match(match):
+    assert said(bottleneck.exact_match_by_length, binned(match))
+
+
+EXACT_MATCH_MESSAGES = [
+    ("sets", bottleneck.SETS),
+    ("subsets both ways", bottleneck.SETS),
+    ("sorted", "You compare tokens without regard to their order."),
+    ("counted", "You compare tokens without regard to their order."),
+    ("joined", bottleneck.JOINED),
+    ("joined by spaces", bottleneck.JOINED),
+    ("zipped", bottleneck.ZIPPED),
+]
+
+
+@pytest.mark.parametrize(("match", "message"), EXACT_MATCH_MESSAGES)
+def test_exact_match_by_length_names_mistake(match, message):
+    answer = binned(WRONG_MATCHES[match])
+    assert said(bottleneck.exact_match_by_length, answer).startswith(message)
+
+
+def histogram(sources, predictions, targets, edges):
+    lengths = np.array([len(source) for source in sources])
+    right = np.array([p == t for p, t in zip(predictions, targets, strict=True)], bool)
+    counts, _ = np.histogram(lengths, edges)
+    hits, _ = np.histogram(lengths[right], edges)
+    return (hits / counts).tolist()
+
+
+def test_exact_match_by_length_names_a_closed_last_bin():
+    message = said(bottleneck.exact_match_by_length, histogram)
+    assert message.startswith("Your last bin includes its upper edge")
+    assert "by the length of the target" not in message
+
+
+@pytest.mark.parametrize("match", WRONG_MATCHES.values(), ids=WRONG_MATCHES)
+def test_exact_match_by_length_messages_are_short(match):
+    message = said(bottleneck.exact_match_by_length, binned(match))
+    assert len(message) < 1200
+
+
+# recurrent_parameters: wrong answers
+
+BLOCKS = {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}
+
+
+def one_more_bias(kind, input_dim, units):
+    count = BLOCKS[kind] * (input_dim * units + units * units + units)
+    return count + units if kind == "gru_reset_after" else count
+
+
+def one_more_bias_in_blocks(kind, input_dim, units):
+    block = units * (input_dim + units + 1)
+    gates = (BLOCKS[kind] - 1) * block
+    return gates + block + (units if kind.endswith("after") else 0)
+
+
+@pytest.mark.parametrize("answer", [one_more_bias, one_more_bias_in_blocks])
+def test_recurrent_parameters_names_a_second_bias_of_the_candidate_alone(answer):
+    assert answer("gru_reset_after", 3, 4) == 100
+    message = said(bottleneck.recurrent_parameters, answer)
+    assert message.startswith("With reset_after=True, the two gates have a second bias")
+    assert "108" in message
+
+
+def right_parameters(kind, input_dim, units):
+    return bottleneck.recurrent_parameters.reference_solution(kind, input_dim, units)
+
+
+def one_bias(kind, input_dim, units):
+    return BLOCKS[kind] * units * (input_dim + units + 1)
+
+
+@pytest.mark.parametrize("count", [right_parameters, one_bias])
+@pytest.mark.parametrize("wrap", [float, str, lambda count: [count]])
+def test_recurrent_parameters_of_another_type_get_the_type_sentence_alone(count, wrap):
+    message = said(
+        bottleneck.recurrent_parameters,
+        lambda kind, input_dim, units: wrap(count(kind, input_dim, units)),
+    )
+    assert message.startswith("The result should be an integer (int), got ")
+    assert "bias" not in message
+
+
+@parametrized(
+    sequence_loss=[zero_is_padding, first_tokens, one_hot_by_eye],
+    greedy_decode=[largest_in_size, at_most_32, no_word_twice],
+)
+def test_exercise_refuses_wrong_answer(exercise, answer):
+    assert said(exercise, answer)
+
+
+# Right answers in unusual styles
+
+
+def token_by_token(logits, targets, mask):
+    losses = [
+        np.logaddexp.reduce(logits[b, t]) - logits[b, t, targets[b, t]]
+        for b, t in np.argwhere(mask)
+    ]
+    return sum(losses) / len(losses)
+
+
+def one_hot_by_comparison(logits, targets, mask):
+    one_hot = targets[..., None] == np.arange(logits.shape[-1])
+    losses = -np.where(one_hot, log_probabilities(logits), 0).sum(axis=-1)
+    return np.where(mask, losses, 0).sum() / mask.sum()
+
+
+def loss_in_float32(logits, targets, mask):
+    logits, targets = logits[mask].astype("float32"), targets[mask]
+    losses = -log_probabilities(logits)[np.arange(len(targets)), targets]
+    return losses.mean()
+
+
+def loss_as_an_array(logits, targets, mask):
+    return np.array(token_by_token(logits, targets, mask))
+
+
+def by_recursion(step, state, start, end, max_length):
+    if max_length == 0:
+        return []
+    logits, state = step(start, state)
+    token = int(np.argmax(logits))
+    if token == end:
+        return []
+    return [token, *by_recursion(step, state, token, end, max_length - 1)]
+
+
+def with_numpy_ints(step, state, start, end, max_length):
+    tokens, token = [], start
+    while len(tokens) < max_length:
+        logits, state = step(token, state)
+        token = logits.argmax()
+        if token == end:
+            break
+        tokens.append(token)
+    return tokens
+
+
+def calls_step_once_more(step, state, start, end, max_length):
+    tokens = []
+    logits, state = step(start, state)
+    while len(tokens) < max_length and logits.argmax() != end:
+        tokens.append(int(logits.argmax()))
+        logits, state = step(tokens[-1], state)
+    return tokens
+
+
+def with_digitize(sources, predictions, targets, edges):
+    bins = np.digitize([len(source) for source in sources], edges)
+    right = np.array([p == t for p, t in zip(predictions, targets, strict=True)], bool)
+    return [
+        right[bins == index].mean() if (bins == index).any() else np.nan
+        for index in range(1, len(edges))
+    ]
+
+
+def with_mean_of_nothing(sources, predictions, targets, edges):
+    triples = list(zip(sources, predictions, targets, strict=True))
+    return [
+        np.mean([p == t for s, p, t in triples if len(s) in range(low, high)])
+        for low, high in zip(edges, edges[1:], strict=False)
+    ]
+
+
+def count_as_numpy_int(kind, input_dim, units):
+    return np.int64(right_parameters(kind, input_dim, units))
+
+
+@parametrized(
+    sequence_loss=[
+        token_by_token,
+        one_hot_by_comparison,
+        loss_in_float32,
+        loss_as_an_array,
+    ],
+    greedy_decode=[by_recursion, with_numpy_ints, calls_step_once_more],
+    exact_match_by_length=[with_digitize, with_mean_of_nothing],
+    recurrent_parameters=[count_as_numpy_int],
+)
+def test_exercise_accepts_right_answer(exercise, answer):
+    result = exercise.check(answer)
+    assert result.passed, result
