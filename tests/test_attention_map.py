@@ -1,13 +1,16 @@
 """The attention map: what it takes, and how its reader can use it."""
 
 import re
+import time
 from html.parser import HTMLParser
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from figures import open_figures
 
-from attnlib.interactive import attention_map
+from attnlib.interactive import attention_map, frame
+from attnlib.interactive.attention_map import AttentionMap
 
 SOURCE, TARGET = "eighty - one thousand".split(), "quatre - vingt - un mille".split()
 WEIGHTS = np.array(
@@ -50,6 +53,13 @@ HOSTILE = [
 
 
 # The function: what it takes, refuses and writes.
+
+
+class Translation(NamedTuple):
+    """What ``translate`` returns, without TensorFlow."""
+
+    tokens: list
+    weights: np.ndarray | None
 
 
 @pytest.mark.parametrize(
@@ -129,13 +139,154 @@ def test_attention_map_stays_small():
         len(str(attention_map(["hundred"] * 36, ["cent"] * 36, weights)).encode())
         <= 30_000
     )
-    assert len(str(attention_map(SOURCE, TARGET, WEIGHTS)).encode()) <= 15_000
+    assert len(str(attention_map(SOURCE, TARGET, WEIGHTS)).encode()) <= 16_000
 
 
-def test_attention_map_rounds_its_data_to_three_decimals():
-    assert '"weights":[[0.333,0.667]]' in str(
-        attention_map(["a", "b"], ["c"], [[1 / 3, 2 / 3]])
-    )
+def test_attention_map_keeps_what_is_shown_and_short():
+    weights = np.array([[1 / 3, 0.9, 0.05, 0.004, 0]], "float32")
+    data = attention_map(list("abcde"), ["x"], weights).data
+    assert data["weights"] == [[[0, 0.3333333], [1, 0.9], [2, 0.05]]]
+    # Seven decimals of these would be 0.05, 0.01, and 0.005.
+    close = [0.05 - 1e-9, 0.01 - 1e-9, 0.005 - 1e-9, 0.125 - 1e-9, 0.125 + 1e-9]
+    data = attention_map(list("abcde"), ["x"], [close]).data
+    assert [weight for _, weight in data["weights"][0]] == [*close[:2], *close[3:]]
+
+
+@pytest.mark.parametrize("form", [list, np.array, lambda x: np.array(x, "float16")])
+def test_attention_map_takes_weights_of_every_form(form):
+    data = attention_map(["a", "b"], ["c"], form([[0.25, 0.75]])).data
+    assert data["weights"] == [[[0, 0.25], [1, 0.75]]]
+
+
+@pytest.mark.parametrize(
+    ("target", "weights", "error", "message"),
+    [
+        (
+            TARGET,
+            np.vstack([WEIGHTS, WEIGHTS[:1]]),
+            ValueError,
+            r"got \(7, 4\): if the last row is that of <end>, call"
+            r" attention_map\(source, target, weights\[:-1\]\)"
+            r" or attention_map\(source, \[\*target, '<end>'\], weights\)$",
+        ),
+        (
+            TARGET,
+            Translation(TARGET, np.vstack([WEIGHTS, WEIGHTS[:1]])),
+            TypeError,
+            r"weights should be an array, got Translation: call"
+            r" attention_map\(source, t.tokens, t.weights\[:len\(t.tokens\)\]\)$",
+        ),
+        (
+            TARGET,
+            Translation(TARGET, None),
+            TypeError,
+            "weights should be an array, got Translation",
+        ),
+        (
+            TARGET,
+            WEIGHTS.T,
+            ValueError,
+            r"got \(4, 6\): if the rows belong to the source, call"
+            r" attention_map\(source, target, weights.T\)$",
+        ),
+        (
+            TARGET,
+            WEIGHTS[None],
+            ValueError,
+            r"got \(1, 6, 4\): for the first of several .* weights\[0\]\)$",
+        ),
+        (
+            TARGET,
+            np.pad(WEIGHTS, ((0, 3), (0, 2))),
+            ValueError,
+            r"got \(9, 6\): if the rest is padding, call attention_map\(source, target,"
+            r" weights\[:len\(target\), :len\(source\)\]\)$",
+        ),
+        (
+            TARGET,
+            [[0.5, 0.5], [1.0]],
+            ValueError,
+            "one number per source token in each row, got rows of different lengths",
+        ),
+        (TARGET, WEIGHTS[:5], ValueError, r"\(6, 4\), got \(5, 4\)$"),
+    ],
+)
+def test_attention_map_says_which_call_works(target, weights, error, message):
+    with pytest.raises(error, match=message):
+        attention_map(SOURCE, target, weights)
+
+
+def test_attention_map_takes_the_calls_of_its_messages():
+    source, target = SOURCE, TARGET
+    t = Translation(TARGET, np.vstack([WEIGHTS, np.full((1, 4), 0.25)]))
+    for tokens, weights in (
+        (t.tokens, t.weights),
+        (target, np.pad(WEIGHTS, 1)[1:, 1:]),
+    ):
+        with pytest.raises(ValueError, match="call attention_map") as refusal:
+            attention_map(source, tokens, weights)
+        calls = re.findall(
+            r"attention_map\((?:[^()]|\([^()]*\))*\)", str(refusal.value)
+        )
+        assert calls
+        for call in calls:
+            assert isinstance(eval(call, globals() | locals()), AttentionMap)
+
+
+@pytest.mark.parametrize(
+    ("token", "shown", "said"),
+    [
+        (" ", "␣", "space"),
+        ("   ", "␣␣␣", "3 times space"),
+        ("\t", "⇥", "tab"),
+        ("\n", "↵", "line end"),
+        ("\r\n", "␍↵", "carriage return, line end"),
+        ("", "∅", "empty token"),
+        ("\xa0", "⍽", "no-break space"),
+        ("\u3000", "␣", "ideographic space"),
+        ("\u200b", "U+200B", "zero width space"),
+        ("\u200d\u200d", "U+200DU+200D", "2 times zero width joiner"),
+        ("\ufeff", "U+FEFF", "zero width no-break space"),
+        ("\u00ad", "U+00AD", "soft hyphen"),
+        ("\ufe0f", "U+FE0F", "variation selector-16"),
+        ("\u3164", "U+3164", "hangul filler"),
+        ("\0", "␀", "character U+0000"),
+        ("\x85", "U+0085", "character U+0085"),
+        ("\ue000", "U+E000", "character U+E000"),
+        ("\u0301", "◌\u0301", "combining acute accent"),
+        (" hello", "␣hello", "space hello"),
+        ("a\tb\n", "a⇥b↵", "a tab b line end"),
+        (".", ".", "full stop"),
+        ("!", "!", "exclamation mark"),
+        ("…", "…", "horizontal ellipsis"),
+        ("/", "/", "slash"),
+        ("a b", "a b", "a b"),
+        ("don't", "don't", "don't"),
+        ("🙂", "🙂", "🙂"),
+        ("constructor", "constructor", "constructor"),
+    ],
+)
+def test_tokens_have_a_visible_and_a_spoken_form(token, shown, said):
+    assert (frame.visible(token), frame.spoken(token)) == (shown, said)
+    assert shown.strip() and said.strip()
+    data = attention_map([token], [token], [[1]]).data
+    assert data["source"]["tokens"] == data["target"]["tokens"] == [shown]
+    assert data["source"]["names"] == ({} if said == token else {0: said})
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [
+        (["مرحبا", "world"], "rtl"),
+        (["2024", "-", "שלום"], "rtl"),
+        (["world", "مرحبا"], "ltr"),
+        (["2024"], "ltr"),
+        ([""], "ltr"),
+        (["漢字"], "ltr"),
+    ],
+)
+def test_direction_is_that_of_the_first_letter(tokens, expected):
+    assert frame.direction(tokens) == expected
 
 
 class Table(HTMLParser):
@@ -304,7 +455,8 @@ def test_map_shows_hostile_tokens_as_they_are(page_of):
     page = page_of(
         attention_map(HOSTILE, HOSTILE[::-1], np.eye(size)[::-1], title=HOSTILE[1])
     )
-    expected = [token if token.strip() else "␣" for token in HOSTILE]
+    expected = [frame.visible(token) for token in HOSTILE]
+    assert set(expected) - set(HOSTILE) == {"␣"}
     assert (
         page.locator(".am-source .am-token").evaluate_all(
             "all => all.map(b => b.textContent)"
@@ -327,9 +479,10 @@ def test_map_shows_hostile_tokens_as_they_are(page_of):
         page.keyboard.press("ArrowRight" if step else "Tab")
         assert said(page)
     assert page.evaluate("window.hacked") is None
-    assert (
-        page.locator(".am-token[aria-label]").count() == 0
-    )  # "constructor" is no name that we gave
+    # "constructor" is no name that we gave.
+    assert page.locator(".am-token[aria-label]").evaluate_all(
+        "all => all.map(b => b.ariaLabel)"
+    ) == ["line separator", "backslash", "backslash", "line separator"]
     assert page.locator("img").count() == 0 and page.locator("script").count() == 2
     assert page.locator(".af-title").text_content() == HOSTILE[1]
     assert page.evaluate("document.documentElement.scrollWidth") <= 760
@@ -338,7 +491,7 @@ def test_map_shows_hostile_tokens_as_they_are(page_of):
 def test_map_replaces_half_a_surrogate_pair(page_of):
     page = page_of(attention_map(["\ud800"], ["a"], [[1]]))
     page.get_by_role("button", name="a", exact=True).hover()
-    assert said(page) == "a: attends to ? 1.00"
+    assert said(page) == "a: attends to question mark 1.00"
 
 
 def test_map_says_so_where_no_weight_is_large(page_of):
@@ -349,6 +502,137 @@ def test_map_says_so_where_no_weight_is_large(page_of):
     assert said(page) == "a: attends to nothing"
     page.get_by_role("button", name="b", exact=True).focus()
     assert said(page) == "b: attends to many words, none of them 0.05 or more"
+
+
+LARGE_ROWS = {
+    "nothing": [0] * 2000,
+    "one word, with a weight below 0.05": [0.0004, *[0] * 1999],
+    "3 words, none of them 0.05 or more": [0.0004, 0.049, 1e-9, *[0] * 1997],
+    "many words, none of them 0.05 or more": [1 / 2000] * 2000,
+    "s7 0.05": [*[0.0001] * 7, 0.05, *[0.0001] * 1992],
+    "s1999 0.13": [*[0.0001] * 1999, 0.1251],
+    "s1 0.30, s0 0.30, s2 0.05": [0.29996, 0.29997, 0.05, *[0.0001] * 1997],
+    "4 words, none of them 0.05 or more": [*[0.0499999999] * 4, *[0] * 1996],
+}
+
+
+def test_map_says_what_follows_from_the_unrounded_weights(page_of):
+    source = [f"s{i}" for i in range(2000)]
+    target = [f"t{i}" for i in range(len(LARGE_ROWS))]
+    page = page_of(attention_map(source, target, list(LARGE_ROWS.values())))
+    for name, expected in zip(target, LARGE_ROWS, strict=True):
+        page.get_by_role("button", name=name, exact=True).focus()
+        assert said(page) == f"{name}: attends to {expected}"
+    # From the other side, and to the largest weight, however small.
+    page.get_by_role("button", name="s5", exact=True).focus()
+    assert said(page) == "s5: attended to by 4 words, none of them 0.05 or more"
+    page.get_by_role("button", name="t3", exact=True).focus()
+    page.keyboard.press("ArrowUp")
+    assert said(page) == "s0: attended to by t6 0.30"
+
+
+def test_map_of_2000_by_2000_tokens_is_usable(page_of):
+    near = np.exp(-np.abs(np.arange(2000)[:, None] - np.arange(2000)))
+    weights = near / near.sum(1, keepdims=True)
+    tokens = [f"w{i}" for i in range(2000)]
+    figure = attention_map(tokens, tokens, weights)
+    assert len(str(figure)) < 2_000_000
+    page = page_of(figure)
+    assert 0 < page.locator(".am-lines path").count() <= 2000
+    target = page.get_by_role("group", name="output words")
+    start = time.perf_counter()
+    target.get_by_role("button", name="w1000", exact=True).focus()
+    assert said(page) == "w1000: attends to w1000 0.46, w999 0.17, w1001 0.17"
+    page.keyboard.press("ArrowRight")
+    assert said(page).startswith("w1001: attends to w1001 0.46")
+    page.keyboard.press("ArrowUp")
+    assert said(page).startswith("w1001: attended to by w1001 0.46")
+    assert time.perf_counter() - start < 10  # it was more than that for each
+    assert page.locator(".am-lines path.am-lit").count() == 7  # those of 0.01 or more
+    assert page.get_by_role("row").count() == 0  # folded
+    page.get_by_text("The weights as a table").click()
+    assert page.get_by_role("row").nth(1000).inner_text().split() == (
+        "w1000 w1000 0.46, w999 0.17, w1001 0.17".split()
+    )
+
+
+def test_map_of_many_equal_weights_draws_a_bounded_number_of_lines(page_of):
+    tokens = [f"w{i}" for i in range(90)]
+    page = page_of(attention_map(tokens, tokens, np.full((90, 90), 1 / 90)))
+    assert page.locator(".am-lines path").count() <= 2000
+    page.get_by_role("button", name="w7", exact=True).first.focus()
+    assert page.locator(".am-lines path.am-lit").count() == 90
+
+
+def test_map_speaks_and_shows_white_space(page_of):
+    tokens = ["\t", "\n", "", "\xa0", "\u200b"]
+    page = page_of(attention_map(tokens, ["a", "\n"], np.full((2, 5), 0.2)))
+    names = ["tab", "line end", "empty token", "no-break space", "zero width space"]
+    buttons = page.get_by_role("group", name="input words").get_by_role("button")
+    for index, name in enumerate(names):
+        assert buttons.nth(index).get_attribute("aria-label") == name
+        assert buttons.nth(index).inner_text() == frame.visible(tokens[index])
+        assert page.get_by_role("button", name=name, exact=True).count() >= 1
+    page.get_by_role("button", name="a", exact=True).focus()
+    assert said(page) == "a: attends to tab 0.20, line end 0.20, empty token 0.20"
+    page.keyboard.press("ArrowRight")
+    assert said(page).startswith("line end: attends to tab 0.20")
+
+
+ARABIC = ["أنا", "أحب", "القراءة", "كثيرا"]
+
+
+def test_map_sets_arabic_and_hebrew_from_right_to_left(page_of):
+    weights = np.eye(4) * 0.9 + 0.02
+    hebrew = ["אני", "אוהב", "לקרוא", "הרבה"]
+    page = page_of(
+        attention_map(ARABIC, "I love reading much".split(), weights),
+        attention_map("I love reading much".split(), hebrew, weights),
+    )
+
+    def xs(selector):
+        return page.locator(selector).evaluate_all(
+            "all => all.map(b => b.getBoundingClientRect().x)"
+        )
+
+    first, second = (f".attn-attention_map:nth-of-type({n})" for n in (1, 2))
+    assert xs(f"{first} .am-source .am-token") == sorted(
+        xs(f"{first} .am-source .am-token"), reverse=True
+    )
+    assert xs(f"{first} .am-target .am-token") == sorted(
+        xs(f"{first} .am-target .am-token")
+    )
+    assert xs(f"{second} .am-target .am-token") == sorted(
+        xs(f"{second} .am-target .am-token"), reverse=True
+    )
+    # The arrows go where they point.
+    page.keyboard.press("Tab")
+    assert said(page).startswith("أنا: attended to by I 0.92")
+    page.keyboard.press("ArrowLeft")
+    assert said(page).startswith("أحب: attended to by love 0.92")
+    page.keyboard.press("ArrowRight")
+    assert said(page).startswith("أنا:")
+    page.keyboard.press("End")
+    assert said(page).startswith("كثيرا:")
+    # Lines end at their words there too.
+    middles = [
+        box["x"] + box["width"] / 2
+        for box in page.locator(f"{first} .am-source .am-token").evaluate_all(
+            "all => all.map(b => b.getBoundingClientRect().toJSON())"
+        )
+    ]
+    left = page.locator(".am-lines").first.bounding_box()["x"]
+    ends = page.locator(f"{first} .am-lines g:first-child path").evaluate_all(
+        "all => all.map(p => p.getPointAtLength(p.getTotalLength()).x)"
+    )
+    assert [left + end for end in ends[:4]] == pytest.approx(middles, abs=1)
+
+
+def test_map_of_a_long_arabic_text_begins_at_its_right_end(page_of):
+    page = page_of(attention_map(ARABIC * 30, ARABIC * 30, np.eye(120)))
+    first = page.locator(".am-target .am-token").first.bounding_box()
+    assert 0 <= first["x"] and first["x"] + first["width"] <= 760
+    assert page.locator("table").get_attribute("dir") == "rtl"
 
 
 def test_maps_on_one_page_do_not_disturb_each_other(page_of, example):

@@ -1,53 +1,55 @@
 // The attention map: two rows of words, and a line for each weight between them.
 const figure = "attention_map";
 const sides = ["source", "target"], other = {source: "target", target: "source"};
-const spoken = new Map([
-  [" ", "space"], ["-", "hyphen"], [",", "comma"], [".", "full stop"], ["/", "slash"],
-]);
-const nameOf = token => spoken.get(token) || token;
 
 // A word is a button and, beside it, its weight while another word is chosen.
-const makeWord = (token, index) => {
+const makeWord = (token, name, index) => {
   const button = make("button", {type: "button", class: "am-token"}, token);
-  if (!token.trim()) button.textContent = "\u2423";
-  if (spoken.has(token)) button.setAttribute("aria-label", nameOf(token));
+  if (name !== token) button.setAttribute("aria-label", name);
   button.tabIndex = index ? -1 : 0;  // one tab stop per row
   const number = make("span", {class: "am-number", "aria-hidden": "true"});
   return {button, number, box: make("div", {class: "am-word"}, button, number)};
 };
 
-const makeRow = (side, words) => {
-  const name = side === "source" ? "input words" : "output words";
-  const attributes = {class: `am-row am-${side}`, role: "group", "aria-label": name};
-  return make("div", attributes, ...words.map(word => word.box));
+const makeRow = (side, dir, words) => {
+  const name = `${side === "source" ? "in" : "out"}put words`;
+  return make("div",
+    {class: `am-row am-${side}`, role: "group", "aria-label": name, dir},
+    ...words.map(word => word.box));
 };
 
-const makeLines = weights => weights.flatMap((row, target) => row.flatMap((w, source) =>
-  w < 0.01 ? [] : [{path: svg("path", {style: `--w:${w}`}), w, source, target}]));
+// The weights that are large enough to be shown, as [index, weight] lists for each word
+// of either side.
+const readWeights = ({source: {tokens}, weights: target}) => {
+  const source = tokens.map(() => []);
+  target.forEach((row, t) => row.forEach(([s, w]) => source[s].push([t, w])));
+  return {source, target};
+};
+
+// The lines of 0.01 or more of one word.
+const makeLines = (side, i, row, attributes = {}) => row.flatMap(([k, w]) => {
+  const path = svg("path", {style: `--w:${w}`, ...attributes});
+  return w < 0.01 ? [] : [{path, w, [side]: i, [other[side]]: k}];
+});
 
 const middle = ({box}) => box.offsetLeft + box.offsetWidth / 2;
 
 // Puts each line between the middles of its two words, in the space between the rows.
-const placeLines = (picture, lines, words) => {
-  const above = words.source[0].button, top = above.offsetTop + above.offsetHeight;
-  const height = words.target[0].button.offsetTop - top, half = height / 2;
-  picture.style.top = top + "px";
-  picture.style.height = height + "px";
-  for (const {path, w, source, target} of lines) {
-    const a = middle(words.target[target]), b = middle(words.source[source]);
+const placeLines = (lines, {height, source, target}) => {
+  for (const {path, w, source: s, target: t} of lines) {
+    const a = target[t], b = source[s], half = height / 2;
     const end = 2 + 6.5 * w;  // half the width of the line, whose end is round
     const bends = `${a} ${half} ${b} ${half}`;
     path.setAttribute("d", `M${a} ${height - end}C${bends} ${b} ${end}`);
   }
 };
 
-// What is said of a word: its three largest weights of 0.05 or more.
-const describe = (token, verb, tokens, weights) => {
-  const ranked = weights.map((w, k) => [w, k]).sort((a, b) => b[0] - a[0]);
-  const large = ranked.filter(([w]) => w >= 0.05).slice(0, 3).flatMap(([w, k], n) =>
-    [n ? ", " : "", make("bdi", {}, nameOf(tokens[k])), ` ${w.toFixed(2)}`]);
-  const none = ranked[0][0] ? "many words, none of them 0.05 or more" : "nothing";
-  return [make("b", {}, nameOf(token)), `: ${verb} `, ...large.length ? large : [none]];
+// What is said of a word: its three largest weights of 0.05 or more, or `none`.
+const describe = (name, verb, names, entries, none) => {
+  const ranked = entries.filter(([, w]) => w >= 0.05).sort((a, b) => b[1] - a[1]);
+  const large = ranked.slice(0, 3).flatMap(([k, w], n) =>
+    [n ? ", " : "", make("bdi", {}, names[k]), ` ${w.toFixed(2)}`]);
+  return [make("b", {}, make("bdi", {}, name)), `: ${verb} `, ...none ? [none] : large];
 };
 
 // A button that calls step(0), step(1), … until `count`, and then rest().
@@ -72,14 +74,20 @@ const makePlayer = (count, step, rest, changed) => {
   return {play, stop, playing: () => !!timer};
 };
 
-const start = ({live, said, data: {source, target, weights}}) => {
-  const tokens = {source, target}, many = Math.max(source.length, target.length) > 14;
-  const words = {source: source.map(makeWord), target: target.map(makeWord)};
-  const weightsOf = (side, i) =>
-    side === "target" ? weights[i] : weights.map(row => row[i]);
-  const lines = makeLines(weights), paths = lines.map(line => line.path);
-  const picture = svg("svg", {class: "am-lines", "aria-hidden": "true"}, ...paths);
-  const rows = sides.map(side => makeRow(side, words[side]));
+const start = ({live, said, data}) => {
+  const names = {}, words = {}, entries = readWeights(data);
+  for (const side of sides) {
+    const {tokens, names: given} = data[side];
+    names[side] = tokens.map((token, i) => given[i] ?? token);
+    words[side] = tokens.map((token, i) => makeWord(token, names[side][i], i));
+  }
+  const many = Math.max(words.source.length, words.target.length) > 14;
+  const lines = entries.target.flatMap((row, i) =>
+    makeLines("target", i, row.filter(([, w]) => w >= data.least)));
+  const all = svg("g", {}, ...lines.map(({path}) => path)), chosen = svg("g");
+  const picture = svg("svg", {class: "am-lines", "aria-hidden": "true"}, all, chosen);
+  let places, lit = [];  // where the words are, and the lines of the chosen word
+  const rows = sides.map(side => makeRow(side, data[side].dir, words[side]));
   const board = make("div", {class: "am-board"}, ...rows, picture);
   const stage = make("div", {class: "am-stage"}, board);
   board.classList.toggle("am-many", many);
@@ -87,9 +95,9 @@ const start = ({live, said, data: {source, target, weights}}) => {
   const isPinned = (side, i) => pinned[0] === side && pinned[1] === i;
 
   const show = (side, i = -1) => {
-    const row = side ? weightsOf(side, i) : [];
+    const row = new Map(side ? entries[side][i] : []);
     for (const here of sides) words[here].forEach(({box, button, number}, k) => {
-      const w = side && here !== side ? row[k] : 0;
+      const w = here !== side && row.get(k) || 0;
       box.classList.toggle("am-chosen", here === side && k === i);
       box.classList.toggle("am-lit", w >= 0.05);
       box.classList.toggle("am-later", here === "target" && side === "target" && k > i);
@@ -98,10 +106,14 @@ const start = ({live, said, data: {source, target, weights}}) => {
       number.textContent = w >= (many ? 0.05 : 0.005) ? w.toFixed(2) : "";
     });
     picture.classList.toggle("am-some", !!side);
-    for (const line of lines) line.path.classList.toggle("am-lit", line[side] === i);
+    lit = side ? makeLines(side, i, entries[side][i], {class: "am-lit"}) : [];
+    chosen.replaceChildren(...lit.map(({path}) => path));
+    if (places) placeLines(lit, places);
     const verb = side === "target" ? "attends to" : "attended to by";
     said.replaceChildren(...side
-      ? describe(tokens[side][i], verb, tokens[other[side]], row)
+      ? describe(
+        names[side][i], verb, names[other[side]], entries[side][i], data[side].none[i],
+      )
       : ["Point at a word, tap it, or use Tab and the arrow keys."]);
   };
   const find = selector => {
@@ -120,7 +132,7 @@ const start = ({live, said, data: {source, target, weights}}) => {
     show("target", i);
     stage.scrollLeft = middle(words.target[i]) - stage.clientWidth / 2;
   };
-  const player = makePlayer(target.length, step, () => show(), playing => {
+  const player = makePlayer(words.target.length, step, () => show(), playing => {
     stage.classList.toggle("am-playing", playing);
     // A screen reader is spared one announcement per step.
     said.setAttribute("aria-live", playing ? "off" : "polite");
@@ -145,8 +157,9 @@ const start = ({live, said, data: {source, target, weights}}) => {
   board.onkeydown = e => {
     const [side, i] = find(":focus");
     if (!side) return;
-    const last = tokens[side].length - 1;
-    const moves = {ArrowLeft: i - 1, ArrowRight: i + 1, Home: 0, End: last};
+    const last = words[side].length - 1;
+    const ahead = data[side].dir === "rtl" ? -1 : 1;  // what "right" means
+    const moves = {ArrowLeft: i - ahead, ArrowRight: i + ahead, Home: 0, End: last};
     if (e.key === "Escape") {
       player.stop();
       pinned = [];
@@ -154,8 +167,7 @@ const start = ({live, said, data: {source, target, weights}}) => {
     } else if (e.key in moves) {
       words[side][Math.min(Math.max(moves[e.key], 0), last)].button.focus();
     } else if (e.key === (side === "source" ? "ArrowDown" : "ArrowUp")) {
-      const row = weightsOf(side, i);
-      words[other[side]][row.indexOf(Math.max(...row))].button.focus();
+      words[other[side]][data[side].largest[i]].button.focus();
     } else return;
     e.preventDefault();
     e.stopPropagation();
@@ -166,5 +178,15 @@ const start = ({live, said, data: {source, target, weights}}) => {
 
   live.append(stage, make("div", {class: "am-foot"}, said, player.play));
   show();
-  new ResizeObserver(() => placeLines(picture, lines, words)).observe(board);
+  // A text that is written from right to left begins at the right.
+  if (data.target.dir === "rtl") stage.scrollLeft = stage.scrollWidth;
+  new ResizeObserver(() => {
+    const above = words.source[0].button, top = above.offsetTop + above.offsetHeight;
+    const height = words.target[0].button.offsetTop - top;
+    picture.style.top = top + "px";
+    picture.style.height = height + "px";
+    places = {height};
+    for (const side of sides) places[side] = words[side].map(middle);
+    placeLines([...lines, ...lit], places);
+  }).observe(board);
 };

@@ -9,10 +9,20 @@ from attnlib.interactive.frame import (
     CARD,
     GREEN,
     Figure,
+    direction,
     foldable_table,
     printable_tokens,
+    spoken,
     to_html,
+    visible,
 )
+
+LARGE = 0.05  # weights that are named, here and in the script
+LINE = 0.01  # weights that are drawn as lines
+SHOWN = 0.005  # weights that may be shown as numbers
+LIMITS = LARGE, LINE, SHOWN
+MAX_CELLS = 100_000  # of the static table
+MAX_LINES = 2_000  # at rest, where no word is chosen
 
 
 def attention_map(source, target, weights, title=None):
@@ -31,7 +41,9 @@ def attention_map(source, target, weights, title=None):
     target : list of str, length target_len
         Target tokens.
     weights : array, shape (target_len, source_len)
-        Attention weights between 0 and 1. The figure rounds them to three decimals.
+        Attention weights between 0 and 1. ``translate`` and ``align`` return one row
+        more than there are tokens, for <end>: leave it out, as in ``weights[:-1]``, or
+        give ``[*target, "<end>"]``.
     title : str, optional
         Heading of the figure.
 
@@ -44,7 +56,7 @@ def attention_map(source, target, weights, title=None):
     Raises
     ------
     TypeError
-        If tokens are not str, or weights are not numbers.
+        If tokens are not str, or weights are not an array of numbers.
     ValueError
         If there are no tokens, or if ``weights`` is None (from a model without
         attention), has another shape, is not finite, or is not between 0 and 1.
@@ -55,7 +67,9 @@ def attention_map(source, target, weights, title=None):
     """
     source = printable_tokens("source", source)
     target = printable_tokens("target", target)
-    weights = _checked_weights(weights, len(target), len(source)).round(3)
+    weights = checked_weights(
+        weights, len(target), len(source), "attention_map(source, {target}, {weights})"
+    )
     return AttentionMap(source, target, weights, title)
 
 
@@ -64,43 +78,131 @@ class AttentionMap(Figure):
 
     def __init__(self, source, target, weights, title):
         data = {
-            "source": source,
-            "target": target,
-            # 0 is shorter than 0.0.
-            "weights": [[weight or 0 for weight in row] for row in weights.tolist()],
+            "source": _side(source, weights.T),
+            "target": _side(target, weights),
+            "weights": [_shown(row) for row in weights],
+            # The weight of the thinnest line at rest. Very many would be slow.
+            "least": _least_line(weights),
         }
+        table = _table if weights.size <= MAX_CELLS else _list
         fallback = foldable_table(
-            "The weights as a table", _table(source, target, weights)
+            "The weights as a table", table(source, target, weights)
         )
         super().__init__("attention_map", title, fallback, data)
 
     def __repr__(self):
-        target_len, source_len = map(len, (self.data["target"], self.data["source"]))
+        target_len, source_len = (
+            len(self.data[side]["tokens"]) for side in ("target", "source")
+        )
         return f"AttentionMap({target_len} target tokens by {source_len} source tokens)"
 
 
-def _checked_weights(weights, target_len, source_len):
+def checked_weights(weights, target_len, source_len, call):
+    """The weights as a matrix of floats between 0 and 1.
+
+    `call` is the caller's own call, for the message: a format with `target` and
+    `weights`, to be filled with what would work.
+    """
     if weights is None:
         raise ValueError(
             "weights should be attention weights, got None: a model without attention"
             " (attention='none') has none to show"
         )
-    weights = np.asarray(weights)
+    if hasattr(weights, "tokens"):
+        works = call.format(target="t.tokens", weights="t.weights[:len(t.tokens)]")
+        raise TypeError(
+            f"weights should be an array, got {type(weights).__name__}: call {works}"
+        )
+    try:
+        array = np.asarray(weights)
+    except ValueError:
+        raise ValueError(
+            "weights should have one number per source token in each row, got rows of"
+            " different lengths"
+        ) from None
     expected = target_len, source_len
-    if weights.shape != expected:
+    if array.shape != expected:
         raise ValueError(
             f"weights should have shape (len(target), len(source)) = {expected}, got"
-            f" {weights.shape}"
+            f" {array.shape}{_way(array.shape, expected, call)}"
         )
-    weights = array_of_shape("weights", weights, *expected).astype(float)
-    if not np.isfinite(weights).all():
+    array = array_of_shape("weights", array, *expected)
+    if not np.isfinite(array).all():
         raise ValueError("weights should be finite, got NaN or infinity")
-    if weights.min() < 0 or weights.max() > 1.001:
+    if array.min() < 0 or array.max() > 1.001:
         raise ValueError(
-            f"weights should lie between 0 and 1, got {weights.min():g} to"
-            f" {weights.max():g}: are these scores, before the softmax?"
+            f"weights should lie between 0 and 1, got {array.min():g} to"
+            f" {array.max():g}: are these scores, before the softmax?"
         )
-    return weights
+    return array
+
+
+def _way(shape, expected, call):
+    """What to do about another shape, as the end of a message; empty if unknown."""
+    target_len, source_len = expected
+    if len(shape) == 3:
+        works = call.format(target="target", weights="weights[0]")
+        return f": for the first of several sentences, call {works}"
+    if shape == (target_len + 1, source_len):
+        without = call.format(target="target", weights="weights[:-1]")
+        named = call.format(target="[*target, '<end>']", weights="weights")
+        return f": if the last row is that of <end>, call {without} or {named}"
+    if shape == (source_len, target_len):
+        works = call.format(target="target", weights="weights.T")
+        return f": if the rows belong to the source, call {works}"
+    if len(shape) == 2 and shape[0] >= target_len and shape[1] >= source_len:
+        part = "weights[:len(target), :len(source)]"
+        works = call.format(target="target", weights=part)
+        return f": if the rest is padding, call {works}"
+    return ""
+
+
+def _least_line(weights):
+    """A weight from which on there are at most MAX_LINES: LINE, or a larger one."""
+    if (weights >= LINE).sum() <= MAX_LINES:
+        return LINE
+    last = np.partition(weights, -MAX_LINES, axis=None)[-MAX_LINES]
+    return float(np.nextafter(last, 2))  # many may be equal to it
+
+
+def _side(tokens, weights):
+    """What the script gets of one row of words, with a row of weights for each."""
+    names = {i: spoken(token) for i, token in enumerate(tokens)}
+    return {
+        "tokens": [visible(token) for token in tokens],
+        "names": {i: name for i, name in names.items() if name != tokens[i]},
+        "dir": direction(tokens),
+        # Of all weights, also those too small to be sent.
+        "largest": weights.argmax(axis=1).tolist(),
+        "none": {i: _none(row) for i, row in enumerate(weights) if row.max() < LARGE},
+    }
+
+
+def _none(row):
+    """What is said of a row of weights without a large one."""
+    count = np.count_nonzero(row)
+    if count == 0:
+        return "nothing"
+    if count == 1:
+        return f"one word, with a weight below {LARGE}"
+    return f"{count if count < 5 else 'many'} words, none of them {LARGE} or more"
+
+
+def _shown(row):
+    """Of a row of weights, those that are large enough to be shown anywhere, each as
+    [index, weight].
+    """
+    return [[i, _short(row[i])] for i in np.flatnonzero(row >= SHOWN).tolist()]
+
+
+def _short(weight):
+    """The weight with seven decimals, or as it is where that changes what is said."""
+    # By way of text, 0.9 in float32 is not 0.8999999761581421.
+    exact = float(str(weight))
+    rounded = round(exact, 7)
+    halfway = abs(100 * exact % 1 - 0.5) < 1e-4  # between two numbers of two decimals
+    same = all((exact >= limit) == (rounded >= limit) for limit in LIMITS)
+    return rounded if same and not halfway else exact
 
 
 def _table(source, target, weights):
@@ -110,18 +212,31 @@ def _table(source, target, weights):
     for token, row in zip(target, weights, strict=True):
         rows.append(f"<tr><th scope=row>{to_html(token)}{''.join(map(_cell, row))}")
     return (
-        f'<table style="--columns:{len(source)}"><caption>Attention weights: one row'
-        " per output token, one column per input token; weights below 0.01 are left"
-        f" out.</caption>{''.join(rows)}</table>"
+        f'<table dir={direction(source)} style="--columns:{len(source)}">'
+        "<caption>Attention weights: one row per output token, one column per input"
+        f" token; weights below 0.01 are left out.</caption>{''.join(rows)}</table>"
+    )
+
+
+def _list(source, target, weights):
+    """The static fallback of a large map: each target token's largest weights."""
+    rows = []
+    for token, row in zip(target, weights, strict=True):
+        largest = [j for j in np.argsort(-row, kind="stable")[:3] if row[j] >= LARGE]
+        named = [f"<bdi>{to_html(source[j])}</bdi> {row[j]:.2f}" for j in largest]
+        rows.append(f"<tr><th scope=row>{to_html(token)}<td>{', '.join(named) or '–'}")
+    return (
+        "<table><caption>The largest attention weights of each output token, of 0.05 or"
+        f" more.</caption>{''.join(rows)}</table>"
     )
 
 
 def _cell(weight):
-    """A table cell, shaded toward the green of attention; not shaded below 0.05, and
-    empty below 0.01.
+    """A table cell, shaded toward the green of attention; not shaded below LARGE, and
+    empty below LINE.
     """
-    if weight < 0.05:
-        return f"<td>{weight:.2f}" if weight >= 0.01 else "<td>"
+    if weight < LARGE:
+        return f"<td>{weight:.2f}" if weight >= LINE else "<td>"
     shade = "".join(
         f"{round(card + (green - card) * weight):02x}"
         for card, green in zip(_rgb(CARD), _rgb(GREEN), strict=True)

@@ -8,15 +8,33 @@ trusted, a browser with scripts turned off, paper), its static fallback is shown
 
 import json
 import re
+import unicodedata
 from functools import cache
 from html import escape
 from importlib import resources
+from itertools import groupby
 from pathlib import Path
 
 from attnlib.arguments import token_list
 
 # The static fallback has no style sheet, so it repeats these colors of frame.css.
 CARD, GREEN, SOURCE = "#fbfaf6", "#08735a", "#1b62a5"
+
+# Tokens. White space at an end of one, and controls inside, have no shape.
+SHAPELESS = re.compile(r"^\s+|\s+$|[\x00-\x1f\x7f-\x9f]")
+SYMBOLS = {"\t": "⇥", "\n": "↵", "\r": "␍", "\x7f": "␡", "\xa0": "⍽"}
+NAMES = {
+    "\t": "tab",
+    "\n": "line end",
+    "\r": "carriage return",
+    "-": "hyphen",
+    "/": "slash",
+    "\\": "backslash",
+    "_": "underscore",
+    "@": "at sign",
+}
+BLANKS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol that are empty
+MARKS = ("Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk")
 
 
 class Figure:
@@ -135,12 +153,75 @@ def printable_tokens(name, tokens, max_length=None):
     return [token.encode("utf-8", "replace").decode() for token in tokens]
 
 
+def visible(token):
+    """A token as it is shown: white space, controls, and other characters without a
+    shape get one where they stand alone, at an end, or would break the line.
+    """
+    if not token:
+        return "∅"
+    if not any(map(_has_shape, token)):
+        return "".join(map(_symbol, token))
+    return SHAPELESS.sub(lambda found: "".join(map(_symbol, found[0])), token)
+
+
+def spoken(token):
+    """A token as a screen reader should say it: a single punctuation mark, and what has
+    no shape, by name.
+    """
+    if not token:
+        return "empty token"
+    mark = len(token) == 1 and unicodedata.category(token) in MARKS
+    if mark or not any(map(_has_shape, token)):
+        return _names(token)
+    named = SHAPELESS.sub(lambda found: f" {_names(found[0])} ", token)
+    return named.strip() if named != token else token
+
+
+def _has_shape(character):
+    """Whether a character can be seen on its own."""
+    return unicodedata.category(character)[0] in "LNPS" and character not in BLANKS
+
+
+def _symbol(character):
+    """What is shown in place of a character without a shape."""
+    kind = unicodedata.category(character)
+    if character in SYMBOLS or kind[0] == "Z":
+        return SYMBOLS.get(character, "␣")
+    if kind == "Cc" and character < " ":
+        return chr(0x2400 + ord(character))  # Unicode's pictures of controls
+    if kind[0] == "M" and "VARIATION SELECTOR" not in unicodedata.name(character):
+        return "◌" + character
+    return character if _has_shape(character) else f"U+{ord(character):04X}"
+
+
+def _names(characters):
+    """The names of characters, "3 times space" for a run."""
+    names = []
+    for character, run in groupby(characters):
+        name = NAMES.get(character) or unicodedata.name(character, "").lower()
+        name = name or f"character U+{ord(character):04X}"
+        count = len(list(run))
+        names.append(name if count == 1 else f"{count} times {name}")
+    return ", ".join(names)
+
+
+def direction(tokens):
+    """ "rtl" if the tokens' first letter is of a script that is written from right to
+    left, such as Arabic or Hebrew, else "ltr".
+    """
+    for character in "".join(tokens):
+        kind = unicodedata.bidirectional(character)
+        if kind in ("L", "R", "AL"):
+            return "ltr" if kind == "L" else "rtl"
+    return "ltr"
+
+
 # Parts of static fallbacks.
 
 
 def to_html(token):
-    """A token as HTML; white space alone as ␣."""
-    return escape(token) if token.strip() else "␣"
+    """A token as HTML, in its visible form."""
+    return escape(visible(token))
 
 
 def minus(number):
