@@ -1,4 +1,10 @@
-"""The solutions of chapters 05 and 06 against something independent."""
+"""The exercises of chapters 05 and 06: their solutions against something independent,
+wrong answers that have to be refused, by name where they are frequent, and right ones
+in unusual styles.
+"""
+
+import collections
+import itertools
 
 import numpy as np
 import pytest
@@ -138,3 +144,815 @@ def test_choose_half_width_is_a_quantile_of_the_distances():
             luong_local.choose_half_width.reference_solution(centers, positions, share)
             == expected
         )
+
+
+# What the texts promise
+
+
+def test_location_weights_of_nothing_are_zeros():
+    query, w = tensors((2, 3, 4), (4, 8))
+    mask = np.array([[False] * 5, [True] * 5])
+    weights = luong_global.location_weights.reference_solution(query, w, mask)
+    assert_array_equal(weights[0], np.zeros((3, 5)))
+    assert_allclose(weights[1].sum(axis=-1), 1)
+
+
+def test_input_feeding_step_of_nothing_is_its_recurrence():
+    state, fed, word, annotations, w_c = tensors(
+        (1, 2), (1, 2), (1, 2), (1, 3, 2), (4, 2)
+    )
+
+    def gru(inputs, state):
+        return inputs[:, :2] + 2 * inputs[:, 2:] + 4 * state
+
+    new_state, attentional, weights = (
+        luong_global.input_feeding_step.reference_solution(
+            state, fed, word, annotations, np.zeros((1, 3), bool), w_c, gru
+        )
+    )
+    assert_allclose(new_state, word + 2 * fed + 4 * state)
+    assert_array_equal(weights, np.zeros((1, 3)))
+    assert_allclose(attentional, np.tanh(new_state @ w_c[2:]))
+
+
+def test_local_attend_of_nothing_is_zeros():
+    scores, values = tensors((1, 2, 6), (1, 6, 3))
+    mask = np.array([[False, False, False, False, True, True]])
+    context, weights = luong_local.local_attend.reference_solution(
+        scores, values, np.array([[1.5, 4.5]]), 2, mask
+    )
+    assert_array_equal(weights[0, 0], np.zeros(6))
+    assert_array_equal(context[0, 0], np.zeros(3))
+    assert weights[0, 1, 4:].min() > 0
+
+
+def test_predicted_center_by_hand():
+    mask = np.array([[False, True, False], [False] * 3, [True] * 3])
+    query = np.full((3, 1, 1), 1000.0)
+    half = luong_local.predicted_center.reference_solution(
+        query, np.ones((1, 1)), np.zeros(1), mask
+    )
+    assert_allclose(half[:, 0], [1, 0, 1.5])
+    for v_p, center in ((700.0, 2), (-700.0, 0)):
+        centers = luong_local.predicted_center.reference_solution(
+            query, np.ones((1, 1)), np.array([v_p]), mask
+        )
+        assert centers[0, 0] == pytest.approx(center)
+
+
+def test_choose_half_width_as_the_chapter_gives_it():
+    centers, positions = np.array([2.0, 5.9, 7.2, 4.5]), np.array([2, 8, 4, 9])
+    choose = luong_local.choose_half_width.reference_solution
+    assert [choose(centers, positions, share) for share in (0.75, 1.0)] == [3, 5]
+    assert choose(np.array([-0.5]), np.array([2]), 1.0) == 3  # from -1, not from 0
+    assert choose(np.array([3.75]), np.array([403]), 0.5) == 400
+
+
+# Wrong answers. Each is written as a reader would, not as the module has it.
+
+
+def plain(exercise, answer):
+    """The check's message on one line, after the name of the exercise."""
+    result = exercise.check(answer)
+    assert result.attempted and not result.passed, result
+    return result.message.removeprefix(f"Not yet: {exercise.name}.\n").replace(
+        "\n", " "
+    )
+
+
+def masked(scores, mask, fill=-np.inf):
+    return np.where(mask, scores, fill)
+
+
+def loop_of_dots(query, keys, product=np.dot):
+    shape = (*query.shape[:2], keys.shape[1])
+    scores = [product(query[b, t], keys[b, s]) for b, t, s in np.ndindex(shape)]
+    return np.array(scores).reshape(shape)
+
+
+WRONG_SCORES = {
+    "keys.T reverses all axes": (
+        lambda query, keys: query @ keys.T,
+        lambda query, keys: np.matmul(query, np.transpose(keys)),
+    ),
+    "You multiply by the keys without transposing": (
+        lambda query, keys: query @ keys,
+        lambda query, keys: np.matmul(query, keys),
+    ),
+    "`*` multiplies element by element": (
+        lambda query, keys: query * keys,
+        lambda query, keys: np.multiply(query, keys),
+    ),
+    "You exchanged two axes": (
+        lambda query, keys: np.einsum("btd,bsd->bst", query, keys),
+        lambda query, keys: keys @ np.swapaxes(query, 1, 2),
+    ),
+    "You divide by the square root of the dimension": (
+        lambda query, keys: loop_of_dots(query, keys) / keys.shape[2] ** 0.5,
+        lambda query, keys: query @ (keys / np.sqrt(keys.shape[2])).swapaxes(1, 2),
+    ),
+    "You divide by the dimension": (
+        lambda query, keys: (query[:, :, None] * keys[:, None]).mean(axis=-1),
+        lambda query, keys: loop_of_dots(query, keys) / len(query[0, 0]),
+    ),
+    "These are weights": (
+        lambda query, keys: ref.attend(query @ keys.swapaxes(1, 2), keys)[1],
+        lambda query, keys: ref.softmax(loop_of_dots(query, keys)),
+    ),
+    "You mix sentences": (
+        lambda query, keys: query @ keys[0].T,
+        lambda query, keys: np.tensordot(query, keys[0], axes=([2], [1])),
+    ),
+    "You divide by the norms": (
+        lambda query, keys: loop_of_dots(
+            query, keys, lambda a, b: a @ b / np.sqrt((a @ a) * (b @ b))
+        ),
+        lambda query, keys: (
+            query
+            @ keys.swapaxes(1, 2)
+            / np.linalg.norm(query, axis=2)[:, :, None]
+            / np.linalg.norm(keys, axis=2)[:, None, :]
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("message", WRONG_SCORES)
+def test_dot_scores_names_frequent_mistakes(message):
+    for answer in WRONG_SCORES[message]:
+        assert plain(luong_global.dot_scores, answer).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [m for m in WRONG_SCORES if not m.startswith(("`*`", "You divide by the n"))],
+)
+def test_general_scores_names_frequent_mistakes_of_the_dot_product(message):
+    for wrong in WRONG_SCORES[message]:
+
+        def answer(query, keys, w, wrong=wrong):
+            return wrong(np.einsum("btq,qk->btk", query, w), keys)
+
+        assert plain(luong_global.general_scores, answer).startswith(message)
+
+
+WRONG_GENERAL_SCORES = {
+    "w is transposed": (
+        lambda query, keys, w: np.matmul(query, w.T) @ np.swapaxes(keys, 2, 1),
+        lambda query, keys, w: query @ (keys @ w).swapaxes(1, 2),
+    ),
+    "w is missing": (lambda query, keys, w: query @ keys.swapaxes(1, 2),),
+    "There is no tanh in this score": (
+        lambda query, keys, w: np.tanh(query @ w @ keys.swapaxes(1, 2)),
+        lambda query, keys, w: ref.dot_scores(np.tanh(query @ w), keys),
+    ),
+}
+
+
+@pytest.mark.parametrize("message", WRONG_GENERAL_SCORES)
+def test_general_scores_names_frequent_mistakes(message):
+    for answer in WRONG_GENERAL_SCORES[message]:
+        assert plain(luong_global.general_scores, answer).startswith(message)
+
+
+def concat_by_loops(score):
+    """score(query, key, w, v) of each pair."""
+
+    def answer(query, keys, w, v):
+        shape = (*query.shape[:2], keys.shape[1])
+        scores = [score(query[b, t], keys[b, s], w, v) for b, t, s in np.ndindex(shape)]
+        return np.array(scores).reshape(shape)
+
+    return answer
+
+
+WRONG_CONCAT_SCORES = {
+    "You take the tanh of each part": lambda q, k, w, v: (
+        v @ (np.tanh(q @ w[: len(q)]) + np.tanh(k @ w[len(q) :]))
+    ),
+    "You concatenate [key ; query]": lambda q, k, w, v: v @ np.tanh(np.r_[k, q] @ w),
+    "tanh is missing": lambda q, k, w, v: v @ (np.r_[q, k] @ w),
+    "v is missing": lambda q, k, w, v: np.tanh(np.r_[q, k] @ w).sum(),
+    "You take the tanh after multiplying by v": lambda q, k, w, v: np.tanh(
+        v @ (np.r_[q, k] @ w)
+    ),
+    "Your keys are not multiplied by their half": lambda q, k, w, v: (
+        v @ np.tanh(q @ w[: len(q)] + k)
+    ),
+    "w is transposed": lambda q, k, w, v: v @ np.tanh(w @ np.r_[q, k]),
+}
+
+
+@pytest.mark.parametrize("message", list(WRONG_CONCAT_SCORES)[:5])
+def test_concat_scores_names_frequent_mistakes(message):
+    answer = concat_by_loops(WRONG_CONCAT_SCORES[message])
+    assert plain(luong_global.concat_scores, answer).startswith(message)
+
+
+@pytest.mark.parametrize("message", list(WRONG_CONCAT_SCORES)[5:])
+def test_concat_scores_refuses_what_fits_only_some_shapes(message):
+    answer = concat_by_loops(WRONG_CONCAT_SCORES[message])
+    assert "expected" in plain(luong_global.concat_scores, answer)
+
+
+def location_answer(weigh):
+    """weigh(scores, mask), both of the shape of the weights."""
+
+    def answer(query, w, mask):
+        scores = np.einsum("btq,qs->bts", query, w)[..., : mask.shape[1]]
+        return weigh(scores, np.broadcast_to(mask[:, None, :], scores.shape))
+
+    return answer
+
+
+def exponentials_over_sum(scores, allowed=1.0, guard=True):
+    exponentials = np.exp(scores) * allowed
+    total = exponentials.sum(axis=-1, keepdims=True)
+    return exponentials / (np.where(total == 0, 1, total) if guard else total)
+
+
+def highest(scores):
+    return np.max(scores, axis=-1, keepdims=True)
+
+
+WRONG_LOCATION_WEIGHTS = {
+    "exp overflows": lambda scores, mask: exponentials_over_sum(masked(scores, mask)),
+    "With nothing to attend to, -1e9": lambda scores, mask: ref.softmax(
+        masked(scores, mask, -1e9)
+    ),
+    "Adding -1e9": lambda scores, mask: ref.softmax(scores + np.where(mask, 0, -1e9)),
+    "The maximum you subtract": lambda scores, mask: exponentials_over_sum(
+        scores - highest(scores), mask
+    ),
+    "You multiply the scores by the mask": lambda scores, mask: ref.softmax(
+        scores * mask
+    ),
+    "You set padding to zero after": lambda scores, mask: ref.softmax(scores) * mask,
+    "Your mask is inverted": lambda scores, mask: ref.softmax(scores, ~mask),
+    "Your function ignores the mask": lambda scores, mask: ref.softmax(scores),
+    "You count the words and take as many from the front": lambda scores, mask: (
+        ref.softmax(scores, np.sort(mask, axis=-1)[..., ::-1])
+    ),
+    "Your weights sum to one over the queries": lambda scores, mask: ref.softmax(
+        scores.swapaxes(1, 2), mask.swapaxes(1, 2)
+    ).swapaxes(1, 2),
+    "These are scores": lambda scores, mask: scores.copy(),
+}
+
+
+@pytest.mark.parametrize("message", WRONG_LOCATION_WEIGHTS)
+def test_location_weights_names_frequent_mistakes(message):
+    answer = location_answer(WRONG_LOCATION_WEIGHTS[message])
+    assert plain(luong_global.location_weights, answer).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "weigh",
+    [
+        lambda scores, mask: ref.softmax(np.clip(scores, -700, 700), mask),
+        lambda scores, mask: exponentials_over_sum(
+            masked(scores - scores.mean(axis=-1, keepdims=True), mask)
+        ),
+        lambda scores, mask: (
+            ref.softmax(masked(scores, mask, -2000.0))
+            * mask.any(axis=-1, keepdims=True)
+        ),
+    ],
+)
+def test_location_weights_refuses_what_is_right_for_tame_scores(weigh):
+    wrong = location_answer(weigh)
+    tame, w, mask = np.ones((1, 2, 3)), np.ones((3, 4)), np.array([[True] * 3])
+    expected = luong_global.location_weights.reference_solution(tame, w, mask)
+    assert_allclose(wrong(tame, w, mask), expected)
+    plain(luong_global.location_weights, wrong)
+
+
+def test_location_weights_names_columns_beyond_the_source():
+    def normalized_again(query, w, mask):
+        whole = np.zeros((len(mask), 1, w.shape[1]), bool)
+        whole[:, 0, : mask.shape[1]] = mask
+        weights = ref.softmax(query @ w) * whole
+        weights = weights[..., : mask.shape[1]]
+        return weights / np.maximum(weights.sum(axis=-1, keepdims=True), 1e-300)
+
+    message = plain(luong_global.location_weights, normalized_again)
+    assert message.startswith("Columns beyond the source have a part in your softmax.")
+
+    def last_columns(query, w, mask):
+        first = w.shape[1] - mask.shape[1]
+        return ref.softmax((query @ w)[..., first:], mask[:, None])
+
+    message = plain(luong_global.location_weights, last_columns)
+    assert message.startswith("You keep the last columns.")
+
+
+def step_answer(
+    query="new",
+    inputs=("word", "fed"),
+    before="state",
+    parts=("context", "new"),
+    finish=lambda joined, w_c: np.tanh(joined @ w_c),
+    results=("new", "attentional", "weights"),
+    mask_of=lambda mask: mask,
+):
+    """The step with einsum in place of the reference's functions, and one change."""
+
+    def answer(state, fed, word, annotations, mask, w_c, gru):
+        names = {"state": state, "fed": fed, "word": word}
+        joined = np.concatenate([names[name] for name in inputs], axis=1)
+        names["new"] = gru(joined, names[before])
+        scores = np.einsum("bu,bsu->bs", names[query], annotations)
+        names["weights"] = ref.softmax(scores, mask_of(mask))
+        names["context"] = np.einsum("bs,bsu->bu", names["weights"], annotations)
+        joined = np.concatenate([names[name] for name in parts], axis=1)
+        names["attentional"] = finish(joined, w_c)
+        return tuple(names[name] for name in results)
+
+    return answer
+
+
+WRONG_STEPS = {
+    "Your query is the previous state": {"query": "state"},
+    "Your query is fed": {"query": "fed"},
+    "Your query is the word": {"query": "word"},
+    "The input of gru is [word ; fed]": {"inputs": ("fed", "word")},
+    "You give fed to gru as its state": {"before": "fed"},
+    "You concatenate [h_t ; c_t]": {"parts": ("new", "context")},
+    "You join the context and the previous state": {"parts": ("context", "state")},
+    "You join the context and fed": {"parts": ("context", "fed")},
+    "tanh is missing from h~": {"finish": np.matmul},
+    "You take the tanh of [c_t ; h_t] before": {
+        "finish": lambda joined, w_c: np.tanh(joined) @ w_c
+    },
+    "You return (attentional, new_state, weights)": {
+        "results": ("attentional", "new", "weights")
+    },
+    "You return h~_t as the new state": {
+        "results": ("attentional", "attentional", "weights")
+    },
+    "Your second value is the context": {"results": ("new", "context", "weights")},
+    "Your function ignores the mask": {"mask_of": lambda mask: None},
+    "Your mask is inverted": {"mask_of": np.logical_not},
+    "You count the words and take as many from the front": {
+        "mask_of": lambda mask: -np.sort(-mask.astype(int), axis=1) > 0
+    },
+}
+
+
+@pytest.mark.parametrize("message", [m for m in WRONG_STEPS if "the word" not in m])
+def test_input_feeding_step_names_frequent_mistakes(message):
+    answer = step_answer(**WRONG_STEPS[message])
+    assert plain(luong_global.input_feeding_step, answer).startswith(message)
+
+
+def test_input_feeding_step_names_a_kept_state_of_an_empty_sentence():
+    right = step_answer()
+
+    def answer(state, fed, word, annotations, mask, w_c, gru):
+        def careful(inputs, before):
+            empty = ~mask.any(axis=1, keepdims=True)
+            return np.where(empty, before, gru(inputs, before))
+
+        return right(state, fed, word, annotations, mask, w_c, careful)
+
+    message = plain(luong_global.input_feeding_step, answer)
+    assert message.startswith(
+        "With nothing to attend to, your new state is the old one"
+    )
+
+
+# Local attention
+
+
+def window(t, source_len, half_width, first=0, ahead=1, back=1):
+    """The positions from a list; first: the first there is. ahead, back: how many times
+    half_width the window extends.
+    """
+    center = min(t, source_len - 1)
+    low, high = center - back * half_width, center + ahead * half_width
+    return np.array(
+        [s for s in range(first, source_len) if low <= s <= high], dtype=int
+    )
+
+
+WRONG_WINDOWS = {
+    "np.clip moves the positions": lambda t, n, d: np.clip(
+        np.arange(-d, d + 1) + min(t, n - 1), 0, n - 1
+    ),
+    "Past the last word": lambda t, n, d: np.unique(
+        np.clip(np.arange(-d, d + 1) + t, 0, n - 1)
+    ),
+    "Your window only looks ahead": lambda t, n, d: window(t, n, d, back=0),
+    "Your window only looks back": lambda t, n, d: window(t, n, d, ahead=0),
+    "Your window starts before the first word": lambda t, n, d: window(
+        t, n, d, first=-d
+    ),
+    "Your window leaves out both of its ends": lambda t, n, d: np.array(
+        [s for s in range(n) if abs(s - min(t, n - 1)) < d], dtype=int
+    ),
+    "The last position of the window is missing": lambda t, n, d: window(t, n, d)[:-1],
+    "Positions are counted from 0": lambda t, n, d: window(t, n, d) + 1,
+    "Steps are counted from 0": lambda t, n, d: window(t + 1, n, d),
+    "You take D as the width of the whole window": lambda t, n, d: window(t, n, d // 2),
+    "You return a mask": lambda t, n, d: np.isin(np.arange(n), window(t, n, d)),
+}
+
+
+@pytest.mark.parametrize("message", WRONG_WINDOWS)
+def test_monotonic_window_names_frequent_mistakes(message):
+    wrong = WRONG_WINDOWS[message]
+
+    def answer(t, source_len, half_width):
+        return wrong(t, source_len, half_width)
+
+    assert plain(luong_local.monotonic_window, answer).startswith(message)
+
+
+def center_answer(length, share=lambda x: 1 / (1 + np.exp(-x)), shift=0.0):
+    """length(row) of each mask; share: what is taken of v_p . tanh(h w_p)."""
+
+    def answer(query, w_p, v_p, mask):
+        lengths = np.array([[length(row)] for row in mask], float)
+        return (
+            lengths * share(np.einsum("btu,u->bt", np.tanh(query @ w_p), v_p)) + shift
+        )
+
+    return answer
+
+
+def last_true(row):
+    return max((s + 1 for s, real in enumerate(row) if real), default=0)
+
+
+def first_false(row):
+    return next((s for s, real in enumerate(row) if not real), len(row))
+
+
+WRONG_CENTERS = {
+    "You use the padded length": center_answer(len),
+    "You count the words": center_answer(np.sum),
+    "You take the first False": center_answer(first_false),
+    "In a row without any True": center_answer(lambda row: last_true(row) or len(row)),
+    "You multiply by S - 1": center_answer(lambda row: last_true(row) - 1),
+    "This is the fraction": center_answer(lambda row: 1),
+    "Positions are counted from 0": center_answer(last_true, shift=1.0),
+    "exp overflows at 1000": center_answer(
+        last_true, lambda x: np.exp(x) / (np.exp(x) + 1)
+    ),
+    "The sigmoid is missing": center_answer(last_true, lambda x: x),
+    "The minus sign in the sigmoid": center_answer(
+        last_true, lambda x: 1 - 1 / (1 + np.exp(-x))
+    ),
+    "You take a softmax": center_answer(last_true, ref.softmax),
+}
+
+
+@pytest.mark.parametrize("message", WRONG_CENTERS)
+def test_predicted_center_names_frequent_mistakes(message):
+    message_got = plain(luong_local.predicted_center, WRONG_CENTERS[message])
+    assert message_got.startswith(message)
+
+
+def test_predicted_center_names_a_length_for_each_query():
+    def answer(query, w_p, v_p, mask):
+        lengths = np.array([last_true(row) for row in mask])  # (batch,)
+        return lengths / (1 + np.exp(-np.tanh(query @ w_p) @ v_p))
+
+    message = plain(luong_local.predicted_center, answer)
+    assert message.startswith("S belongs to the sentence")
+
+
+def gaussian_answer(of_distance, axis=2):
+    """of_distance(distance, half_width) times the weights; axis: that of centers."""
+
+    def answer(weights, centers, half_width):
+        distance = np.arange(weights.shape[2]) - np.expand_dims(centers, axis)
+        return weights * of_distance(distance, half_width)
+
+    return answer
+
+
+def gaussian(distance, half_width):
+    return np.exp(-2 * (distance / half_width) ** 2)
+
+
+WRONG_GAUSSIANS = {
+    "`//` drops the half": gaussian_answer(
+        lambda d, D: np.exp(-0.5 * (d / (D // 2)) ** 2)
+    ),
+    "sigma is D / 2": gaussian_answer(lambda d, D: np.exp(-0.5 * (d / D) ** 2)),
+    "2 is missing": gaussian_answer(lambda d, D: np.exp(-((2 * d / D) ** 2))),
+    "The distance should be squared": gaussian_answer(
+        lambda d, D: np.exp(-2 * abs(d) / D**2)
+    ),
+    "In the denominator, sigma should be squared": gaussian_answer(
+        lambda d, D: np.exp(-(d**2) / D)
+    ),
+    "The minus sign is missing": gaussian_answer(lambda d, D: np.exp(2 * (d / D) ** 2)),
+    "Your Gaussian has the factor": gaussian_answer(
+        lambda d, D: gaussian(d, D) / np.sqrt(2 * np.pi * (D / 2) ** 2)
+    ),
+    "You round the center": gaussian_answer(lambda d, D: gaussian(np.ceil(d), D)),
+    "Positions are counted from 0": gaussian_answer(lambda d, D: gaussian(d + 1, D)),
+    "You also cut the window out": gaussian_answer(
+        lambda d, D: gaussian(d, D) * (abs(d) <= D)
+    ),
+    "Each query has its own center": gaussian_answer(gaussian, axis=1),
+}
+
+
+@pytest.mark.parametrize("message", WRONG_GAUSSIANS)
+def test_gaussian_weights_names_frequent_mistakes(message):
+    message_got = plain(luong_local.gaussian_weights, WRONG_GAUSSIANS[message])
+    assert message_got.startswith(message)
+
+
+def local_answer(
+    middle=np.floor,
+    mask_of=lambda mask: mask[:, None],
+    weigh=ref.softmax,
+    around=gaussian,
+    less=0,
+):
+    """Local attention in another spelling, with one change."""
+
+    def answer(scores, values, centers, half_width, mask):
+        positions = np.arange(scores.shape[2])
+        far = abs(positions - middle(centers)[..., None]) > half_width - less
+        inside = ~far & mask_of(mask)
+        weights = weigh(scores, inside)
+        weights = weights * around(positions - centers[..., None], half_width)
+        return np.einsum("bts,bsd->btd", weights, values), weights
+
+    return answer
+
+
+WRONG_LOCAL = {
+    "Your window is placed at the rounded center": local_answer(middle=np.rint),
+    "int rounds toward zero": local_answer(middle=lambda c: c.astype(int)),
+    "Your window is placed above the center": local_answer(middle=np.ceil),
+    "Your window is placed at the exact center": local_answer(middle=lambda c: c),
+    "Your window leaves out its two ends": local_answer(less=1),
+    "Your function ignores the mask": local_answer(mask_of=lambda mask: True),
+    "You count the words and take as many from the front": local_answer(
+        mask_of=lambda mask: np.sort(mask, axis=1)[:, None, ::-1]
+    ),
+    "With nothing to attend to in a window, -1e9": local_answer(
+        weigh=lambda scores, inside: ref.softmax(masked(scores, inside, -1e9))
+    ),
+    "Adding -1e9 to a score": local_answer(
+        weigh=lambda scores, inside: ref.softmax(scores + masked(0, inside, -np.inf))
+    ),
+    "The maximum you subtract": local_answer(
+        weigh=lambda scores, inside: exponentials_over_sum(
+            scores - highest(scores), inside
+        )
+    ),
+    "exp overflows": local_answer(
+        weigh=lambda scores, inside: exponentials_over_sum(masked(scores, inside))
+    ),
+    "Positions outside the window enter": local_answer(
+        weigh=lambda scores, inside: ref.softmax(masked(scores, inside, 0)) * inside
+    ),
+    "You take the softmax over all positions": local_answer(
+        weigh=lambda scores, inside: ref.softmax(scores) * inside
+    ),
+    "The Gaussian is missing": local_answer(around=lambda d, D: 1),
+    "`//` drops the half": local_answer(
+        around=lambda d, D: np.exp(-0.5 * (d / (D // 2)) ** 2)
+    ),
+    "sigma is D / 2, not D": local_answer(
+        around=lambda d, D: np.exp(-0.5 * (d / D) ** 2)
+    ),
+    "Your Gaussian stands at the integer part": local_answer(
+        around=lambda d, D: gaussian(np.ceil(d), D)
+    ),
+}
+
+
+@pytest.mark.parametrize("message", WRONG_LOCAL)
+def test_local_attend_names_frequent_mistakes(message):
+    assert plain(luong_local.local_attend, WRONG_LOCAL[message]).startswith(message)
+
+
+def choice_answer(
+    middle=np.floor, holds=np.less_equal, enough=np.greater_equal, last=500
+):
+    def answer(centers, positions, share):
+        apart = abs(positions - middle(centers))
+        widths = (
+            d for d in range(1, last + 1) if enough(holds(apart, d).mean(), share)
+        )
+        return next(widths, last)
+
+    return answer
+
+
+def by_quantile(convert, middle=np.floor):
+    return lambda centers, positions, share: max(
+        1, int(convert(np.quantile(abs(positions - middle(centers)), share)))
+    )
+
+
+WRONG_CHOICES = {
+    "By default, np.quantile interpolates": (by_quantile(np.ceil), by_quantile(round)),
+    "You round the centers": (
+        choice_answer(np.rint),
+        choice_answer(lambda centers: np.floor(centers + 0.5)),
+    ),
+    "The window is placed at the integer part": (
+        choice_answer(lambda centers: centers),
+        lambda centers, positions, share: choice_answer(np.copy)(
+            centers, positions, share
+        ),
+    ),
+    "int rounds toward zero": (
+        choice_answer(lambda centers: centers.astype(int)),
+        choice_answer(np.fix),
+    ),
+    "D holds a position that is exactly D away": (
+        choice_answer(holds=np.less),
+        choice_answer(holds=lambda apart, d: ~(apart >= d)),
+    ),
+    "Your D is too large where a smaller one holds exactly `share`": (
+        choice_answer(enough=np.greater, last=1000),
+        choice_answer(enough=lambda held, share: not held <= share, last=1000),
+    ),
+}
+
+
+@pytest.mark.parametrize("message", WRONG_CHOICES)
+def test_choose_half_width_names_frequent_mistakes(message):
+    for answer in WRONG_CHOICES[message]:
+        got = plain(
+            luong_local.choose_half_width,
+            lambda centers, positions, share, answer=answer: answer(
+                centers, positions, share
+            ),
+        )
+        assert got.startswith(message)
+
+
+@pytest.mark.parametrize("last", [32, 64, 100, 256])
+def test_choose_half_width_refuses_a_search_that_stops_early(last):
+    assert "expected" in plain(luong_local.choose_half_width, choice_answer(last=last))
+
+
+def test_choose_half_width_of_rounded_centers_is_no_mean_distance():
+    answer = by_quantile(np.ceil, np.rint)
+    assert "mean distance" not in plain(luong_local.choose_half_width, answer)
+    assert "mean distance" not in plain(
+        luong_local.choose_half_width, choice_answer(np.rint)
+    )
+
+
+def test_monotonic_window_of_unique_positions_looks_to_both_sides():
+    message = plain(luong_local.monotonic_window, WRONG_WINDOWS["Past the last word"])
+    assert "looks ahead" not in message
+
+
+# Right answers
+
+
+Step = collections.namedtuple("Step", "new_state attentional weights")
+Local = collections.namedtuple("Local", "context weights")
+RIGHT = [
+    (luong_global.dot_scores, loop_of_dots),
+    (
+        luong_global.dot_scores,
+        lambda query, keys: np.einsum("btd,bsd->bts", query, keys),
+    ),
+    (
+        luong_global.general_scores,
+        lambda q, k, w: np.einsum("bti,ij,bsj->bts", q, w, k),
+    ),
+    (luong_global.general_scores, lambda q, k, w: q @ (k @ w.T).swapaxes(1, 2)),
+    (
+        luong_global.concat_scores,
+        concat_by_loops(lambda q, k, w, v: float(v @ np.tanh(np.r_[q, k] @ w))),
+    ),
+    (luong_global.location_weights, location_answer(ref.softmax)),
+    (
+        luong_global.location_weights,
+        lambda query, w, mask: ref.softmax(
+            masked((query @ w[:, : mask.shape[1]]), mask[:, None], -np.inf),
+            mask[:, None],
+        ).astype("float32"),
+    ),
+    (luong_global.input_feeding_step, step_answer()),
+    (
+        luong_global.input_feeding_step,
+        lambda *arguments: Step(*step_answer()(*arguments)),
+    ),
+    (
+        luong_global.input_feeding_step,
+        lambda *arguments: list(step_answer()(*arguments)),
+    ),
+    (
+        luong_local.monotonic_window,
+        lambda t, source_len, half_width: window(t, source_len, half_width),
+    ),
+    (
+        luong_local.monotonic_window,
+        lambda t, source_len, half_width: np.unique(
+            np.clip(
+                np.arange(-half_width, half_width + 1) + min(t, source_len - 1),
+                0,
+                source_len - 1,
+            )
+        ).astype("int32"),
+    ),
+    (luong_local.predicted_center, center_answer(last_true)),
+    (
+        luong_local.predicted_center,
+        center_answer(last_true, lambda x: (1 + np.tanh(x / 2)) / 2),
+    ),
+    (luong_local.gaussian_weights, gaussian_answer(gaussian)),
+    (luong_local.local_attend, local_answer()),
+    (luong_local.local_attend, lambda *arguments: Local(*local_answer()(*arguments))),
+    (
+        luong_local.local_attend,
+        local_answer(
+            weigh=lambda scores, inside: (
+                ref.softmax(masked(scores, inside, -1e30)) * inside
+            )
+        ),
+    ),
+    (luong_local.choose_half_width, choice_answer()),
+    (
+        luong_local.choose_half_width,
+        lambda centers, positions, share: np.int64(
+            choice_answer()(centers, positions, share)
+        ),
+    ),
+    (
+        luong_local.choose_half_width,
+        lambda centers, positions, share: max(
+            1,
+            int(
+                np.quantile(
+                    abs(positions - np.floor(centers)), share, method="inverted_cdf"
+                )
+            ),
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize("place", range(len(RIGHT)))
+def test_right_answer_in_another_style_passes(place):
+    exercise, answer = RIGHT[place]
+    result = exercise.check(answer)
+    assert result.passed, result
+
+
+EXERCISES = {
+    name: exercise
+    for module in (luong_global, luong_local)
+    for name, exercise in vars(module).items()
+    if hasattr(exercise, "known_mistakes")
+}
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_float16_and_lists_get_no_diagnosis(name):
+    exercise = EXERCISES[name]
+    messages = {message for message, _ in exercise.known_mistakes}
+
+    def half(value):
+        is_float = isinstance(value, np.ndarray) and value.dtype.kind == "f"
+        return value.astype("float16") if is_float else value
+
+    def listed(value):
+        return value.tolist() if isinstance(value, np.ndarray) else [value]
+
+    for wrap in (half, listed):
+
+        def answer(*arguments, wrap=wrap):
+            result = exercise.reference_solution(*arguments)
+            parts = result if isinstance(result, tuple) else (result,)
+            wrapped = tuple(map(wrap, parts))
+            return wrapped if isinstance(result, tuple) else wrapped[0]
+
+        result = exercise.check(answer)
+        said = result.message.replace("\n", " ")
+        assert not any(message in said for message in messages)
+        assert not result.passed or wrap is half
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_no_hint_or_solution_uses_a_large_constant(name):
+    exercise = EXERCISES[name]
+    for text in (exercise.source, *exercise.hints):
+        assert "1e9" not in text and "-1e" not in text
+        assert "* mask" not in text or name == "predicted_center"
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_no_hint_holds_a_line_of_the_solution(name):
+    exercise = EXERCISES[name]
+    body = exercise.source.split('"""')[2]
+    lines = [line.split("  #")[0].strip() for line in body.splitlines() if line.strip()]
+    sides = [line.partition(" = ")[2] or line.removeprefix("return ") for line in lines]
+    for side, hint in itertools.product(sides, exercise.hints):
+        assert len(side) <= len("query.shape[-1]") or side not in hint

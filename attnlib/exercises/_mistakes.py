@@ -177,6 +177,28 @@ def faulty_softmaxes(masked=True, infinite=True):
         yield AFTERWARDS, faulty("afterwards", shift=shift, nothing=nothing)
         yield INVERTED, faulty("inverted", shift=shift, nothing=nothing)
     yield INVERTED, faulty("inverted", fill=-1e9)
+    yield from _by_reference()
+
+
+def _by_reference():
+    """The same with ``ref.softmax``, which differs where padding is infinite."""
+    for message, wrong in [
+        (IGNORED, lambda scores, mask: reference.softmax(scores)),
+        (INVERTED, lambda scores, mask: reference.softmax(scores, ~mask)),
+        (TIMES_SCORES, lambda scores, mask: reference.softmax(scores * mask)),
+        (AFTERWARDS, lambda scores, mask: reference.softmax(scores) * mask),
+        (
+            ADDED,
+            lambda scores, mask: reference.softmax(scores + np.where(mask, 0, -1e9)),
+        ),
+    ]:
+
+        def softmax(scores, mask=None, wrong=wrong):
+            mask = np.asarray(True if mask is None else mask)
+            with np.errstate(all="ignore"):
+                return wrong(np.asarray(scores), mask)
+
+        yield message, softmax
 
 
 def with_globals(function, **replaced):

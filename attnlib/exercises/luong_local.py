@@ -41,7 +41,7 @@ def _window_cases(rng):
         ),
         (
             "Find the first and the last position of the window, each of them within "
-            "the sentence. `np.arange(first, last + 1)` includes `last`."
+            "the sentence. Mind that `np.arange` leaves out its end."
         ),
     ],
 )
@@ -1090,7 +1090,11 @@ def _choice_cases(rng):
     yield "one link, 40 positions away", (np.array([3.75]), np.array([43]), 0.5)
     yield (
         "ten links to the left, up to 400 away",
-        (np.full(10, 450.5), 450 - np.array([3, 400, 9, 0, 6, 12, 90, 33, 1, 50]), 0.9),
+        (
+            np.full(10, 450.5),
+            450 - np.array([3, 400, 9, 0, 6, 12, 90, 33, 1, 50]),
+            0.95,
+        ),
     )
     yield (
         "centers below 0",
@@ -1187,6 +1191,10 @@ ROUNDED_CENTERS = (
     "You round the centers. "
     "The window is placed at the integer part, np.floor(centers)."
 )
+MORE_THAN_SHARE = (
+    "Your D is too large where a smaller one holds exactly `share` of the links. "
+    "That is enough: for 0.75 of four links, the three nearest."
+)
 LEFT_AND_RIGHT = (
     "Positions to the left of the center count as much as those to the right: "
     "take the absolute value of the distance."
@@ -1210,8 +1218,7 @@ for _message, _wrong in [
         _by_statistic(lambda needed, share: np.round(np.quantile(needed, share))),
     ),
     (
-        "You sort the distances and take one too far: of four links, the third "
-        "smallest is enough for a share of 0.75.",
+        MORE_THAN_SHARE,
         _by_statistic(
             lambda needed, share: np.sort(needed)[
                 min(int(share * len(needed)), len(needed) - 1)
@@ -1250,7 +1257,7 @@ for _message, _wrong in [
         ),
     ),
     (
-        "At least `share` of the links is enough: compare with >=, not with >.",
+        MORE_THAN_SHARE,
         _first_enough(
             _from_floor, lambda needed, d, share: np.mean(needed <= d) > share
         ),
