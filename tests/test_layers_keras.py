@@ -214,6 +214,12 @@ def called(layer, query, values):
     return layer(query, values)
 
 
+def model_of(layer):
+    query, values = keras.Input((None, 4)), keras.Input((None, 6))
+    inputs = [values] if isinstance(layer, AttentionPooling) else [query, values]
+    return keras.Model(inputs, called(layer, query, values))
+
+
 @pytest.mark.parametrize("options", SET.values(), ids=SET)
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_layer_config_keeps_what_was_set(make, options):
@@ -237,8 +243,7 @@ def test_layer_config_keeps_what_was_set(make, options):
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_layer_in_a_saved_model_keeps_what_was_set(make, options, tmp_path):
     layer = make(**options)
-    query, values = keras.Input((None, 4)), keras.Input((None, 6))
-    model = keras.Model([query, values], called(layer, query, values))
+    model = model_of(layer)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras").get_layer(layer.name)
     assert again is not layer
@@ -248,8 +253,7 @@ def test_layer_in_a_saved_model_keeps_what_was_set(make, options, tmp_path):
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_layer_frozen_after_it_was_built_stays_frozen(make, tmp_path):
     layer = make()
-    query, values = keras.Input((None, 4)), keras.Input((None, 6))
-    model = keras.Model([query, values], called(layer, query, values))
+    model = model_of(layer)
     layer.trainable = False
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
