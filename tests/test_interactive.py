@@ -301,3 +301,22 @@ def test_figure_in_its_chapter_works_with_the_keyboard(
     page.keyboard.press("Home")
     assert abs(exact(page, name) - before).max() > 0.1
     page.close()
+
+
+BLANK = {"\t": "tab", "": "empty token", "\n": "line end", "\u200b": "zero width space"}
+
+
+def test_figures_show_and_speak_words_without_a_shape(page_of):
+    words = [*BLANK, "word"]
+    scores = [3, 0, 0, 0, 0]
+    page = page_of(weights(words, scores), window(words, scores, 0.5, 2))
+    shown = [frame.visible(word) for word in words]
+    assert texts(page, ".wt-word") == texts(page, ".attn-window tbody th") == shown
+    drawn = page.locator(".wi-picture text").all_text_contents()
+    assert set(shown) <= set(drawn)
+    for name in (*BLANK.values(), "word"):
+        assert page.get_by_label(f"score of {name}", exact=True).count() == 1
+        assert page.get_by_label(f"{name}: may be attended", exact=True).count() == 1
+    said = page.get_by_role("status").all_inner_texts()
+    assert said[0].startswith("The largest weight is") and ", for tab. " in said[0]
+    assert said[1].endswith("at position 0, “tab”.")

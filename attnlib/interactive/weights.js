@@ -17,16 +17,16 @@ const makeBar = cell => {
 };
 
 // Turns a row of the static table into a box, a slider, and a bar.
-const makeRow = (row, limit, changeMask, changeScore) => {
+const makeRow = (row, name, limit, changeMask, changeScore) => {
   const [head, score, weight] = row.cells;
-  const name = head.querySelector("s")?.textContent ?? head.textContent;
+  const word = head.querySelector("s")?.textContent ?? head.textContent;
   const label = `${name}: may be attended`;
   const box = make("input", {type: "checkbox", "aria-label": label});
   const range = {min: -limit, max: limit, step: 0.1, "aria-label": `score of ${name}`};
   const input = slider(range, changeScore);
   const number = make("span", {class: "wt-number"});
   box.addEventListener("change", () => changeMask(box.checked));
-  head.replaceChildren(make("label", {}, box, make("span", {class: "wt-word"}, name)));
+  head.replaceChildren(make("label", {}, box, make("span", {class: "wt-word"}, word)));
   score.replaceChildren(make("div", {class: "wt-cell"}, input, number));
   return {row, box, input, number, draw: makeBar(weight)};
 };
@@ -52,7 +52,7 @@ const start = ({root, live, said, data}) => {
   table.classList.add("wt-table");
   const limit = data.scores.some(score => Math.abs(score) > 5) ? 10 : 5;
   const rows = [...table.tBodies[0].rows].map((row, j) => makeRow(
-    row, limit,
+    row, data.words[j], limit,
     allowed => { mask[j] = allowed; show(); },
     score => { scores[j] = score; show(); },
   ));

@@ -11,6 +11,7 @@ from attnlib.interactive.frame import (
     bar,
     minus,
     printable_tokens,
+    spoken,
     to_html,
 )
 from attnlib.reference import softmax
@@ -59,7 +60,7 @@ def weights(words, scores, temperature=1.0, mask=None, title="From scores to wei
     mask = np.ones(len(words), bool) if mask is None else mask
     mask = boolean_mask(mask, scores.shape)
     data = {
-        "words": words,
+        "words": [spoken(word) for word in words],
         "scores": scores.tolist(),
         "temperature": temperature,
         "mask": mask.tolist(),

@@ -65,7 +65,7 @@ const drawBackground = (layout, {first, last}, size) => {
 };
 
 const drawWord = (s, word, {column, turned, x}, kind) => {
-  const name = word.trim() ? word.slice(0, 12) : "␣", at = x(s), low = baseline + 8;
+  const name = word.slice(0, 12), at = x(s), low = baseline + 8;
   if (!turned) return text(at, baseline + 16, fontSize(column), name, kind);
   const turn = `rotate(-90 ${at} ${low}) translate(0 4)`;
   return text(at, low, 13, name, `wi-turned ${kind}`, turn);
@@ -211,7 +211,7 @@ const start = ({root, live, said, data}) => {
     controls.show(settings);
     updateTable(table, settings, result);
     if (picture.clientWidth) draw(picture, data, settings, result);
-    say(describe(words, result));
+    say(describe(data.names, result));
   };
   const controls = makeControls(size, data, change);
   const reset = button("Reset", () => change(initial));

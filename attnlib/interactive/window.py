@@ -11,7 +11,9 @@ from attnlib.interactive.frame import (
     foldable_table,
     minus,
     printable_tokens,
+    spoken,
     to_html,
+    visible,
 )
 from attnlib.reference import local_attend
 
@@ -77,7 +79,8 @@ def window(
         sigma = float(numbers_between("sigma", sigma, (), 0.1, 100))
     table = _table(words, scores, center, half_width, sigma or half_width / 2)
     data = {
-        "words": words,
+        "words": [visible(word) for word in words],
+        "names": [spoken(word) for word in words],
         "scores": scores.tolist(),
         "center": center,
         "half_width": half_width,
