@@ -2,6 +2,7 @@
 others do not need TensorFlow.
 """
 
+import re
 import warnings
 
 import numpy as np
@@ -91,8 +92,9 @@ _NOT_MOVED = (
     "such as stop_gradient or a detour through NumPy."
 )
 _SYMBOLIC = (
-    "Your layer cannot be put into a model: there, call gets tensors that hold no "
-    "numbers yet. Use keras.ops, not NumPy, and no if about numbers."
+    "Your layer works on numbers, but not in a model, where neither the numbers nor "
+    "the length of the sentences are known beforehand. Use keras.ops in call, not "
+    "NumPy or if, and nothing in build but the last number of the shape."
 )
 
 
@@ -107,9 +109,9 @@ def _extract_results(layer, units):
         return "it learns"
     example = _examples()[units]
     call = {} if example.mask is None else {"mask": example.mask}
-    layer(example.values, **call)  # builds the weights
+    _called(layer, example.values, **call)  # builds the weights
     _set_weights(layer, example)
-    results = layer(example.values, **call)
+    results = _called(layer, example.values, **call)
     if not _is_pair(results):
         raise sandbox.CheckFailed(_PAIR)
     masks = layer.compute_mask(example.values, example.mask)
@@ -119,6 +121,28 @@ def _extract_results(layer, units):
     if weights.shape == example.values.shape[:2]:
         _check_longer(layer, example)
     return context, weights
+
+
+def _called(layer, values, **call):
+    """layer(values), with what Keras wraps around an error taken off."""
+    try:
+        return layer(values, **call)
+    except NotImplementedError:  # a stub's
+        raise
+    except Exception as error:
+        bare = type(type(error).__name__, (Exception,), {})(_bare_text(error))
+        raise bare.with_traceback(error.__traceback__) from None
+
+
+def _bare_text(error):
+    """What happened in ``call``, without Keras' frame and colors, and TensorFlow's
+    names of nodes.
+    """
+    text = re.sub(r"\x1b\[[0-9;]*m|{{.*?}} ", "", str(error))
+    text = text.partition("\n\nArguments received by")[0]
+    for start in (".call().\n\n", "Error encountered:\n\n"):
+        text = text.partition(start)[2] or text
+    return text
 
 
 def _set_weights(layer, example):
@@ -131,21 +155,21 @@ def _set_weights(layer, example):
                 f"self.{name} should be a weight of shape {value.shape}, got {got}."
             )
         if not any(weight is variable for variable in layer.trainable_variables):
-            raise sandbox.CheckFailed(
-                f"Keras does not train self.{name}, which is "
-                f"{_kind_of_weight(weight)}. Create it with self.add_weight."
-            )
+            raise sandbox.CheckFailed(f"self.{name} {_why_not_trained(weight)}")
     if len(layer.weights) != len(names):
         raise sandbox.CheckFailed(_OTHER_WEIGHTS)
     for name, value in names.items():
         getattr(layer, name).assign(value)
 
 
-def _kind_of_weight(weight):
-    if isinstance(weight, np.ndarray):
-        return "a NumPy array"
-    is_variable = isinstance(weight, keras.Variable)
-    return "not trainable" if is_variable else compare.kind(sandbox.plain(weight))
+def _why_not_trained(weight):
+    if isinstance(weight, keras.Variable) and not weight.trainable:
+        return (
+            "is not trainable, so Keras leaves it as it is. Leave out trainable=False."
+        )
+    is_array = isinstance(weight, np.ndarray)
+    kind = "a NumPy array" if is_array else compare.kind(sandbox.plain(weight))
+    return f"is {kind}, which Keras does not train. Create it with self.add_weight."
 
 
 def _check_longer(layer, example):
@@ -176,7 +200,8 @@ def _put_into_a_model(layer):
     try:
         results = layer(embedded)
     except Exception as error:
-        raise sandbox.CheckFailed(f"{_SYMBOLIC}\n  {_last_line(error)}") from None
+        lines = f"{type(error).__name__}: {_bare_text(error)}".splitlines()
+        raise sandbox.CheckFailed(f"{_SYMBOLIC}\n  {lines[0][:200]}") from None
     if not _is_pair(results):
         raise sandbox.CheckFailed(_PAIR)
     context, weights = results
@@ -184,14 +209,6 @@ def _put_into_a_model(layer):
     model.compile(keras.optimizers.SGD(1.0), loss=["mse", None], run_eagerly=True)
     _train(model, layer)
     _check_weights_in_a_model(model)
-
-
-def _last_line(error):
-    """The line of Keras' message that tells what happened in call."""
-    lines = [line.strip() for line in sandbox.text_of(error).splitlines()]
-    lines = [line for line in lines if line and "Exception encountered" not in line]
-    text = lines[0] if lines else ""
-    return f"({type(error).__name__}: {text[:150]})"
 
 
 def _train(model, layer):
@@ -211,7 +228,7 @@ def _train(model, layer):
     if unmoved:
         raise sandbox.CheckFailed(
             f"Trained on two batches, {' and '.join(unmoved)} did not move. Does call "
-            "use every weight?"
+            "use every weight, with nothing that cuts its gradient?"
         )
     for name, weight in after.items():
         if not np.isfinite(weight).all():
@@ -357,6 +374,12 @@ class LargeNegative(_InParts):
         return ops.softmax(ops.where(mask, scores, -1e9))
 
 
+@AttentionLayer.known_mistake(_mistakes.SMALL_CONSTANT)
+class SmallConstant(_InParts):
+    def softmax(self, scores, mask):
+        return ops.softmax(ops.where(mask, scores, -100.0))
+
+
 @AttentionLayer.known_mistake(_mistakes.NAN_FOR_NOTHING)
 class MinusInfinity(_InParts):
     def softmax(self, scores, mask):
@@ -421,6 +444,16 @@ class PlainMean(_Solution):
         real = ops.ones_like(weights) if mask is None else ops.cast(mask, "float32")
         number = ops.maximum(ops.sum(real, axis=-1, keepdims=True), 1.0)  # (batch, 1)
         return ops.einsum("bs,bsd->bd", real / number, values), weights
+
+
+@AttentionLayer.known_mistake(
+    "You take the mean of the weighted words. "
+    "The weights already sum to one, so add them up."
+)
+class MeanOfWeighted(_Solution):
+    def call(self, values, mask=None):
+        _, weights = super().call(values, mask)
+        return ops.mean(weights[:, :, None] * values, axis=1), weights
 
 
 @AttentionLayer.known_mistake(_MASK_PASSED_ON)
