@@ -5,13 +5,20 @@ for attention. Nothing depends on color alone: lines also differ by marker and d
 heat maps grow steadily darker or lighter, and gold links are outlined.
 """
 
+import unicodedata
+import warnings
+
+import matplotlib
 import numpy as np
 from cycler import cycler
 from matplotlib import rcParams
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle
 
-from attnlib.arguments import array_of_shape
+from attnlib.arguments import array_of_shape, integer, token_list
+from attnlib.interactive.attention_map import checked_weights
+from attnlib.interactive.frame import direction, visible
 from attnlib.metrics import wilson_interval
 
 SOURCE, TARGET, ATTENTION, OTHER = "#1b62a5", "#b3500c", "#08735a", "#8a3b8f"
@@ -24,6 +31,8 @@ LINES = cycler(
     marker=["s", "o", "^", "D"],
     linestyle=["--", "-", "-.", (0, (1, 1.2))],
 )
+# Matplotlib 3.11 sets each text in the direction of its script.
+SETS_DIRECTION = matplotlib.__version_info__[:2] >= (3, 11)
 STYLE = {
     "figure.figsize": (7, 3.6),
     "figure.dpi": 100,
@@ -76,7 +85,9 @@ def alignment(ax, weights, source, target, gold=None):
     ax : matplotlib.axes.Axes
         Axes to draw on.
     weights : array, shape (target_len, source_len)
-        Attention weights between 0 and 1.
+        Attention weights between 0 and 1. ``translate`` and ``align`` return one row
+        more than there are tokens, for <end>: leave it out, as in ``weights[:-1]``, or
+        give ``[*target, "<end>"]``.
     source : list of str, length source_len
         Source tokens.
     target : list of str, length target_len
@@ -91,15 +102,31 @@ def alignment(ax, weights, source, target, gold=None):
 
     Raises
     ------
+    TypeError
+        If tokens are not str, or weights are not an array of numbers.
     ValueError
         If the weights do not have one row per target token and one column per source
-        token.
+        token, or are not finite and between 0 and 1.
+
+    Warns
+    -----
+    UserWarning
+        If the font lacks characters of the tokens.
 
     Notes
     -----
     Bahdanau et al. (2015), figure 3.
     """
-    weights = array_of_shape("weights", weights, len(target), len(source))
+    source = token_list("source", source)
+    target = token_list("target", target)
+    weights = checked_weights(
+        weights,
+        len(target),
+        len(source),
+        "plots.alignment(ax, {weights}, source, {target})",
+        axes="",
+    )
+    _report_missing([*source, *target], rcParams["font.family"])
     image = ax.imshow(weights, cmap=WEIGHT_COLORS, vmin=0, vmax=1)
     _label_cells(ax, source, target)
     ax.set(xlabel="source", ylabel="target")
@@ -135,8 +162,9 @@ def _token_ticks(axis, tokens, points):
     does, with every second, third, … token.
     """
     step = max(1, int(np.ceil(5 / points)))
-    labels = [token if token.strip() else "␣" for token in tokens]
+    labels = [visible(token) for token in tokens]
     labels = [label if len(label) <= 16 else label[:15] + "…" for label in labels]
+    labels = [_in_drawing_order(label) for label in labels]
     positions = range(0, len(labels), step)
     # A token may contain a dollar sign.
     axis.set_ticks(positions, labels[::step], parse_math=False)
@@ -341,6 +369,8 @@ def token_accuracy_map(ax, accuracy, lengths, label="token accuracy"):
 def words(ax, tokens, weights, columns=60):
     """Draw a text whose words are shaded and underlined by weight.
 
+    A text that begins in Arabic or Hebrew is set from right to left.
+
     Parameters
     ----------
     ax : matplotlib.axes.Axes
@@ -350,7 +380,7 @@ def words(ax, tokens, weights, columns=60):
     weights : array, shape (len(tokens),)
         Weights of 0 or more; the largest gets the darkest shade and the thickest line.
     columns : int
-        Width of a line, in characters.
+        Width of a line, in characters. A longer token is cut.
 
     Returns
     -------
@@ -359,35 +389,101 @@ def words(ax, tokens, weights, columns=60):
 
     Raises
     ------
+    TypeError
+        If tokens are not str, weights are not numbers, or `columns` is not an integer.
     ValueError
-        If there is not one weight per token.
+        If there is not one weight per token, a weight is negative or not finite, or
+        `columns` is below 1.
+
+    Warns
+    -----
+    UserWarning
+        If the font lacks characters of the tokens.
     """
-    weights = array_of_shape("weights", weights, len(tokens))
-    shares = weights / max(weights.max(initial=0), 1e-12)
+    tokens = token_list("tokens", tokens)
+    shares = _shares(weights, len(tokens))
+    columns = integer("columns", columns)
+    families = ["monospace", *rcParams["font.family"]]
+    _report_missing(tokens, families)
+    right_to_left = direction(tokens) == "rtl"
     row, column = 0, 0
     for token, share in zip(tokens, shares, strict=True):
-        if column and column + len(token) > columns:
+        token = _cut(visible(token), columns)
+        width = _width(token)
+        if column and column + width > columns:
             row, column = row + 1, 0
-        _draw_word(ax, token, share, row, column)
-        column += len(token) + 1
+        left = columns - column - width if right_to_left else column
+        _draw_word(ax, token, share, row, left, families)
+        column += width + 1
     ax.set(xlim=(0, columns), ylim=(row + 0.7, -0.7))
     ax.set_axis_off()
     # Lets the layout settle: the size of the font depends on the width of the axes.
     ax.figure.draw_without_rendering()
-    width = 72 * ax.figure.get_size_inches()[0] * ax.get_position().width  # in points
+    points = 72 * ax.figure.get_size_inches()[0] * ax.get_position().width
     for text in ax.texts:
         # The width of a monospaced letter is 0.6 of its size.
-        text.set_size(width / columns / 0.61)
+        text.set_size(points / columns / 0.61)
     return ax
 
 
-def _draw_word(ax, token, share, row, column):
+def _shares(weights, count):
+    """The weights of `count` tokens as shares of the largest."""
+    if weights is None:
+        raise ValueError(
+            "weights should be one per token, got None: a model without attention has"
+            " none to show"
+        )
+    try:
+        shape = np.shape(weights)
+    except ValueError:
+        raise ValueError(
+            "weights should be one number per token, got rows of different lengths"
+        ) from None
+    if len(shape) == 1 and shape[0] > count:
+        raise ValueError(
+            f"weights should have shape ({count},), got {shape}: if the rest is"
+            " padding, call plots.words(ax, tokens, weights[:len(tokens)])"
+        )
+    if len(shape) == 2 and shape[1] == count:
+        raise ValueError(
+            f"weights should have shape ({count},), got {shape}: for the first row,"
+            " call plots.words(ax, tokens, weights[0])"
+        )
+    weights = array_of_shape("weights", weights, count)
+    if not (weights >= 0).all() or not np.isfinite(weights).all():
+        wrong = weights[~((weights >= 0) & np.isfinite(weights))][0]
+        raise ValueError(f"weights should be finite and 0 or more, got {wrong:g}")
+    return weights / max(weights.max(initial=0), 1e-12)
+
+
+def _width(token):
+    """The width of a token in columns: 2 for a wide character, such as a Chinese one, 0
+    for a mark on a letter.
+    """
+    width = 0
+    for character in token:
+        if unicodedata.category(character) not in ("Mn", "Me", "Cf"):
+            wide = unicodedata.east_asian_width(character) in "WF"
+            width += 2 if wide else 1
+    return max(width, 1)
+
+
+def _cut(token, columns):
+    """A token that fits into a line."""
+    if _width(token) <= columns:
+        return token
+    while token and _width(token) > columns - 1:
+        token = token[:-1]
+    return token + "…"
+
+
+def _draw_word(ax, token, share, row, column, families):
     """A word, shaded and underlined by its share of the largest weight."""
     color = WEIGHT_COLORS(0.55 * share)
-    corner = column, row - 0.4
-    ax.add_patch(Rectangle(corner, len(token), 0.8, color=color, linewidth=0))
+    width = _width(token)
+    ax.add_patch(Rectangle((column, row - 0.4), width, 0.8, color=color, linewidth=0))
     ax.plot(
-        [column, column + len(token)],
+        [column, column + width],
         [row + 0.43] * 2,
         color=INK,
         linewidth=4 * share,
@@ -395,4 +491,53 @@ def _draw_word(ax, token, share, row, column):
         marker="",
         solid_capstyle="butt",
     )
-    ax.text(column, row, token, family="monospace", va="center", parse_math=False)
+    token = _in_drawing_order(token)
+    ax.text(column, row, token, family=families, va="center", parse_math=False)
+
+
+def _in_drawing_order(token):
+    """A token as Matplotlib needs it; before 3.11, it draws every text from left to
+    right.
+    """
+    if SETS_DIRECTION or direction([token]) == "ltr":
+        return token
+    letters = []
+    for character in token:
+        if letters and unicodedata.combining(character):
+            letters[-1] += character
+        else:
+            letters.append(character)
+    return "".join(reversed(letters))
+
+
+def _font(family):
+    """The font of a family; the default, which Matplotlib then takes, if it is not
+    installed.
+    """
+    try:
+        path = findfont(FontProperties(family=[family]), fallback_to_default=False)
+    except ValueError:
+        path = findfont(FontProperties(family=["DejaVu Sans"]))
+    return get_font(path)
+
+
+def _report_missing(tokens, families):
+    """Warn in one line if the fonts lack characters, in place of Matplotlib's one line
+    per character.
+    """
+    fonts = [_font(family) for family in families]
+    missing = [
+        character
+        for character in dict.fromkeys("".join(map(visible, tokens)))
+        if not any(font.get_char_index(ord(character)) for font in fonts)
+    ]
+    if not missing:
+        return
+    warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from", UserWarning)
+    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    warnings.warn(
+        "the font should have every character of the tokens, got none for"
+        f" {' '.join(missing[:5])}{more}: install a font that has them and name it, as"
+        " in plt.rcParams['font.family'] = ['DejaVu Sans', 'Noto Sans CJK SC']",
+        stacklevel=3,
+    )

@@ -309,7 +309,7 @@ PAIR = dates.pair(DAY, "fr", "long")  # 11 characters
         (
             lambda: dates.alignment_error_rate([None], dates.pairs(1)),
             TypeError,
-            r"weights should be .*, got NoneType: call model.align\(pairs\), whose rows",
+            r"weights should be .*, got NoneType: call model.align\(pairs\), whose",
         ),
         (
             lambda: dates.alignment_error_rate(

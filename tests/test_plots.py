@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import warnings
+from typing import NamedTuple
 
 import matplotlib
 import matplotlib.figure
@@ -218,3 +219,193 @@ def test_length_curve_of_four_models_and_three_seeds_stays_small(ax):
         ax, np.arange(7), dict(zip("abcd", falls[:, None] + noise, strict=True))
     )
     assert len(png(ax)) <= 80_000
+
+
+def warned(draw):
+    """The messages of all warnings while something is drawn, saved twice."""
+    figure = matplotlib.figure.Figure()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        draw(figure.add_subplot())
+        for _ in range(2):
+            figure.savefig(io.BytesIO())
+    return [str(warning.message) for warning in caught]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "named"),
+    [
+        (["漢字", "字"], "漢 字: install"),
+        (["केतली", "अच्छी"], "and 4 more: install"),
+        (["good", "🙂"], "🙂: install"),
+        (["\U0001f916\U0001f917" * 9, "a"], "\U0001f916 \U0001f917: install"),
+    ],
+)
+def test_tokens_that_the_font_lacks_are_told_in_one_line(tokens, named):
+    for draw in (
+        lambda ax: plots.words(ax, tokens, [1, 0.5]),
+        lambda ax: plots.alignment(ax, np.eye(2), tokens, ["a", "b"]),
+        lambda ax: plots.alignment(ax, np.eye(2), ["a", "b"], tokens),
+    ):
+        messages = warned(draw)
+        assert len(messages) == 1
+        assert "the font should have every character of the tokens" in messages[0]
+        assert named in messages[0]
+        assert "plt.rcParams['font.family'] = ['DejaVu Sans', " in messages[0]
+
+
+def test_tokens_that_a_second_family_has_are_not_told():
+    def draw(ax):
+        plots.alignment(ax, [[1]], ["שלום"], ["a"])
+
+    with matplotlib.rc_context({"font.family": ["DejaVu Sans Mono"]}):
+        assert len(warned(draw)) == 1
+    with matplotlib.rc_context({"font.family": ["DejaVu Sans Mono", "DejaVu Sans"]}):
+        assert warned(draw) == []
+    assert warned(lambda ax: plots.words(ax, [" ", "\t", "", "é"], [1] * 4)) == []
+
+
+RIGHT_TO_LEFT = {
+    "Arabic": ["هذا", "الفيلم", "جيد", "!"],
+    "Hebrew": ["הסרט", "הזה", "טוב", "!"],
+    "Persian, after a number": ["2", "فیلم", "خوب", "بود"],
+}
+
+
+@pytest.mark.parametrize("tokens", RIGHT_TO_LEFT.values(), ids=RIGHT_TO_LEFT)
+def test_words_of_arabic_and_hebrew_run_from_right_to_left(ax, tokens):
+    plots.words(ax, tokens, [4, 3, 2, 1], columns=12)
+    assert [patch.get_x() + patch.get_width() for patch in ax.patches][0] == 12
+    rows = {}
+    for patch in ax.patches:
+        rows.setdefault(patch.get_y(), []).append(patch.get_x())
+    assert len(rows) == 2
+    for xs in rows.values():
+        assert xs == sorted(xs, reverse=True) and min(xs) >= 0
+    assert [text.get_text() for text in ax.texts] == tokens
+    assert png(ax)
+
+
+def test_words_of_other_scripts_run_from_left_to_right(ax):
+    plots.words(ax, ["says", "שלום", "2024"], [1, 1, 1])
+    assert [patch.get_x() for patch in ax.patches] == [0, 5, 10]
+
+
+def test_tokens_are_turned_for_a_matplotlib_that_does_not(monkeypatch):
+    monkeypatch.setattr(plots, "SETS_DIRECTION", False)
+    assert plots._in_drawing_order("abc") == "abc"
+    assert plots._in_drawing_order("שלום") == "םולש"
+    assert plots._in_drawing_order("דָּג") == "ג" + "דָּ"
+    monkeypatch.setattr(plots, "SETS_DIRECTION", True)
+    assert plots._in_drawing_order("שלום") == "שלום"
+
+
+def test_words_take_the_width_of_their_characters(ax):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the font
+        plots.words(ax, ["漢字", "के", "e\u0301", "a\u200db", "x"], [1] * 5)
+    assert [patch.get_width() for patch in ax.patches] == [4, 1, 1, 2, 1]
+    assert [patch.get_x() for patch in ax.patches] == [0, 5, 7, 9, 12]
+
+
+def test_words_show_white_space_and_cut_what_is_too_long(ax):
+    plots.words(ax, ["\n", "\t", "", "\xa0", " b", "x" * 99], [1] * 6, columns=20)
+    assert [text.get_text() for text in ax.texts] == [
+        "↵",
+        "⇥",
+        "∅",
+        "⍽",
+        "␣b",
+        "x" * 19 + "…",
+    ]
+    assert max(patch.get_x() + patch.get_width() for patch in ax.patches) == 20
+    assert png(ax)
+
+
+def test_alignment_shows_white_space(ax):
+    plots.alignment(ax, np.eye(3), ["\n", "", "\u200b"], ["a\tb", " a", "a"])
+    assert [x.get_text() for x in ax.get_xticklabels()] == ["↵", "∅", "U+200B"]
+    assert [x.get_text() for x in ax.get_yticklabels()] == ["a⇥b", "␣a", "a"]
+    assert png(ax)
+
+
+class Translation(NamedTuple):
+    tokens: list
+    weights: np.ndarray | None
+
+
+@pytest.mark.parametrize(
+    ("weights", "error", "message"),
+    [
+        (
+            np.ones((7, 4)) / 4,
+            ValueError,
+            r"got \(7, 4\): if the last row is that of <end>, call"
+            r" plots.alignment\(ax, weights\[:-1\], source, target\) or"
+            r" plots.alignment\(ax, weights, source, \[\*target, '<end>'\]\)$",
+        ),
+        (
+            np.ones((4, 6)),
+            ValueError,
+            r"call plots.alignment\(ax, weights.T, source, target\)$",
+        ),
+        (np.ones((2, 6, 4)), ValueError, r"weights\[0\], source, target\)$"),
+        (
+            Translation(TARGET, np.ones((7, 4))),
+            TypeError,
+            r"got Translation: call"
+            r" plots.alignment\(ax, t.weights\[:len\(t.tokens\)\], source, t.tokens\)$",
+        ),
+        (None, ValueError, "got None: a model without attention"),
+        (np.full((6, 4), np.nan), ValueError, "weights should be finite, got NaN"),
+        (
+            np.full((6, 4), 3.0),
+            ValueError,
+            "between 0 and 1, got 3 to 3: are these sco",
+        ),
+        (-np.eye(6, 4), ValueError, "between 0 and 1, got -1 to 0: are these scores"),
+        ([[1, 2], [3]], ValueError, "got rows of different lengths"),
+        ([["1"] * 4] * 6, TypeError, "weights should hold numbers, got <U1"),
+    ],
+)
+def test_alignment_says_what_to_do_with_other_weights(ax, weights, error, message):
+    with pytest.raises(error, match=message):
+        plots.alignment(ax, weights, SOURCE, TARGET)
+    assert not ax.images
+
+
+def test_alignment_takes_the_calls_of_its_message(ax):
+    source, target, weights = SOURCE, TARGET, np.ones((7, 4)) / 4
+    with pytest.raises(ValueError, match="<end>") as refusal:
+        plots.alignment(ax, weights, source, target)
+    calls = str(refusal.value).split(" call ")[1].split(" or ")
+    assert len(calls) == 2
+    for call in calls:
+        eval(call)
+    assert [image.get_array().shape for image in ax.images] == [(6, 4), (7, 4)]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "weights", "error", "message"),
+    [
+        (
+            ["a", "b"],
+            [0.5, 0.5, 0],
+            ValueError,
+            r"got \(3,\): if the rest is padding, call"
+            r" plots.words\(ax, tokens, weights\[:len\(tokens\)\]\)$",
+        ),
+        (["a", "b"], [[0.5, 0.5]], ValueError, r"\(ax, tokens, weights\[0\]\)$"),
+        (["a", "b"], [-1, 1], ValueError, "finite and 0 or more, got -1$"),
+        (["a", "b"], [1, np.nan], ValueError, "finite and 0 or more, got nan$"),
+        (["a", "b"], [1, np.inf], ValueError, "finite and 0 or more, got inf$"),
+        (["a", "b"], None, ValueError, "got None: a model without attention"),
+        (["a", "b"], [[1], [1, 2]], ValueError, "got rows of different lengths"),
+        ("ab", [1, 2], TypeError, "tokens should be a list of tokens, got the text"),
+        ([1, 2], [1, 2], TypeError, "tokens should hold str, got int: 1"),
+        ([], [], ValueError, "tokens should have at least one token, got none"),
+    ],
+)
+def test_words_say_what_to_do_with_other_weights(ax, tokens, weights, error, message):
+    with pytest.raises(error, match=message):
+        plots.words(ax, tokens, weights)

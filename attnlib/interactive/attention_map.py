@@ -97,11 +97,13 @@ class AttentionMap(Figure):
         return f"AttentionMap({target_len} target tokens by {source_len} source tokens)"
 
 
-def checked_weights(weights, target_len, source_len, call):
+def checked_weights(
+    weights, target_len, source_len, call, axes="(len(target), len(source)) = "
+):
     """The weights as a matrix of floats between 0 and 1.
 
     `call` is the caller's own call, for the message: a format with `target` and
-    `weights`, to be filled with what would work.
+    `weights`, to be filled with what would work. `axes` stand before the shape.
     """
     if weights is None:
         raise ValueError(
@@ -123,7 +125,7 @@ def checked_weights(weights, target_len, source_len, call):
     expected = target_len, source_len
     if array.shape != expected:
         raise ValueError(
-            f"weights should have shape (len(target), len(source)) = {expected}, got"
+            f"weights should have shape {axes}{expected}, got"
             f" {array.shape}{_way(array.shape, expected, call)}"
         )
     array = array_of_shape("weights", array, *expected)
@@ -132,7 +134,7 @@ def checked_weights(weights, target_len, source_len, call):
     if array.min() < 0 or array.max() > 1.001:
         raise ValueError(
             f"weights should lie between 0 and 1, got {array.min():g} to"
-            f" {array.max():g}: are these scores, before the softmax?"
+            f" {array.max() + 0.0:g}: are these scores, before the softmax?"
         )
     return array
 

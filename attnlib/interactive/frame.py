@@ -22,7 +22,7 @@ CARD, GREEN, SOURCE = "#fbfaf6", "#08735a", "#1b62a5"
 
 # Tokens. White space at an end of one, and controls inside, have no shape.
 SHAPELESS = re.compile(r"^\s+|\s+$|[\x00-\x1f\x7f-\x9f]")
-SYMBOLS = {"\t": "⇥", "\n": "↵", "\r": "␍", "\x7f": "␡", "\xa0": "⍽"}
+SYMBOLS = {"\t": "⇥", "\n": "↵", "\xa0": "⍽"}
 NAMES = {
     "\t": "tab",
     "\n": "line end",
@@ -187,8 +187,6 @@ def _symbol(character):
     kind = unicodedata.category(character)
     if character in SYMBOLS or kind[0] == "Z":
         return SYMBOLS.get(character, "␣")
-    if kind == "Cc" and character < " ":
-        return chr(0x2400 + ord(character))  # Unicode's pictures of controls
     if kind[0] == "M" and "VARIATION SELECTOR" not in unicodedata.name(character):
         return "◌" + character
     return character if _has_shape(character) else f"U+{ord(character):04X}"
