@@ -4,7 +4,9 @@ about them; right answers in unusual styles.
 """
 
 import ast
+import contextlib
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 
 from attnlib import reference as ref
 from attnlib.checking.exercise import Exercise
+from attnlib.checking.sandbox import CheckFailed
 from attnlib.exercises import _mistakes, bottleneck, psychology
 
 WITH_CHAPTERS = [
@@ -589,3 +592,17 @@ def test_no_solution_stands_in_the_chapter(module, name):
         ]
         repeated = [statement for statement in statements if statement in shown]
         assert 2 * len(repeated) < len(statements), (exercise.name, repeated)
+
+
+@every_chapter
+def test_known_mistakes_warn_of_nothing(module, name):
+    """A reader would see the warning and take it for one of their own code."""
+    for exercise in exercises_of(module):
+        for _, mistake in exercise.known_mistakes:
+            for _, arguments in exercise._fresh_cases():
+                with np.errstate(all="ignore"), warnings.catch_warnings():
+                    warnings.simplefilter("error")
+                    with contextlib.suppress(
+                        ValueError, IndexError, ZeroDivisionError, CheckFailed
+                    ):
+                        mistake(*arguments)

@@ -216,10 +216,6 @@ IN_THIS_CHAPTER = {
 }
 
 
-def _over_sum(weights):
-    return weights / weights.sum(axis=-1, keepdims=True)
-
-
 def _over_sum_or_zero(weights):
     total = weights.sum(axis=-1, keepdims=True)
     return weights / np.where(total == 0, 1, total)
@@ -230,54 +226,39 @@ def _over_sum_if_positive(weights):
     return np.where(total > 0, weights / total, 0)
 
 
-def _exponentials(scores):
-    return np.exp(scores - scores.max(axis=-1, keepdims=True))
+own_softmax = softmax.reference_solution  # not safe where scores are infinite
 
-
-# Wrong masks around a softmax that is right: (message, function (softmax, scores, mask)
-# -> weights).
+# Wrong masks around a softmax, in spellings that the shared mistakes do not have.
 AROUND_A_SOFTMAX = [
-    (_mistakes.IGNORED, lambda f, s, m: f(s)),
-    (_mistakes.TIMES_SCORES, lambda f, s, m: f(s * m)),
-    (_mistakes.AFTERWARDS, lambda f, s, m: f(s) * m),
-    (_mistakes.AFTERWARDS, lambda f, s, m: np.where(m, f(s), 0)),
-    (_mistakes.ADDED, lambda f, s, m: f(s + np.where(m, 0, -1e9))),
-    (_mistakes.ADDED, lambda f, s, m: f(s + np.where(m, 0, -np.inf))),
-    (_mistakes.INVERTED, lambda f, s, m: f(np.where(m, -np.inf, s))),
-    (_mistakes.INVERTED, lambda f, s, m: f(np.where(m, -1e9, s))),
+    (_mistakes.AFTERWARDS, lambda s, m: np.where(m, own_softmax(s), 0)),
+    (_mistakes.AFTERWARDS, lambda s, m: np.where(m, ref.softmax(s), 0)),
+    (_mistakes.ADDED, lambda s, m: own_softmax(s + np.where(m, 0, -np.inf))),
+    (_mistakes.INVERTED, lambda s, m: ref.softmax(np.where(m, -1e9, s))),
+] + [
+    (_mistakes.MAXIMUM_OVER_PADDING, wrong)
+    for wrong in (
+        lambda s, m: _over_sum_or_zero(np.where(m, own_softmax(s), 0)),
+        lambda s, m: _over_sum_or_zero(np.where(m, ref.softmax(s), 0)),
+        lambda s, m: _over_sum_if_positive(ref.softmax(s) * m),
+    )
 ]
 
-
-def _normalized_again(normalize):
-    """A softmax over all scores, or its exponentials, then the mask, then a sum."""
-    return (
-        lambda f, s, m: normalize(f(s) * m),
-        lambda f, s, m: normalize(np.where(m, f(s), 0)),
-        lambda f, s, m: normalize(np.where(m, _exponentials(s), 0)),
-    )
-
-
-for normalize in (_over_sum, _over_sum_or_zero, _over_sum_if_positive):
-    for wrong in _normalized_again(normalize):
-        AROUND_A_SOFTMAX.append((_mistakes.MAXIMUM_OVER_PADDING, wrong))
-
-
-def _masked_around(wrong, inner):
-    return lambda scores, mask: wrong(inner, scores, mask)
-
-
-for message, wrong in _mistakes.faulty_softmaxes():
+for message, wrong in [*_mistakes.faulty_softmaxes(), *AROUND_A_SOFTMAX]:
     masked_softmax.known_mistake(IN_THIS_CHAPTER.get(message, message))(wrong)
-for message, wrong in AROUND_A_SOFTMAX:
-    for inner in (softmax.reference_solution, ref.softmax):
-        masked_softmax.known_mistake(IN_THIS_CHAPTER.get(message, message))(
-            _masked_around(wrong, inner)
-        )
 for axis, message in WRONG_AXES:
     for nothing in ("zeros", "nan"):
         masked_softmax.known_mistake(message)(
             _mistakes.faulty(axis=axis, nothing=nothing)
         )
+
+
+@masked_softmax.known_mistake(
+    "You count the True values of a row and take as many scores from the front. "
+    "They may be anywhere: use the mask itself."
+)
+def masked_from_the_front(scores, mask):
+    counts = mask.sum(axis=-1, keepdims=True)
+    return ref.softmax(scores, np.arange(scores.shape[-1]) < counts)
 
 
 def _temperature_cases(rng):
