@@ -730,6 +730,26 @@ WRONG_LOCAL = {
 }
 
 
+def test_local_attend_names_weights_before_the_gaussian():
+    def answer(scores, values, centers, half_width, mask):
+        context, _ = local_answer()(scores, values, centers, half_width, mask)
+        flat = local_answer(around=lambda distance, half_width: 1)
+        return context, flat(scores, values, centers, half_width, mask)[1]
+
+    message = plain(luong_local.local_attend, answer)
+    assert message.startswith("You return the weights before the Gaussian.")
+
+
+def test_concat_scores_names_a_w_cut_in_the_middle():
+    def answer(query, keys, w, v):
+        of_query, of_keys = w[: len(w) // 2], w[len(w) // 2 :]
+        hidden = np.tanh((query @ of_query)[:, :, None] + (keys @ of_keys)[:, None])
+        return hidden @ v
+
+    message = plain(luong_global.concat_scores, answer)
+    assert message.startswith("You cut w in the middle.")
+
+
 @pytest.mark.parametrize("message", WRONG_LOCAL)
 def test_local_attend_names_frequent_mistakes(message):
     assert plain(luong_local.local_attend, WRONG_LOCAL[message]).startswith(message)
@@ -756,6 +776,22 @@ def by_quantile(convert, middle=np.floor):
 
 WRONG_CHOICES = {
     "By default, np.quantile interpolates": (by_quantile(np.ceil), by_quantile(round)),
+    "Your D hardly holds more than the nearest link": (
+        choice_answer(holds=lambda apart, d: np.array(np.sum(apart <= d)), last=1000),
+        lambda centers, positions, share: max(
+            1, int(np.percentile(abs(np.floor(centers) - positions), share))
+        ),
+    ),
+    "Your windows leave out their last position": (
+        lambda centers, positions, share: next(
+            d
+            for d in range(1, 500)
+            if np.mean(
+                (-d <= positions - np.floor(centers)) & (positions < centers // 1 + d)
+            )
+            >= share
+        ),
+    ),
     "You round the centers": (
         choice_answer(np.rint),
         choice_answer(lambda centers: np.floor(centers + 0.5)),

@@ -371,6 +371,16 @@ def concat_v_inside(query, keys, w, v):
 
 
 @concat_scores.known_mistake(
+    "You cut w in the middle. Its first query_dim rows belong to the query, and the "
+    "keys may have another dimension."
+)
+def concat_half_of_w(query, keys, w, v):
+    half = len(w) // 2
+    of_query = (query @ w[:half])[:, :, None, :]
+    return np.tanh(of_query + (keys @ w[half:])[:, None, :, :]) @ v
+
+
+@concat_scores.known_mistake(
     "w is transposed. It acts from the right: its rows belong to [h_t ; h_s] and its "
     "columns to the units."
 )

@@ -1015,6 +1015,15 @@ def local_context_too_early(scores, window, gaussian, mask, values):
     return weights @ values, weights * gaussian
 
 
+@local_attend.known_mistake(
+    "You return the weights before the Gaussian. Return those that the context uses."
+)
+@_in_parts
+def local_weights_too_early(scores, window, gaussian, mask, values):
+    weights = ref.softmax(scores, window & mask)
+    return (weights * gaussian) @ values, weights
+
+
 LOCAL_RENORMALIZED = (
     "You renormalize after the Gaussian. "
     "The paper does not: the weights sum to one or less."
@@ -1183,6 +1192,10 @@ INTERPOLATED = (
     "By default, np.quantile interpolates between the distances of two links, so what "
     "it gives may be too small, or larger than needed. Count the links that D holds."
 )
+NEAREST_ALONE = (
+    "Your D hardly holds more than the nearest link. share is a fraction of all links, "
+    "between 0 and 1: neither a number of links nor a percentage."
+)
 MEAN_DISTANCE = (
     "You take the mean distance. "
     "How many links lie within it depends on the others, not on `share`."
@@ -1216,6 +1229,25 @@ for _message, _wrong in [
     (
         INTERPOLATED,
         _by_statistic(lambda needed, share: np.round(np.quantile(needed, share))),
+    ),
+    (
+        NEAREST_ALONE,
+        _by_statistic(lambda needed, share: np.percentile(needed, share)),
+    ),
+    (
+        NEAREST_ALONE,
+        _by_statistic(lambda needed, share: np.ceil(np.percentile(needed, share))),
+    ),
+    (
+        "Your windows leave out their last position: they extend from floor(p_t) - D "
+        "to floor(p_t) + D, both included.",
+        _first_enough(
+            lambda centers, positions: np.where(
+                positions > np.floor(centers),
+                _from_floor(centers, positions) + 1,
+                _from_floor(centers, positions),
+            )
+        ),
     ),
     (
         MORE_THAN_SHARE,
@@ -1263,8 +1295,7 @@ for _message, _wrong in [
         ),
     ),
     (
-        "You compare a number of links with a share of them. "
-        "Divide the number by that of all links, or take the mean.",
+        NEAREST_ALONE,
         _first_enough(
             _from_floor, lambda needed, d, share: np.sum(needed <= d) >= share
         ),
