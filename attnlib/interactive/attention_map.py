@@ -215,8 +215,8 @@ def _table(source, target, weights):
         rows.append(f"<tr><th scope=row>{to_html(token)}{''.join(map(_cell, row))}")
     return (
         f'<table dir={direction(source)} style="--columns:{len(source)}">'
-        "<caption>Attention weights: one row per output token, one column per input"
-        f" token; weights below 0.01 are left out.</caption>{''.join(rows)}</table>"
+        "<caption dir=ltr>Attention weights: one row per output token, one column per"
+        f" input token; weights below 0.01 are left out.</caption>{''.join(rows)}</table>"
     )
 
 
