@@ -192,6 +192,11 @@ def test_make_targets_that_are_written_about_exist():
         ) <= {(target, "") for target in targets} | {("", target) for target in targets}
 
 
+def test_readme_says_what_to_do_when_a_check_hangs():
+    sentence = "If a check shows nothing for ten seconds, restart the kernel"
+    assert [line for line in read("README.md").split("\n") if sentence in line]
+
+
 def test_continuous_integration_runs_the_command_of_the_readme():
     assert "\nmake test " in read("README.md")
     assert read(".ci/run").rstrip().endswith("exec make test </dev/null")
