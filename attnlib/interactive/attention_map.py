@@ -216,7 +216,8 @@ def _table(source, target, weights):
     return (
         f'<table dir={direction(source)} style="--columns:{len(source)}">'
         "<caption dir=ltr>Attention weights: one row per output token, one column per"
-        f" input token; weights below 0.01 are left out.</caption>{''.join(rows)}</table>"
+        " input token; weights below 0.01 are left out.</caption>"
+        f"{''.join(rows)}</table>"
     )
 
 
