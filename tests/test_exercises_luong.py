@@ -3,8 +3,13 @@ wrong answers that have to be refused, by name where they are frequent, and righ
 in unusual styles.
 """
 
+import ast
 import collections
+import contextlib
 import itertools
+import json
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -992,3 +997,31 @@ def test_no_hint_holds_a_line_of_the_solution(name):
     sides = [line.partition(" = ")[2] or line.removeprefix("return ") for line in lines]
     for side, hint in itertools.product(sides, exercise.hints):
         assert len(side) <= len("query.shape[-1]") or side not in hint
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_known_mistakes_warn_of_nothing(name):
+    """They run during a reader's check, who would take a warning for their own."""
+    exercise = EXERCISES[name]
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _, mistake in exercise.known_mistakes:
+            for _, arguments in exercise._fresh_cases():
+                with contextlib.suppress(ValueError):  # shapes that do not fit
+                    mistake(*arguments)
+
+
+@pytest.mark.parametrize("chapter", ["05_luong_global", "06_luong_local"])
+def test_stubs_take_no_name_that_another_cell_needs(chapter):
+    book = Path(__file__).resolve().parent.parent / "book"
+    cells = json.loads((book / f"{chapter}.ipynb").read_text())["cells"]
+    for cell in cells:
+        source = "".join(cell["source"])
+        is_exercise = "exercise" in cell["metadata"].get("tags", [])
+        if cell["cell_type"] == "code" and not is_exercise and ".check(" not in source:
+            names = {
+                node.id
+                for node in ast.walk(ast.parse(source))
+                if isinstance(node, ast.Name)
+            }
+            assert not names & set(EXERCISES), source
