@@ -3,13 +3,14 @@
 Every argument of Keras' own methods either works here or is refused; none is ignored.
 """
 
+import contextlib
 import inspect
 
 import numpy as np
 
 from attnlib import fast, saving
 from attnlib.arguments import integer
-from attnlib.backend import keras
+from attnlib.backend import keras, tf
 from attnlib.batches import (
     TOKEN_IDS,
     Batches,
@@ -74,7 +75,10 @@ class PairModel(keras.Model):
             "accuracy", Keras' sparse metrics, or your own, of the same token IDs and
             logits. Loss and token accuracy are always measured.
         **options
-            As in Keras: ``run_eagerly``, ``jit_compile``, and others.
+            As in Keras: ``run_eagerly``, ``steps_per_execution``, and others.
+            ``jit_compile`` is False if not given, or "auto": ``fit`` has the loops
+            compiled that gain from it. XLA cannot compile the whole step of every kind
+            of attention; ``fit`` says so where it cannot.
 
         Raises
         ------
@@ -86,6 +90,8 @@ class PairModel(keras.Model):
         self.measured = bool(check_metrics(metrics) + check_metrics(weighted_metrics))
         # Keras keeps the loss and the metrics of the call before where none are given.
         self.loss = self._compile_loss = self._compile_metrics = None
+        if options.get("jit_compile", "auto") == "auto":
+            options["jit_compile"] = False
         super().compile(
             optimizer,
             loss=loss,
@@ -265,7 +271,7 @@ class PairModel(keras.Model):
         self.training_loops.plan(self, batches, epochs)
         if validation is not None:
             validation_data = validation.dataset()
-        with batches.errors():
+        with batches.errors(), clear_errors(self.jit_compile):
             return super().fit(
                 batches.dataset(options.get("steps_per_epoch")),
                 epochs=integer("epochs", epochs, 0),
@@ -344,6 +350,10 @@ class PairModel(keras.Model):
 
     def make_train_function(self, force=False):
         self._forget_what_changed()
+        if self.optimizer.built and not optimized(self.optimizer):
+            # Keras loads an .h5 file so: with an optimizer for no weights at all.
+            self.optimizer.built = False
+            self.optimizer.build(self.trainable_variables)
         return super().make_train_function(force)
 
     def make_test_function(self, force=False):
@@ -352,6 +362,7 @@ class PairModel(keras.Model):
 
     def _forget_what_changed(self):
         """Trace steps anew where a part was frozen, or regularized, since."""
+        saving.apply_penalties(self)
         state = saving.trainable_state(self)
         if state != self.traced_for:
             self.traced_for = state
@@ -394,10 +405,9 @@ class PairModel(keras.Model):
 
         The optimizer keeps the state of a part that was frozen after it was built.
         """
-        known = getattr(self.optimizer, "_trainable_variables", None)
+        known = {id(weight) for weight in optimized(self.optimizer)}
         if not known:
             return super().get_compile_config()
-        known = {id(weight) for weight in known}
         places = [i for i, w in enumerate(self.weights) if id(w) in known]
         return {**super().get_compile_config(), "optimized": places}
 
@@ -416,7 +426,8 @@ class PairModel(keras.Model):
     def load(cls, path, **options):
         """The model that ``model.save("….keras")`` wrote.
 
-        options: those of ``keras.saving.load_model``.
+        An .h5 file is loaded too, but without the optimizer's state. options: those of
+        ``keras.saving.load_model``.
         """
         if str(path).endswith(".weights.h5"):
             raise ValueError(
@@ -425,6 +436,26 @@ class PairModel(keras.Model):
                 f"model.load_weights({str(path)!r})"
             )
         return keras.saving.load_model(path, **options)
+
+
+def optimized(optimizer):
+    """The weights that an optimizer was built for."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of half precision
+    return getattr(optimizer, "_trainable_variables", [])
+
+
+@contextlib.contextmanager
+def clear_errors(jit_compile):
+    """Say what to do where XLA cannot compile a training step."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        if jit_compile and "XLA" in str(error):
+            raise ValueError(
+                "jit_compile should be False for a model whose whole training step XLA "
+                "cannot compile, got True: compile again without it"
+            ) from error
+        raise
 
 
 def with_progress(callbacks, verbose):
