@@ -2,15 +2,18 @@
 answer is a class.
 """
 
+import json
 import re
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from misbehaving_submissions import MISBEHAVIORS
 from numpy.testing import assert_allclose
 from test_misbehaving_submissions import notebook_state
 
 from attnlib import reference as ref
+from attnlib import scores as scores_module
 from attnlib.backend import keras
 from attnlib.checking.exercise import Exercise
 from attnlib.exercises import sentiment
@@ -65,13 +68,292 @@ def test_deletion_test_by_hand():
     )
 
 
+# Other right answers, and what must not pass
+
+
+def pooling_in_loops(values, w, b, v, mask=None):
+    context, weights = np.zeros(values[:, 0].shape), np.zeros(values.shape[:2])
+    for i in range(len(values)):
+        words = range(values.shape[1]) if mask is None else np.flatnonzero(mask[i])
+        if len(words):
+            scores = np.array([np.tanh(values[i, j] @ w + b) @ v for j in words])
+            exponentials = np.exp(scores - scores.max())
+            weights[i, words] = exponentials / exponentials.sum()
+        context[i] = weights[i] @ values[i]
+    return context, weights
+
+
+def pooling_by_attend(values, w, b, v, mask=None):
+    scores = (np.tanh(values @ w + b) @ v)[:, None]  # (batch, 1, source_len)
+    context, weights = ref.attend(scores, values, mask)
+    return [context[:, 0], weights[:, 0]]
+
+
+def pooling_in_single_precision(values, w, b, v, mask=None):
+    arrays = [array.astype("float32") for array in (values, w, b, v)]
+    return sentiment.attention_pooling.reference_solution(*arrays, mask)
+
+
+def means_in_loops(values, mask):
+    means = np.zeros(values[:, 0].shape)
+    for i in np.flatnonzero(mask.any(axis=1)):
+        means[i] = values[i, mask[i]].mean(axis=0)
+    return means
+
+
+def means_of_a_masked_array(values, mask):
+    hidden = np.broadcast_to(~mask[:, :, None], values.shape)
+    return np.ma.array(values, mask=hidden).mean(axis=1).filled(0)
+
+
+def deletion_by_pop(logit, words, weights):
+    rest = list(words)
+    rest.pop(int(weights.argmax()))
+    return logit(words) - logit(rest)
+
+
+def deletion_of_a_tuple(logit, words, weights):
+    largest = max(range(len(words)), key=lambda i: weights[i])
+    rest = tuple(word for i, word in enumerate(words) if i != largest)
+    return logit(tuple(words)) - logit(rest)
+
+
+def deletion_by_numpy(logit, words, weights):
+    return np.float64(logit(words) - logit(np.delete(words, np.argmax(weights))))
+
+
+@pytest.mark.parametrize(
+    "name, right",
+    [
+        ("attention_pooling", pooling_in_loops),
+        ("attention_pooling", pooling_by_attend),
+        ("attention_pooling", pooling_in_single_precision),
+        ("padding_bug", means_in_loops),
+        ("padding_bug", means_of_a_masked_array),
+        ("deletion_test", deletion_by_pop),
+        ("deletion_test", deletion_of_a_tuple),
+        ("deletion_test", deletion_by_numpy),
+    ],
+)
+def test_exercise_accepts_other_styles(name, right):
+    result = getattr(sentiment, name).check(right)
+    assert result.passed, result
+
+
+def first_words(mask):
+    return np.arange(mask.shape[1]) < mask.sum(axis=1)[:, None]
+
+
+def without_gaps(mask):
+    up_to_the_last = np.maximum.accumulate(mask[:, ::-1], axis=1)[:, ::-1]
+    return np.maximum.accumulate(mask, axis=1) & up_to_the_last
+
+
+def all_for_nothing(mask):
+    return mask | ~mask.any(axis=1, keepdims=True)
+
+
+def with_mask(name, changed):
+    """The solution, with another mask."""
+    exercise = getattr(sentiment, name)
+
+    def submission(*arguments):
+        if len(arguments) > 1 and arguments[-1].dtype == bool:
+            arguments = (*arguments[:-1], changed(arguments[-1]))
+        return exercise.reference_solution(*arguments)
+
+    return submission
+
+
+@pytest.mark.parametrize("changed", [first_words, without_gaps, all_for_nothing])
+@pytest.mark.parametrize("name", ["attention_pooling", "padding_bug"])
+def test_exercise_refuses_other_masks(name, changed):
+    result = getattr(sentiment, name).check(with_mask(name, changed))
+    assert not result.passed and result.expected is not None
+
+
+def pooling_with(softmax):
+    """The solution with another softmax(scores, mask), mask being given."""
+
+    def attention_pooling(values, w, b, v, mask=None):
+        scores = np.tanh(values @ w + b) @ v
+        weights = softmax(scores, np.ones(scores.shape, bool) if mask is None else mask)
+        return np.einsum("bs,bsd->bd", weights, values), weights
+
+    return attention_pooling
+
+
+def large_negative(scores, mask):
+    return ref.softmax(np.where(mask, scores, -1e9))
+
+
+def plain_exponentials(scores, mask):
+    exponentials = np.where(mask, np.exp(scores), 0)
+    total = exponentials.sum(axis=-1, keepdims=True)
+    return exponentials / np.where(total == 0, 1, total)
+
+
+def scores_times_mask(scores, mask):
+    return ref.softmax(scores * mask)
+
+
+def minus_hundred(scores, mask):
+    return ref.softmax(np.where(mask, scores, -100)) * mask
+
+
+def clipped(scores, mask):
+    return ref.softmax(np.clip(scores, -700, 700), mask)
+
+
+@pytest.mark.parametrize(
+    "softmax, sentence",
+    [
+        (large_negative, "With nothing to attend to, -1e9 everywhere gives equal"),
+        (plain_exponentials, "exp overflows at a score of 1000."),
+        (scores_times_mask, "You multiply the scores by the mask."),
+        (minus_hundred, ""),
+        (clipped, ""),
+    ],
+)
+def test_attention_pooling_refuses_a_faulty_softmax(softmax, sentence):
+    message = first_sentences(sentiment.attention_pooling.check(pooling_with(softmax)))
+    assert message.startswith(sentence)
+    if not sentence:  # a mistake that has no name gets none
+        assert message.split(":")[0] in ("context", "weights")
+
+
+def first_sentences(result):
+    """What a refusal says before it shows numbers, on one line."""
+    assert not result.passed and result.attempted, result
+    lines = result.message.splitlines()[1:]
+    return " ".join(" ".join(lines).split("  ")[0].split(" Input:")[0].split())
+
+
+def test_padding_bug_keeps_nan_at_padding_out():
+    values = np.array([[[1.0], [np.nan], [3.0]], [[np.inf], [np.nan], [1e10]]])
+    mask = np.array([[True, False, True], [False] * 3])
+    solution = sentiment.padding_bug.reference_solution
+    assert solution(values, mask).tolist() == [[2.0], [0.0]]
+
+
+def counted_from_the_front(values, mask):
+    counts = mask.sum(axis=1)
+    return np.stack(
+        [
+            v[:n].mean(axis=0) if n else 0.0 * v[0]
+            for v, n in zip(values, counts, strict=True)
+        ]
+    )
+
+
+def words_that_are_not_zero(values, mask):
+    real = np.where(mask[:, :, None], values, 0)
+    counts = (real != 0).any(axis=2).sum(axis=1)[:, None]
+    return real.sum(axis=1) / np.maximum(counts, 1)
+
+
+def summed(values, mask):
+    return np.where(mask[:, :, None], values, 0).sum(axis=1)
+
+
+def multiplied(values, mask):
+    counts = np.maximum(mask.sum(axis=1, keepdims=True), 1)
+    return np.einsum("bsd,bs->bd", values, mask) / counts
+
+
+def nan_to_zero(values, mask):
+    total = np.where(mask[:, :, None], values, 0).sum(axis=1)
+    return np.nan_to_num(total / len(mask[0]))
+
+
+@pytest.mark.parametrize(
+    "wrong, sentence",
+    [
+        (counted_from_the_front, "You count the words and take as many from the"),
+        (words_that_are_not_zero, "You take a word of zeros for padding."),
+        (summed, "This is the sum of the words."),
+        (multiplied, "You multiply by the mask."),
+        (nan_to_zero, "Padding is out of the sum but still counted,"),
+    ],
+)
+def test_padding_bug_names_what_is_wrong(wrong, sentence):
+    message = first_sentences(sentiment.padding_bug.check(wrong))
+    assert message.startswith(sentence)
+
+
+def deletion_of_the_first_such_word(logit, words, weights):
+    rest = list(words)
+    rest.remove(words[int(np.argmax(weights))])
+    return logit(words) - logit(rest)
+
+
+def deletion_with(changed):
+    """The solution, with ``changed(words, position)`` in place of the other words."""
+
+    def deletion_test(logit, words, weights):
+        return logit(words) - logit(changed(words, int(np.argmax(weights))))
+
+    return deletion_test
+
+
+@pytest.mark.parametrize(
+    "wrong, sentence",
+    [
+        (deletion_of_the_first_such_word, "A word that occurs twice is deleted twice"),
+        (
+            deletion_with(lambda words, i: [w for w in words if w != words[i]]),
+            "A word that occurs twice is deleted twice",
+        ),
+        (
+            deletion_with(lambda words, i: [*words[:i], "unknown", *words[i + 1 :]]),
+            "You put another word in the place of that one.",
+        ),
+        (
+            deletion_with(lambda words, i: [*words[:i], "", *words[i + 1 :]]),
+            "You put another word in the place of that one.",
+        ),
+        (
+            deletion_with(lambda words, i: sorted(words[:i] + words[i + 1 :])),
+            "Your other words are no longer in their order.",
+        ),
+        (
+            deletion_with(lambda words, i: words[: i - 1] + words[i:]),
+            "",
+        ),
+        (
+            deletion_with(lambda words, i: words[i + 1 :] + words[:i]),
+            "",
+        ),
+        (
+            deletion_with(lambda words, i: words[:i] + words[i + 1 :] or words),
+            "",
+        ),
+        (
+            deletion_with(lambda words, i: " ".join(words[:i] + words[i + 1 :])),
+            "You called logit with something else than a list of words:",
+        ),
+    ],
+)
+def test_deletion_test_refuses_other_lists(wrong, sentence):
+    message = first_sentences(sentiment.deletion_test.check(wrong))
+    assert message.startswith(sentence or "The result:")
+
+
+def test_deletion_test_oracle_sees_order_position_and_repetition():
+    for _, (logit, words, _) in sentiment.deletion_test._fresh_cases():
+        if len(set(words)) > 1:
+            assert logit(words) != logit(sorted(words, reverse=words == sorted(words)))
+            assert logit(words) != logit([*words, words[0]])
+            assert logit(words) != logit(words[:-1])
+
+
 # The layer
 
 
 def test_layer_solution_passes_and_is_attention_pooling():
     assert (
         repr(LAYER.check(LAYER.reference_solution))
-        == "Passed: AttentionLayer, 2 cases."
+        == f"Passed: AttentionLayer, {len(LAYER._fresh_cases())} cases."
     )
     namespace = {"keras": keras, "np": np, "ref": ref}
     exec(LAYER.source, namespace)
@@ -81,8 +363,7 @@ def test_layer_solution_passes_and_is_attention_pooling():
     )
     ours, theirs = namespace["AttentionLayer"](4), AttentionPooling(4)
     values = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
-    mask = np.array([[True] * 5, [False] * 5])
-    mask[1, :2] = True
+    mask = np.array([[True, False, True, True, True], [False] * 5])
     theirs(values)
     ours(values)
     ours.set_weights(theirs.get_weights())
@@ -148,7 +429,7 @@ def raises(self, values, mask=None):
                 build=lambda self, shape: None,
                 call=lambda self, values, mask=None: (values, values),
             ),
-            r"self.w should be a weight of shape \(3, 4\), got none",
+            r"self.w should be a weight of shape \(1, 1\), got none",
         ),
         (
             type(
@@ -165,6 +446,7 @@ def test_layer_check_answers_misbehaving_code(submission, message, monkeypatch):
     result = LAYER.check(submission)
     assert not result.passed
     assert re.search(message, result.message), result.message
+    monkeypatch.setattr(Exercise, "time_limit", 20)
     assert LAYER.hint() and LAYER.check(LAYER.reference_solution).passed
 
 
@@ -194,6 +476,241 @@ def test_layer_stopped_in_its_call_leaves_keras_whole(monkeypatch):
     drop, ones = keras.layers.Dropout(0.9), np.ones((4, 9), "float32")
     assert np.abs(drop(ones, training=True) - ones).max() > 0
     assert_allclose(drop(ones), ones)  # no longer training
+
+
+# The layer in a model
+
+
+class NumpyInCall(LAYER.reference_solution):
+    def call(self, values, mask=None):
+        numbers = [np.asarray(array) for array in (values, self.w, self.b, self.v)]
+        mask = None if mask is None else np.asarray(mask)
+        return sentiment.attention_pooling.reference_solution(*numbers, mask)
+
+
+class BranchOnNumbers(LAYER.reference_solution):
+    def call(self, values, mask=None):
+        context, weights = super().call(values, mask)
+        if keras.ops.max(weights) > 2:
+            return context, 0 * weights
+        return context, weights
+
+
+class WeightsOfNumpy(LAYER.reference_solution):
+    def build(self, shape):
+        draw = np.random.default_rng(0).normal
+        self.w = draw(size=(shape[-1], self.units)).astype("float32")
+        self.b = np.zeros(self.units, "float32")
+        self.v = draw(size=self.units).astype("float32")
+
+
+class Frozen(LAYER.reference_solution):
+    def build(self, shape):
+        super().build(shape)
+        self.v.trainable = False
+
+
+class OneMore(LAYER.reference_solution):
+    def build(self, shape):
+        super().build(shape)
+        self.u = self.add_weight(shape=(1,))
+
+
+class AllZero(LAYER.reference_solution):
+    def build(self, shape):
+        zeros = {"initializer": "zeros"}
+        self.w = self.add_weight(shape=(shape[-1], self.units), **zeros)
+        self.b = self.add_weight(shape=(self.units,), **zeros)
+        self.v = self.add_weight(shape=(self.units,), **zeros)
+
+
+class Stopped(LAYER.reference_solution):
+    def call(self, values, mask=None):
+        _, weights = super().call(values, mask)
+        weights = keras.ops.stop_gradient(weights)
+        return keras.ops.einsum("bs,bsd->bd", weights, values), weights
+
+
+class StoppedInPart(LAYER.reference_solution):
+    def call(self, values, mask=None):
+        hidden = keras.ops.matmul(values, keras.ops.stop_gradient(self.w)) + self.b
+        scores = keras.ops.tensordot(keras.ops.tanh(hidden), self.v, axes=1)
+        weights = softmax_of_scores(scores, mask)
+        return keras.ops.einsum("bs,bsd->bd", weights, values), weights
+
+
+class CutToTheFirstLength(LAYER.reference_solution):
+    def build(self, shape):
+        super().build(shape)
+        self.source_len = shape[1]
+
+    def call(self, values, mask=None):
+        context, weights = super().call(values, mask)
+        return context, weights[:, : self.source_len]
+
+
+class PaddedToTheFirstLength(LAYER.reference_solution):
+    def build(self, shape):
+        super().build(shape)
+        self.spread = np.eye(shape[1] or 1, dtype="float32")
+
+    def call(self, values, mask=None):
+        context, weights = super().call(values, mask)
+        return context, keras.ops.matmul(weights, self.spread)
+
+
+class MaskPassedOn(LAYER.reference_solution):
+    compute_mask = keras.layers.Layer.compute_mask
+
+
+@pytest.mark.parametrize(
+    "wrong, sentence",
+    [
+        (NumpyInCall, "Your layer works on numbers, but not in a model,"),
+        (BranchOnNumbers, "Your layer works on numbers, but not in a model,"),
+        (WeightsOfNumpy, "self.w is a NumPy array, which Keras does not train."),
+        (Frozen, "self.v is not trainable, so Keras leaves it as it is."),
+        (OneMore, "Create w, b, and v with self.add_weight, and no other weights."),
+        (AllZero, "w, b, and v all start at 0."),
+        (Stopped, "Trained on two batches, w, b, and v have not moved."),
+        (StoppedInPart, "Trained on two batches, w did not move."),
+        (CutToTheFirstLength, "Your layer has seen sentences of one length,"),
+        (PaddedToTheFirstLength, "Your layer has seen sentences of one length,"),
+        (MaskPassedOn, "compute_mask should return None, None:"),
+    ],
+)
+def test_layer_check_says_what_fails_in_a_model(wrong, sentence):
+    result = LAYER.check(wrong)
+    message = " ".join(result.message.split())
+    assert message.count(sentence) == 1, message
+    assert message.startswith(f"Not yet: AttentionLayer. {sentence}")
+    assert "assign" not in message and "The check" not in message
+
+
+def softmax_of_scores(scores, mask):
+    return scores_module.softmax(scores, mask)
+
+
+def layer_with(softmax):
+    """The solution with another softmax of Keras' tensors."""
+
+    class AttentionLayer(LAYER.reference_solution):
+        def call(self, values, mask=None):
+            hidden = keras.ops.tanh(values @ self.w + self.b)
+            scores = keras.ops.sum(hidden * self.v, axis=-1)
+            weights = softmax(scores, mask)
+            return keras.ops.sum(weights[:, :, None] * values, axis=1), weights
+
+    return AttentionLayer
+
+
+def zeros_where_nan(scores, mask):
+    if mask is None:
+        return keras.ops.softmax(scores)
+    weights = keras.ops.softmax(keras.ops.where(mask, scores, -np.inf))
+    return keras.ops.where(keras.ops.isnan(weights), 0.0, weights)
+
+
+def zeros_by_the_mask(scores, mask):
+    if mask is None:
+        return keras.ops.softmax(scores)
+    weights = keras.ops.softmax(keras.ops.where(mask, scores, -1e30))
+    return weights * keras.ops.cast(mask, weights.dtype)
+
+
+def by_the_layer_of_keras(scores, mask):
+    weights = keras.layers.Softmax()(scores, mask=mask)
+    return weights if mask is None else weights * keras.ops.cast(mask, weights.dtype)
+
+
+@pytest.mark.parametrize(
+    "softmax",
+    [softmax_of_scores, zeros_where_nan, zeros_by_the_mask, by_the_layer_of_keras],
+)
+def test_layer_check_accepts_other_styles(softmax):
+    result = LAYER.check(layer_with(softmax))
+    assert result.passed, result
+
+
+def test_layer_check_accepts_a_layer_without_keyword_arguments():
+    class AttentionLayer(LAYER.reference_solution):
+        def __init__(self, units):
+            keras.layers.Layer.__init__(self)
+            self.units = units
+
+    assert LAYER.check(AttentionLayer).passed
+
+
+@pytest.mark.parametrize(
+    "softmax, sentence",
+    [
+        (lambda scores, mask: keras.ops.softmax(scores), "Your layer ignores the mask"),
+        (
+            lambda scores, mask: keras.ops.softmax(
+                scores if mask is None else keras.ops.where(mask, scores, -1e9)
+            ),
+            "With nothing to attend to, -1e9 everywhere gives equal weights",
+        ),
+        (
+            lambda scores, mask: keras.ops.softmax(
+                scores if mask is None else keras.ops.where(mask, scores, -np.inf)
+            ),
+            "With nothing to attend to, the row is 0 / 0, which is NaN.",
+        ),
+        (
+            lambda scores, mask: keras.ops.softmax(
+                scores if mask is None else scores * keras.ops.cast(mask, "float32")
+            ),
+            "You multiply the scores by the mask.",
+        ),
+        (
+            lambda scores, mask: keras.ops.softmax(
+                scores if mask is None else keras.ops.where(mask, scores, -50.0)
+            ),
+            "The number you write at padding is not small enough",
+        ),
+    ],
+)
+def test_layer_check_names_a_faulty_mask_and_shows_the_input(softmax, sentence):
+    result = LAYER.check(layer_with(softmax))
+    assert not result.passed
+    text = " ".join(result.message.split())
+    assert text.startswith(f"Not yet: AttentionLayer. {sentence}")
+    assert "values = [" in text and "mask = [[" in text and "expected" in text
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+def test_layer_check_does_not_depend_on_the_policy(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        result = LAYER.check(LAYER.reference_solution)
+        assert result.passed, result
+        assert keras.config.dtype_policy().name == policy
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def sources_of_the_chapter():
+    chapter = json.loads((ROOT / "book" / "04_sentiment.ipynb").read_text("utf-8"))
+    return ["".join(cell["source"]) for cell in chapter["cells"]]
+
+
+def test_no_hint_or_solution_of_the_chapter_writes_a_large_number_for_infinity():
+    exercises = [value for value in vars(sentiment).values() if hasattr(value, "hints")]
+    texts = [*sources_of_the_chapter(), *LAYER.hints, LAYER.source]
+    texts += [text for each in exercises for text in [*each.hints, each.source]]
+    assert len(exercises) == 3
+    assert not any("1e9" in text or "1e30" in text for text in texts)
+
+
+def test_layer_of_the_page_is_not_the_answer():
+    sources = sources_of_the_chapter()
+    source = next(text for text in sources if "class Pooling(" in text)
+    namespace = {}
+    exec(source, namespace)
+    namespace["Pooling"].__name__ = "AttentionLayer"
+    assert not LAYER.check(namespace["Pooling"]).passed
 
 
 def test_module_names_no_other_exercise():

@@ -380,9 +380,9 @@ def _step_cases(rng):
     yield "one sentence of one word", _step_arguments(rng, [[True]], 3, 2, 4, 5)
     high, low = [[1, 0], [1, 1], [1, -1]], [[-1, 0], [-1, 1], [-1, -1]]
     both = [[-1, 0], [1, 1], [0, 1]]
-    mask = [[1, 1, 1], [1, 1, 0], [1, 1, 1]]
+    mask = [[1, 1, 0], [1, 1, 1], [1, 1, 1]]
     yield "scores of 1000", _exact_step(rng, [high, low, both], mask, 1000.0)
-    hidden = [[*low, [1, 0]], [*low, [0, 0]]]
+    hidden = [[*low, [1, 0]], [*low, [-1, 0]]]
     mask = [[1, 1, 1, 0]] * 2
     yield "scores of -20,000, and padding", _exact_step(rng, hidden, mask, 20_000.0)
     yield "float32", in_float32(_step_arguments(rng, masks[:3], 4, 3, 2, 6))

@@ -10,6 +10,7 @@ from attnlib.checking.exercise import exercise
 from attnlib.exercises._demands import five_masks, in_float32
 from attnlib.exercises._mistakes import (
     ADDED,
+    COUNTED_FROM_THE_FRONT,
     add_mask_from_the_front,
     add_softmax_mistakes,
 )
@@ -75,16 +76,17 @@ def _pooling_cases(rng):
     yield "one word", (rng.normal(size=(1, 1, 3)), *_pooling_weights(rng, 3, 2))
     high, low = [[1, 0], [1, 1], [1, -1]], [[-1, 0], [-1, 1], [-1, -1]]
     spanning = [[-1, 0], [1, 1], [0, 1]]
-    mask = [[1, 1, 1], [1, 1, 0], [1, 1, 1]]
+    mask = [[1, 1, 0], [1, 1, 1], [1, 1, 1]]
     yield "scores of 1000", _exact_pooling([high, low, spanning], mask, 1000.0)
-    hidden = [[*low, [1, 0]], [*low, [0, 0]]]
+    hidden = [[*low, [1, 0]], [*low, [-1, 0]]]
     yield (
         "scores of -20,000, and padding",
         _exact_pooling(hidden, [[1, 1, 1, 0]] * 2, 20_000.0),
     )
     whole = [rng.integers(-2, 3, shape) for shape in [(5, 4, 3), (3, 2), (2,), (2,)]]
     yield "whole numbers", (*whole, five_masks(4))
-    yield "float32", in_float32((values, *_pooling_weights(rng, 3, 4), both[:1]))
+    values, weights = rng.normal(size=(2, 3, 5)), _pooling_weights(rng, 5, 4)
+    yield "float32", in_float32((values, *weights, both))
 
 
 @exercise(
@@ -397,6 +399,12 @@ def bug_one_more(values, mask):
 
 
 add_mask_from_the_front(padding_bug)
+
+
+@padding_bug.known_mistake(COUNTED_FROM_THE_FRONT)
+def bug_counted_from_the_front(values, mask):
+    both = zip(values, mask.sum(axis=1), strict=True)
+    return np.stack([v[:n].mean(axis=0) if n else 0.0 * v[0] for v, n in both])
 
 
 def _reader(worth):

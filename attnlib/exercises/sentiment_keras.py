@@ -75,6 +75,10 @@ _NO_LAYER = (
     "Your class should be a Keras layer: class AttentionLayer(keras.layers.Layer)."
 )
 _PAIR = "call should return two values, context and weights."
+_ORDER = (
+    "In a model, call should return context (batch, dim) and weights (batch, "
+    "source_len), in this order."
+)
 _MASK_PASSED_ON = (
     "compute_mask should return None, None: the context has no words left to mask."
 )
@@ -205,6 +209,8 @@ def _put_into_a_model(layer):
     if not _is_pair(results):
         raise sandbox.CheckFailed(_PAIR)
     context, weights = results
+    if tuple(context.shape) != (None, 3) or len(weights.shape) != 2:
+        raise sandbox.CheckFailed(_ORDER)
     model = keras.Model(tokens, [keras.layers.Dense(1)(context), weights])
     model.compile(keras.optimizers.SGD(1.0), loss=["mse", None], run_eagerly=True)
     _train(model, layer)
