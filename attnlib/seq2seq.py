@@ -73,8 +73,9 @@ class Options:
         for field in fields(self):
             value, takers = getattr(self, field.name), TAKERS.get(field.name)
             if takers and value != field.default and self.attention not in takers:
+                listed = f"one of {', '.join(takers)}" if takers[1:] else takers[0]
                 raise ValueError(
-                    f"{field.name} should go with one of {', '.join(takers)}, got "
+                    f"{field.name} should go with {listed}, got "
                     f"attention={self.attention!r}"
                 )
         if self.attention in TAKERS["half_width"]:

@@ -24,15 +24,20 @@ PAIRS = toy_task.PAIRS
 LOGITS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
+def small(**options):
+    """A model that is traced fast."""
+    return toy_task.model(attention="none", bidirectional=False, **options)
+
+
 @pytest.fixture
 def model():
-    return toy_task.model(attention="none", scale=0.5)
+    return small(scale=0.5)
 
 
 @pytest.fixture(scope="module")
 def shared():
     """A model that no test trains or compiles."""
-    return toy_task.model(attention="none", scale=0.5)
+    return small(scale=0.5)
 
 
 def weights_of(model):
@@ -54,7 +59,12 @@ def probability_of_y(**options):
     """After a training in which one target of ten is y."""
     keras.utils.set_random_seed(0)
     model = Seq2Seq.for_pairs(
-        RARE, attention="none", units=8, embedding_dim=4, learning_rate=0.05
+        RARE,
+        attention="none",
+        bidirectional=False,
+        units=8,
+        embedding_dim=4,
+        learning_rate=0.05,
     )
     if "class_weight" in options:
         assert model.target_vocabulary.index["y"] == 4
@@ -104,7 +114,7 @@ def test_loss_is_the_weighted_sum_over_the_number_of_tokens(model):
 def test_train_on_batch_takes_class_weight():
     losses = []
     for weight in (1.0, 2.0, {}):
-        model = toy_task.model(attention="none", scale=0.5)
+        model = small(scale=0.5)
         (inputs, target) = model.batches(PAIRS, 8, shuffle=False)[0]
         every = dict.fromkeys(range(len(model.target_vocabulary)), weight)
         given = {} if weight == {} else {"class_weight": every}
@@ -169,7 +179,7 @@ def test_validation_split_is_the_last_fraction_as_keras_takes_it():
 def test_fit_with_validation_split_equals_two_lists(weights):
     results = []
     for split in (True, False):
-        model = toy_task.model(attention="none")
+        model = small()
         if split:
             options = {"validation_split": 0.25, "sample_weight": weights}
             history = model.fit(PAIRS, verbose=0, batch_size=9, **options).history
@@ -208,7 +218,7 @@ def test_fit_validates_in_batches_of_the_size_and_number_asked_for(model, monkey
 
 
 def trained(steps=2, **options):
-    model = toy_task.model(attention="none")
+    model = small()
     model.compile(keras.optimizers.Adam(1e-2), **options)
     before = weights_of(model)
     losses = model.fit(PAIRS, epochs=steps, batch_size=16, verbose=0).history["loss"]
@@ -481,7 +491,7 @@ def own_batches(model, size=16, shuffle=False, pairs=PAIRS):
 def test_fit_on_own_batches_equals_that_on_ours():
     results = []
     for own in (False, True):
-        model = toy_task.model(attention="none")
+        model = small()
         data = model.batches(PAIRS, 16, False)
         if own:
             data = Own(own_batches(model))
@@ -672,7 +682,7 @@ def test_fit_leaves_out_pairs_that_are_too_long(capsys):
     data = [*PAIRS, *long_pairs(150, 7)]
     results = []
     for pairs in (data, PAIRS):
-        model = toy_task.model(attention="none")
+        model = small()
         options = {"sample_weight": np.arange(len(pairs))}
         if pairs is data:
             options["max_length"] = 6
