@@ -336,17 +336,8 @@ def _masked_cases(rng):
         "four sentences of four positions, four queries",
         (rng.normal(size=(4, 4, 4)), five_masks(4)[:4]),
     )
-    yield (
-        "high scores at padding",
-        (
-            np.where(
-                mask[:, None, :],
-                rng.normal(size=(4, 2, 6)),
-                rng.integers(999, 1002, (4, 2, 6)),
-            ),
-            mask,
-        ),
-    )
+    scores, high = rng.normal(size=(4, 2, 6)), rng.integers(999, 1002, (4, 2, 6))
+    yield "high scores at padding", (np.where(mask[:, None, :], scores, high), mask)
     steps, pairs = np.arange(6.0), np.broadcast_to(mask[:, None, :], (4, 3, 6))
     scores = np.stack([-20_000 + steps, -20_000 - steps, extreme_scores(6)[1]])
     yield (
@@ -357,8 +348,8 @@ def _masked_cases(rng):
         "scores near 1000, near -1000, and from -3000 to 3000",
         (extreme_scores(5)[None], np.ones((1, 5), bool)),
     )
-    scores, mask = np.array([[[2, 0, 1]]]), np.array([[False, True, True]])
-    yield "whole numbers", (scores, mask)
+    whole = np.array([[[2, 0, 1]]]), np.array([[False, True, True]])
+    yield "whole numbers", whole
     yield (
         "one word, in single precision",
         (rng.normal(size=(2, 3, 1)).astype("float32"), np.ones((2, 1), bool)),

@@ -1,5 +1,7 @@
 """Exercises of chapter 07, "Self-attention and multi-head attention"."""
 
+import functools
+
 import numpy as np
 
 from attnlib import reference as ref
@@ -15,6 +17,11 @@ AT_PADDING = 1e10  # what the keys hold there
 def _masks_of_queries(source_len):
     """A mask for each of six queries: all words, and the five masks of the course."""
     return np.vstack([np.ones(source_len, bool), five_masks(source_len)])
+
+
+def _causal_masks():
+    """Four causal masks (4, 4), of sentences with padding: some rows are empty."""
+    return np.tril(np.ones((4, 4, 4), bool)) & five_masks(4)[:4, None, :]
 
 
 def _scaled_cases(rng):
@@ -35,10 +42,9 @@ def _scaled_cases(rng):
         "four sentences of four words, queries, and dimensions; a mask per sentence",
         (*tensors(4, 4, 4, 4, 4), five_masks(4)[:4]),
     )
-    mask = np.tril(np.ones((4, 4, 4), bool)) & five_masks(4)[:4, None, :]
     yield (
         "the same sizes; a mask per query, some with nothing to attend to",
-        (*tensors(4, 4, 4, 4, 4), mask),
+        (*tensors(4, 4, 4, 4, 4), _causal_masks()),
     )
     yield (
         "five sentences, one of them without words",
@@ -50,9 +56,7 @@ def _scaled_cases(rng):
         (*tensors(2, 6, 5, 3, 4), np.stack([masks, masks[::-1]])),
     )
     yield from _extreme_scaled_cases(rng)
-    query, keys = np.array([[[2, 0], [1, 1]]]), np.array([[[1, 0], [0, 1], [2, 2]]])
-    values, mask = np.array([[[0, 1], [5, 0], [-3, 2]]]), np.tril(np.ones((1, 2, 3)))
-    yield "whole numbers", (query, keys, values, mask == 1)
+    yield from _whole_scaled_cases()
     yield (
         "sentences of one word or none, in single precision",
         (
@@ -60,6 +64,12 @@ def _scaled_cases(rng):
             np.array([[True], [False], [True]]),
         ),
     )
+
+
+def _whole_scaled_cases():
+    query, keys = np.array([[[2, 0], [1, 1]]]), np.array([[[1, 0], [0, 1], [2, 2]]])
+    values, mask = np.array([[[0, 1], [5, 0], [-3, 2]]]), np.tril(np.ones((1, 2, 3)))
+    yield "whole numbers", (query, keys, values, mask == 1)
 
 
 def _extreme_scaled_cases(rng):
@@ -349,16 +359,18 @@ def causal_subtracted(mask):
     return -1e9 * ~causal_mask.reference_solution(mask)
 
 
-def _head_cases(rng):
-    def arguments(batch, target_len, source_len, dim, heads, key_dim, mask):
-        return (
-            rng.normal(size=(batch, target_len, dim)),
-            rng.normal(size=(batch, source_len, dim)),
-            *(rng.normal(size=(dim, heads, key_dim)) / np.sqrt(dim) for _ in range(3)),
-            rng.normal(size=(heads, key_dim, dim)) / np.sqrt(heads * key_dim),
-            mask,
-        )
+def _head_arguments(rng, batch, target_len, source_len, dim, heads, key_dim, mask):
+    return (
+        rng.normal(size=(batch, target_len, dim)),
+        rng.normal(size=(batch, source_len, dim)),
+        *(rng.normal(size=(dim, heads, key_dim)) / np.sqrt(dim) for _ in range(3)),
+        rng.normal(size=(heads, key_dim, dim)) / np.sqrt(heads * key_dim),
+        mask,
+    )
 
+
+def _head_cases(rng):
+    arguments = functools.partial(_head_arguments, rng)
     yield (
         "one query, two words, two heads of dimension 1",
         arguments(1, 1, 2, 2, 2, 1, np.array([[True, True]])),
@@ -367,10 +379,9 @@ def _head_cases(rng):
         "every size is four; a mask per sentence",
         arguments(4, 4, 4, 4, 4, 4, five_masks(4)[:4]),
     )
-    mask = np.tril(np.ones((4, 4, 4), bool)) & five_masks(4)[:4, None, :]
     yield (
         "every size is four; a mask per query, some with nothing to attend to",
-        arguments(4, 4, 4, 4, 4, 4, mask),
+        arguments(4, 4, 4, 4, 4, 4, _causal_masks()),
     )
     yield (
         "five sentences, one of them without words",
