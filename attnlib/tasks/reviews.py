@@ -33,7 +33,7 @@ from typing import NamedTuple
 import numpy as np
 
 from attnlib.arguments import integer, one_of
-from attnlib.tasks import own_data
+from attnlib.tasks import _own_data
 
 URL = "https://archive.ics.uci.edu/static/public/331/sentiment+labelled+sentences.zip"
 ARCHIVE = "sentiment+labelled+sentences.zip"
@@ -882,7 +882,7 @@ def read(data, min_sentences=20, duplicates=False):
     if report:
         warnings.warn(report, stacklevel=2)
     token_lists = [tokens(sentence) for sentence, _, _ in kept]
-    report = own_data.check_columns(token_lists, [label for _, label, _ in kept])
+    report = _own_data.check_columns(token_lists, [label for _, label, _ in kept])
     if report:
         warnings.warn(
             f"sentences should be free of labels, got: {report}", stacklevel=2
@@ -898,7 +898,7 @@ def _pairs(data):
             f" {data!r:.60}; write it to a file, and give the file's path"
         )
     if isinstance(data, (str, os.PathLike)):
-        return own_data.read_lines(Path(data))
+        return _own_data.read_lines(Path(data))
     if isinstance(data, _Reviews):
         raise TypeError(
             "data should be a path or a list of (sentence, label), got Reviews: give"
@@ -965,7 +965,7 @@ def _checked_row(number, pairs):
     _check_text(number, sentence)
     if str(label).strip() not in ("0", "1"):
         regular = [pair for pair in pairs if len(pair) == 2]
-        advice = own_data.advice_on_label(number, regular) if regular == pairs else ""
+        advice = _own_data.advice_on_label(number, regular) if regular == pairs else ""
         raise ValueError(
             f"line {number} should have the label 0 or 1, got {label!r:.60}{advice}"
         )
@@ -980,7 +980,7 @@ def _check_text(number, sentence):
             " what follows the tab may be a column of its own; leave it out, or replace"
             " the tab with a space"
         )
-    wrong = own_data.NO_TEXT.search(sentence)
+    wrong = _own_data.NO_TEXT.search(sentence)
     if not wrong and tokens(sentence):
         return
     if not wrong:
