@@ -46,14 +46,19 @@ def _weights(layer):
 
 
 def trainable_state(model):
-    """What a traced training step depends on: which weights are trained, and with what.
+    """What a traced step of training or evaluation depends on.
 
-    It changes where a part is frozen, or gets a regularizer.
+    It changes where a part is frozen, or gets a regularizer, or another dropout rate.
     """
-    return [
+    weights = [
         (id(weight), id(weight.regularizer), id(weight.constraint))
         for weight in model.trainable_variables
     ]
+    layers = [
+        (id(part.activity_regularizer), part.dtype_policy.name, vars(part).get("rate"))
+        for _, part in parts(model)
+    ]
+    return weights + layers
 
 
 def settings(model):

@@ -411,7 +411,7 @@ def test_regularizer_counts_whenever_it_is_set(model, when, where):
 @pytest.mark.parametrize(
     "part, attribute",
     [
-        (lambda m: m.encoder.forward_layer.cell, "recurrent_regularizer"),
+        (lambda m: m.encoder.cell, "recurrent_regularizer"),
         (lambda m: m.source_embedding, "embeddings_regularizer"),
         (lambda m: m.decoder.cell, "bias_regularizer"),
         (lambda m: m.output_layer, "activity_regularizer"),
@@ -795,3 +795,13 @@ def test_fit_refuses_epochs_that_are_no_number(shared):
         TypeError, match="epochs should be an integer of 0 or more, got"
     ):
         shared.fit(PAIRS, 2.5)
+
+
+def test_dropout_rate_set_after_a_training_counts():
+    losses = []
+    for rate in (0.01, 0.9):
+        model = small(scale=0.5, dropout=0.01)
+        model.fit(PAIRS, verbose=0)
+        model.dropout_layer.rate = rate
+        losses.append(model.fit(PAIRS, verbose=0).history["loss"][0])
+    assert abs(losses[0] - losses[1]) > 0.01
