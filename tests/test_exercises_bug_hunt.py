@@ -361,7 +361,7 @@ def without_maximum(scores, window):
         ),
         (
             lambda s, m: ref.softmax(np.where(m, s, -1e9)),
-            "In a window without words, -1e9 everywhere gives equal weights",
+            "In a window without words, one number everywhere gives equal weights",
         ),
         (lambda s, m: ref.softmax(s), "Your softmax runs over the whole sentence."),
         (
@@ -447,15 +447,15 @@ def exponentials_of_words(scores, mask):
     [
         (
             lambda s, m: ref.softmax(s + np.where(m, 0, -1e9)[:, None]),
-            "Adding -1e9 to a padded score is not enough",
+            "Adding -1e9 or -inf to a padded score is not enough",
         ),
         (
             lambda s, m: ref.softmax(s - 1e9 * (1 - m[:, None])),
-            "Adding -1e9 to a padded score is not enough",
+            "Adding -1e9 or -inf to a padded score is not enough",
         ),
         (
             lambda s, m: ref.softmax(s + np.where(m, 0, -np.inf)[:, None]),
-            "Adding -1e9 to a padded score is not enough",
+            "Adding -1e9 or -inf to a padded score is not enough",
         ),
         (
             lambda s, m: ref.softmax(np.where(m[:, None], s, -100)),

@@ -705,7 +705,7 @@ WRONG_LOCAL = {
     "With nothing to attend to in a window, -1e9": local_answer(
         weigh=lambda scores, inside: ref.softmax(masked(scores, inside, -1e9))
     ),
-    "Adding -1e9 to a score": local_answer(
+    "Adding -1e9 or -inf to a score": local_answer(
         weigh=lambda scores, inside: ref.softmax(scores + masked(0, inside, -np.inf))
     ),
     "The maximum you subtract": local_answer(

@@ -179,14 +179,17 @@ def first_words(scores, mask):
         (lambda s, m: ref.softmax(np.where(m, -np.inf, s)), "Your mask is inverted"),
         (
             lambda s, m: ref.softmax(np.where(m, s, -1e9)),
-            "With nothing to attend to, -1e9 everywhere gives equal weights",
+            "With nothing to attend to, one number everywhere gives equal weights",
         ),
         (
             lambda s, m: ref.softmax(np.where(m, s, np.finfo("float32").min)),
-            "With nothing to attend to, -1e9 everywhere gives equal weights",
+            "With nothing to attend to, one number everywhere gives equal weights",
         ),
-        (lambda s, m: ref.softmax(s + np.where(m, 0, -1e9)), "Adding -1e9 to a padded"),
-        (lambda s, m: ref.softmax(s - 1e9 * ~m), "Adding -1e9 to a padded"),
+        (
+            lambda s, m: ref.softmax(s + np.where(m, 0, -1e9)),
+            "Adding -1e9 or -inf to a padded",
+        ),
+        (lambda s, m: ref.softmax(s - 1e9 * ~m), "Adding -1e9 or -inf to a padded"),
         (lambda s, m: ref.softmax(s * m), "You multiply the scores by the mask."),
         (lambda s, m: ref.softmax(s) * m, "You set padding to zero after the softmax"),
         (

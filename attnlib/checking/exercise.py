@@ -26,6 +26,7 @@ import inspect
 import re
 import textwrap
 import types
+import warnings
 
 import numpy as np
 
@@ -401,9 +402,11 @@ class Exercise:
         return max(candidates, key=lambda mistake: len(mistake.wrong_in)).message
 
     def _same(self, one, other):
-        """Whether two outcomes are the same: equal results, or the same problem."""
+        """Whether two outcomes are the same: equal results, or the same problem; of
+        an error, its kind, because its words depend on how the code is written.
+        """
         if one.problem and other.problem:
-            return one.problem.split("\n")[0] == other.problem.split("\n")[0]
+            return _first_words(one.problem) == _first_words(other.problem)
         if one.problem or other.problem:
             return False
         unsupported = sandbox.UnsupportedValue
@@ -557,6 +560,11 @@ def _inputs_in_words(title, inputs):
     return f"\nInput: {title}{''.join(lines)}"
 
 
+def _first_words(problem):
+    line = problem.split("\n")[0]
+    return line.split(":")[0] if line.startswith("Your code raised ") else line
+
+
 class _Failure:
     """A case that failed: its title, its arguments as they were, what was expected, the
     Outcome, and the problem in words.
@@ -586,7 +594,8 @@ class _Mistake:
         if case not in self.outcomes:
             _, args = self.owner._fresh_cases()[case]
             call = functools.partial(self.owner._call, self.function, args)
-            with isolation.restore():
+            with isolation.restore(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 self.outcomes[case] = sandbox.describe(call, self.function)
         return self.outcomes[case]
 

@@ -40,16 +40,16 @@ MAXIMUM_OVER_PADDING = (
     "word underflows. Mask first."
 )
 ADDED = (
-    "Adding -1e9 to a padded score is not enough: what stands at padding may be "
-    "larger, infinite, or NaN. Replace it with np.where."
+    "Adding -1e9 or -inf to a padded score is not enough: what stands at padding may "
+    "be larger, infinite, or NaN. Replace it with np.where."
 )
 SMALL_CONSTANT = (
     "The number you write at padding is not small enough: a real word may score lower "
     "still. Use -np.inf."
 )
 EQUAL_FOR_NOTHING = (
-    "With nothing to attend to, -1e9 everywhere gives equal weights, all of them on "
-    "padding. Those rows should be zeros."
+    "With nothing to attend to, one number everywhere gives equal weights, all of them "
+    "on padding. Those rows should be zeros."
 )
 NAN_FOR_NOTHING = (
     "With nothing to attend to, the row is 0 / 0, which is NaN. Those rows should be "

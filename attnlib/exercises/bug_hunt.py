@@ -1263,8 +1263,8 @@ def context_of_nothing_is_nan(scores, values, centers, half_width):
 
 
 @local_context.known_mistake(
-    "In a window without words, -1e9 everywhere gives equal weights to all the words "
-    "outside it. That row should be zeros."
+    "In a window without words, one number everywhere gives equal weights to all the "
+    "words outside it. That row should be zeros."
 )
 def context_of_nothing_is_equal(scores, values, centers, half_width):
     window, gaussian = window_and_gaussian(scores, centers, half_width)
