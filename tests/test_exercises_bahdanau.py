@@ -307,6 +307,58 @@ def word_as_query(state, word, annotations, mask, w_query, w_keys, v, gru):
     return gru(np.hstack([word, context]), state), context, weights
 
 
+def step_of_gru(call):
+    """The solution, with ``call(gru, word, context, state)`` for the new state."""
+
+    def bahdanau_step(state, word, annotations, mask, w_query, w_keys, v, gru):
+        scores = ref.additive_scores(state[:, None], annotations, w_query, w_keys, v)
+        context, weights = ref.attend(scores, annotations, mask)
+        context, weights = context[:, 0], weights[:, 0]
+        return call(gru, word, context, state), context, weights
+
+    return bahdanau_step
+
+
+TOO_NARROW = "gru should get the word and the context side by side, [word ; context]."
+
+
+@pytest.mark.parametrize(
+    "call, sentence",
+    [
+        (lambda gru, word, context, state: gru(word, state), TOO_NARROW),
+        (lambda gru, word, context, state: gru(context, state), TOO_NARROW),
+        (lambda gru, word, context, state: gru(word + context, state), TOO_NARROW),
+        (
+            lambda gru, word, context, state: gru(state, np.hstack([word, context])),
+            "You exchange the arguments of gru:",
+        ),
+        (
+            lambda gru, word, context, state: gru(np.hstack([context, word]), state),
+            "The input of gru is [word ; context], in this order.",
+        ),
+        (
+            lambda gru, word, context, state: gru(
+                np.hstack([word, context, state]), state
+            ),
+            "Your code raised ValueError: gru(inputs, state): inputs should be [word",
+        ),
+    ],
+)
+def test_bahdanau_step_says_what_gru_gets(call, sentence):
+    assert said(ex.bahdanau_step, step_of_gru(call)).startswith(sentence)
+
+
+def without_an_axis(state, word, annotations, mask, w_query, w_keys, v, gru):
+    scores = ref.additive_scores(state, annotations, w_query, w_keys, v)
+    context, weights = ref.attend(scores, annotations, mask)
+    return gru(np.hstack([word, context]), state), context, weights
+
+
+def test_bahdanau_step_takes_one_error_for_no_other():
+    message = said(ex.bahdanau_step, without_an_axis)
+    assert message.startswith("Your code raised ValueError: query should have shape")
+
+
 @pytest.mark.parametrize(
     "wrong, sentence",
     [

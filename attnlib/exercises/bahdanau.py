@@ -334,6 +334,31 @@ def masked_scores_times_values(scores, values, mask=None):
     return np.where(real, scores, 0) @ values, weights
 
 
+_TOO_NARROW = (
+    "gru should get the word and the context side by side, [word ; context]. What it "
+    "gets is only as wide as one of them."
+)
+_GRU_EXCHANGED = (
+    "You exchange the arguments of gru: the inputs come first, then the state."
+)
+
+
+def _checked_cell(rng, word_dim, annotation_dim, state_dim):
+    """A random ``gru(inputs, state)`` that says what is wrong with its arguments."""
+    input_dim = word_dim + annotation_dim
+    cell = recurrent_cell(rng, input_dim, state_dim, joined="context")
+
+    def gru(inputs, state):
+        dims = np.shape(inputs)[-1], np.shape(state)[-1]
+        if dims == (state_dim, input_dim) and state_dim != input_dim:
+            raise sandbox.CheckFailed(_GRU_EXCHANGED)
+        if dims[0] in (word_dim, annotation_dim) and dims[1] == state_dim:
+            raise sandbox.CheckFailed(_TOO_NARROW)
+        return cell(inputs, state)
+
+    return gru
+
+
 def _step_arguments(rng, mask, word_dim, state_dim, annotation_dim, attention_units):
     mask = np.array(mask)
     batch, source_len = mask.shape
@@ -345,7 +370,7 @@ def _step_arguments(rng, mask, word_dim, state_dim, annotation_dim, attention_un
         rng.normal(size=(state_dim, attention_units)),
         rng.normal(size=(annotation_dim, attention_units)),
         rng.normal(size=attention_units),
-        recurrent_cell(rng, word_dim + annotation_dim, state_dim, joined="context"),
+        _checked_cell(rng, word_dim, annotation_dim, state_dim),
     )
 
 
@@ -355,13 +380,13 @@ def _exact_step(rng, hidden, mask, size):
     """
     hidden = 30.0 * np.array(hidden)  # (batch, source_len, 2)
     state, word = np.zeros((len(hidden), 2)), rng.normal(size=(len(hidden), 3))
-    v, gru = np.array([size, 1.0]), recurrent_cell(rng, 5, 2, joined="context")
+    v, gru = np.array([size, 1.0]), _checked_cell(rng, 3, 2, 2)
     mask = np.array(mask, bool)
     return state, word, hidden, mask, np.eye(2), np.eye(2), v, gru
 
 
 def _step_cases(rng):
-    gru = recurrent_cell(rng, 2, 1, joined="context")
+    gru = _checked_cell(rng, 1, 1, 1)
     annotations = np.array([[[-2.0], [0.5], [1.0]]])
     one_wide = np.array([[-1.0]]), np.array([[0.5]]), annotations
     weights = np.array([[1.5]]), np.array([[0.5]]), np.array([2.0])
@@ -509,18 +534,14 @@ def context_of_projections(state, word, annotations, mask, w_query, w_keys, v, g
     return gru(np.concatenate([word, context], axis=-1), state), context, weights
 
 
-@bahdanau_step.known_mistake(
-    "gru never receives the word y_{i-1}: its input is [word ; context]."
-)
+@bahdanau_step.known_mistake(_TOO_NARROW)
 def word_forgotten(state, word, annotations, mask, w_query, w_keys, v, gru):
     return bahdanau_step.reference_solution(
         state, word[:, :0], annotations, mask, w_query, w_keys, v, gru
     )
 
 
-@bahdanau_step.known_mistake(
-    "gru never receives the context: its input is [word ; context]."
-)
+@bahdanau_step.known_mistake(_TOO_NARROW)
 def context_forgotten(state, word, annotations, mask, w_query, w_keys, v, gru):
     context, weights = _attended(state, annotations, mask, w_query, w_keys, v)
     return gru(word, state), context, weights
@@ -536,6 +557,12 @@ def _attended(state, annotations, mask, w_query, w_keys, v):
     scores = _scores(state, annotations, w_query, w_keys, v)
     context, weights = ref.attend(scores[:, None, :], annotations, mask)
     return context[:, 0], weights[:, 0]
+
+
+@bahdanau_step.known_mistake(_GRU_EXCHANGED)
+def arguments_of_gru_exchanged(state, word, annotations, mask, w_query, w_keys, v, gru):
+    context, weights = _attended(state, annotations, mask, w_query, w_keys, v)
+    return gru(state, np.concatenate([word, context], axis=-1)), context, weights
 
 
 @bahdanau_step.known_mistake("The input of gru is [word ; context], in this order.")
