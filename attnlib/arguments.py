@@ -222,7 +222,7 @@ def check_keys(keys, values, key_dim):
 
 def _as_int(value):
     """`value` as an int, or None if it is not an integer."""
-    if isinstance(value, bool):
+    if isinstance(value, (bool, np.bool_)):
         return None
     try:
         return index(value)

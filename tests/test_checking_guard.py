@@ -419,7 +419,8 @@ def sets_a_trace(numbers):
 
 
 def changes_paths(numbers):
-    sys.path.clear()
+    search_path = sys.path
+    search_path.clear()
     sys.argv.append("more")
     os.environ["ATTNLIB_DATA"] = "elsewhere"
     return numbers + 1

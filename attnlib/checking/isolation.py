@@ -231,11 +231,12 @@ def _collections_of_python():
     """The contents of ``sys.path``, ``sys.argv``, ``os.environ``, and what is imported:
     modules that are new stay, a module that was replaced or removed comes back.
     """
-    path, arguments = sys.path.copy(), sys.argv.copy()
+    lists = [(each, each.copy()) for each in (sys.path, sys.argv)]
     environment, modules = os.environ.copy(), sys.modules.copy()
 
     def put_back():
-        sys.path[:], sys.argv[:] = path, arguments
+        for each, contents in lists:
+            each[:] = contents
         if dict(os.environ) != environment:
             os.environ.clear()
             os.environ.update(environment)

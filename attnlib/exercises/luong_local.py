@@ -791,16 +791,16 @@ def local_attend(scores, values, centers, half_width, mask):
 
 _OUTSIDE_TOO = {
     _mistakes.EQUAL_FOR_NOTHING: (
-        "With nothing to attend to in a window, one number everywhere gives equal weights "
-        "to what should have none. Those rows should be zeros."
+        "With nothing to attend to in a window, one number everywhere gives equal "
+        "weights to what should have none. Those rows should be zeros."
     ),
     _mistakes.MAXIMUM_OVER_PADDING: (
         "The maximum you subtract may be that of padding, or of a position outside the "
         "window, and then every word inside underflows. Mask first."
     ),
     _mistakes.ADDED: (
-        "Adding -1e9 or -inf to a score is not enough: what stands at padding or outside "
-        "the window may be larger, infinite, or NaN. Replace it with np.where."
+        "Adding -1e9 or -inf to a score is not enough: what stands at padding or "
+        "outside the window may be larger, infinite, or NaN. Replace it with np.where."
     ),
     _mistakes.AFTERWARDS: (
         "You take the softmax over all positions and cut the window and the padding "
