@@ -182,7 +182,8 @@ class PairModel(keras.Model):
         defaults = inspect.signature(self.batches).parameters
         for name, value in options.items():
             default = defaults[name].default
-            if name != "verbose" and value is not default and value != default:
+            given = value is not default and np.any(value != default)
+            if given and name != "verbose":
                 raise ValueError(
                     f"{name} should be given with pairs, got {name} with batches, which"
                     f" bring their own: make them with model.batches(pairs, {name}=...)"

