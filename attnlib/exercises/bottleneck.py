@@ -38,6 +38,11 @@ def _loss_cases(rng):
         (logits, np.array([[0, 1]]), np.array([[True, True]])),
     )
     yield from _padded_loss_cases(rng, masks)
+    yield from _small_loss_cases(rng)
+
+
+def _small_loss_cases(rng):
+    """Sizes of 1, sizes that are equal, and single precision."""
     yield (
         "one sentence of one token, whole numbers",
         (np.array([[[1, 3, 0]]]), np.array([[0]]), np.array([[True]])),
@@ -662,13 +667,8 @@ def _length_cases(rng):
         "all lists of length 3",
         (sources[:3], predictions[:3], targets[:3], [1, 2, 3]),
     )
-    sources = [
-        ["eighty"],
-        ["eighty", "-"],
-        ["eighty", "-", "one"],
-        ["a"] * 4,
-        ["a"] * 5,
-    ]
+    sources = [["eighty"], ["eighty", "-"], ["eighty", "-", "one"], ["a"] * 4]
+    sources.append(["a"] * 5)
     yield (
         "the same words in another order, other repetitions, words cut elsewhere",
         (
@@ -689,6 +689,12 @@ def _length_cases(rng):
             [1, 2, 3, 4, 5],
         ),
     )
+    yield from _edge_length_cases(rng)
+
+
+def _edge_length_cases(rng):
+    """Words too many, and lengths at the edges of bins."""
+    sources = [["a"] * length for length in range(1, 6)]
     yield (
         "a word too many in front, behind, and in the middle, and another word there",
         (

@@ -1113,6 +1113,11 @@ def _choice_cases(rng):
         "all centers below 0",
         (np.array([-0.5, -3.5, -1.25]), np.array([1, 0, 3]), 0.6),
     )
+    yield from _more_choice_cases(rng)
+
+
+def _more_choice_cases(rng):
+    """Whole numbers, single precision, and many links."""
     yield (
         "centers on words, as whole numbers",
         (np.array([4, 0, 11, 6, 2]), np.array([9, 6, 2, 6, 10]), 0.6),

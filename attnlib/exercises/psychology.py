@@ -397,6 +397,11 @@ def _kernel_cases(rng):
         "a wide kernel, keys far apart",
         (np.array([20.0, 70.0]), np.array([0.0, 30.0, 150.0]), values, 50.0),
     )
+    yield from _kernel_size_cases(rng, values)
+
+
+def _kernel_size_cases(rng, values):
+    """One key, as many queries as keys, other sizes, and single precision."""
     yield "one query, one key", (np.array([3.0]), np.array([-2.0]), values[:1], 7.0)
     yield (
         "as many queries as keys",
