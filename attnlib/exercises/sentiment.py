@@ -74,6 +74,11 @@ def _pooling_cases(rng):
     values = rng.normal(size=(3, 3, 3))
     yield "every size is 3", (values, *_pooling_weights(rng, 3, 3), mask)
     yield "one word", (rng.normal(size=(1, 1, 3)), *_pooling_weights(rng, 3, 2))
+    yield from _pooling_cases_of_numbers(rng, both)
+
+
+def _pooling_cases_of_numbers(rng, both):
+    """Cases of large, whole, and single-precision numbers; both: masks (2, 3)."""
     high, low = [[1, 0], [1, 1], [1, -1]], [[-1, 0], [-1, 1], [-1, -1]]
     spanning = [[-1, 0], [1, 1], [0, 1]]
     mask = [[1, 1, 0], [1, 1, 1], [1, 1, 1]]
