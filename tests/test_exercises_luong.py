@@ -382,7 +382,7 @@ def highest(scores):
 
 WRONG_LOCATION_WEIGHTS = {
     "exp overflows": lambda scores, mask: exponentials_over_sum(masked(scores, mask)),
-    "With nothing to attend to, -1e9": lambda scores, mask: ref.softmax(
+    "With nothing to attend to, one number": lambda scores, mask: ref.softmax(
         masked(scores, mask, -1e9)
     ),
     "Adding -1e9": lambda scores, mask: ref.softmax(scores + np.where(mask, 0, -1e9)),
@@ -702,7 +702,7 @@ WRONG_LOCAL = {
     "You count the words and take as many from the front": local_answer(
         mask_of=lambda mask: np.sort(mask, axis=1)[:, None, ::-1]
     ),
-    "With nothing to attend to in a window, -1e9": local_answer(
+    "With nothing to attend to in a window, one number": local_answer(
         weigh=lambda scores, inside: ref.softmax(masked(scores, inside, -1e9))
     ),
     "Adding -1e9 or -inf to a score": local_answer(
