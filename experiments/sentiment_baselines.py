@@ -2,8 +2,8 @@
 those of this book.
 
 It also measures whether the weights find the words that people annotated, and what
-masking words does. UCI's archive is taken from ATTNLIB_DATA, the cache, or a download;
-the result holds no sentence of it.
+leaving words out does. UCI's archive is taken from ATTNLIB_DATA, the cache, or a
+download; the result holds no sentence of it.
 """
 
 import numpy as np
@@ -17,7 +17,6 @@ POOLINGS = ("last state", "mean", "max", "attention")
 LINEAR = {"words": (1, 1), "word pairs": (1, 2)}
 FULL = {"epochs": 8, "sentences": None}
 QUICK = {"epochs": 1, "sentences": 120}
-UNKNOWN = 1  # token ID of an unknown word
 
 
 def data(source, seed, sizes):
@@ -170,7 +169,7 @@ def explanations(model, attention_model, sentences, rationales, token_ids, seed)
         result[f"{kind}_precision"] = precision
         result[f"{kind}_auc"] = auc
         result["chance"] = chance
-        highest, random = mask_one_word(
+        highest, random = leave_out_one_word(
             model, tokens, values, np.random.default_rng(seed)
         )
         result[f"{kind}_deleted"] = highest
@@ -216,19 +215,20 @@ def plausibility(scores, sentences, rationales):
     return [round(float(np.mean(x)), 4) for x in (precisions, areas, chance)]
 
 
-def mask_one_word(model, tokens, scores, rng):
-    """How far the logit moves on average when one word is replaced by the unknown
-    token: the word with the highest score, and a random one.
+def leave_out_one_word(model, tokens, scores, rng):
+    """How far the logit moves on average when one word is left out: the word with the
+    highest score, and a random one.
     """
+    positions = np.arange(tokens.shape[1])
     real = tokens != 0
     original = model.predict(tokens, verbose=0)[:, 0]
     moved = []
     for values in (scores, rng.random(tokens.shape)):
         chosen = np.where(real, values, -1).argmax(1)
-        masked = tokens.copy()
-        masked[np.arange(len(tokens)), chosen] = UNKNOWN
-        change = np.abs(model.predict(masked, verbose=0)[:, 0] - original)
-        moved.append(round(float(change.mean()), 4))
+        rest = tokens[positions != chosen[:, None]]
+        rest = rest.reshape(len(tokens), -1)  # (sentences, longest - 1)
+        fall = original - model.predict(rest, verbose=0)[:, 0]
+        moved.append(round(float(np.abs(fall).mean()), 4))
     return moved
 
 
