@@ -147,7 +147,8 @@ def toy_task_model(_cache=[]):  # noqa: B006
 # The loops of the other decoders do little, and gain less than 1.2 times.
 @pytest.mark.parametrize("attention", [name for name in DECODERS if name != "additive"])
 def test_other_attention_is_not_compiled(attention):
-    model = toy_task.model(attention=attention)
+    longest = {"max_source_len": 9} if attention == "location" else {}
+    model = toy_task.model(attention=attention, **longest)
     with fast.always():
         assert decisions(model, PAIRS, 10**6) == [None]
 
