@@ -395,6 +395,9 @@ class Exercise:
             if agrees(mistake, index)
             and index in mistake.wrong_in
             and mistake.counts
+            and (
+                mistake.has_values or mistake.outcome(index).problem == outcome.problem
+            )
             and all(agrees(mistake, case) for case in mistake.wrong_in)
         ]
         if not candidates:
@@ -609,6 +612,13 @@ class _Mistake:
             if self.outcome(case).problem
             or self.owner._difference(expected[case], self.outcome(case).result)
         ]
+
+    @property
+    def has_values(self):
+        """Whether it gives wrong values at all, and not only errors: an error of the
+        same kind may have another reason.
+        """
+        return any(not self.outcome(case).problem for case in self.wrong_in)
 
     @property
     def counts(self):
