@@ -51,7 +51,7 @@ def read_lines(path):
     ValueError
         If it is not UTF-8 text, or a line has no tab or several.
     """
-    text = read_text(path).replace("\r\n", "\n").rstrip("\n")
+    text = decoded_text(path).replace("\r\n", "\n").rstrip("\n")
     if "\n" not in text:  # lines may end with CR alone
         text = text.rstrip("\r").replace("\r", "\n")
     lines = text.split("\n") if text else []
@@ -101,7 +101,7 @@ def _columns(path, separator, chosen):
     )
 
 
-def read_text(path):
+def decoded_text(path):
     """The text of a UTF-8 file. ValueError, with the way to convert it, for another."""
     content = path.read_bytes()
     _check_kind(content, path)
