@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import math
 import numbers
+import sys
 import warnings
 
 import numpy as np
@@ -321,6 +322,11 @@ def sentence_lengths(token_ids):
 
 def check_pairs(pairs):
     """``pairs`` as a list, if it is one of (source_tokens, target_tokens)."""
+    if not hasattr(pairs, "__iter__") or isinstance(pairs, tf.data.Dataset):
+        raise TypeError(
+            "pairs should be a list of (source_tokens, target_tokens), got "
+            f"{shorten(pairs)}"
+        )
     pairs = list(pairs)
     if not pairs:
         raise ValueError(
@@ -402,8 +408,16 @@ def warn_of_long(lengths, name, advice):
             f"every {name} should have {limit} tokens or fewer, or a batch takes long, "
             f"because it is padded to its longest, got {_longest(lengths, limit, name)}"
             f", where the median is {median}; {advice}",
-            stacklevel=4,
+            stacklevel=_outside(),
         )
+
+
+def _outside():
+    """The stacklevel of the first frame that is not attnlib's: the user's line."""
+    frame, level = sys._getframe(1), 0
+    while frame and frame.f_globals.get("__name__", "").startswith("attnlib."):
+        frame, level = frame.f_back, level + 1
+    return level + 1
 
 
 def _longest(lengths, limit, name):

@@ -148,5 +148,5 @@ def check_sentence(sentence, index=0):
 
 def shorten(value):
     """The value as a message shows it: its ``repr``, cut after 60 characters."""
-    text = repr(value)
+    text = repr(value).replace("\n", " ")
     return text if len(text) <= 60 else f"{text[:60]}..."

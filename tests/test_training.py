@@ -622,6 +622,15 @@ def test_arguments_of_pairs_are_refused_with_batches(shared, options):
             shared.fit(data, verbose=0, **options)
 
 
+def test_what_is_neither_pairs_nor_batches_is_refused(shared):
+    for data in (5, shared.batches(PAIRS).dataset(), np.ones):
+        with pytest.raises(
+            TypeError, match="pairs should be a list of .*, got"
+        ) as raised:
+            shared.fit(data)
+        assert "\n" not in str(raised.value)
+
+
 def test_messages_cut_long_values(shared):
     long = np.zeros((100, 100))
     for pairs in ([(long, ["A"])], [(["a"], [list(range(999))])], [["word"] * 999]):
@@ -647,9 +656,13 @@ def test_long_pair_is_warned_of_before_the_training(model):
     for use in (model.batches, model.evaluate):
         with pytest.warns(UserWarning, match=message):
             use(data)
-    with pytest.warns(UserWarning, match=message) as warned:
-        model.fit(data, epochs=0, verbose=0)
-    assert len(warned) == 1
+    for use in (
+        lambda: model.fit(data, epochs=0, verbose=0),
+        lambda: model.batches(data),
+    ):
+        with pytest.warns(UserWarning, match=message) as warned:
+            use()
+        assert [w.filename for w in warned] == [__file__]  # once, at the user's line
 
 
 @pytest.mark.parametrize(
