@@ -212,7 +212,7 @@ def clipped(scores, mask):
             large_negative,
             "With nothing to attend to, one number everywhere gives equal",
         ),
-        (plain_exponentials, "exp overflows at a score of 1000."),
+        (plain_exponentials, "exp is infinite at a score of 1000"),
         (scores_times_mask, "You multiply the scores by the mask."),
         (minus_hundred, ""),
         (clipped, ""),

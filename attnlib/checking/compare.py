@@ -165,9 +165,16 @@ def _show(value):
     if isinstance(value, tuple):
         return f"({_show_items(value)}{',' if len(value) == 1 else ''})"
     if isinstance(value, (set, frozenset)):
-        items = _show_items(sorted(value, key=repr))
+        items = _show_items(_in_order(value))
         return f"{{{items}}}" if value else "set()"
     return str(value) if isinstance(value, np.generic) else repr(value)
+
+
+def _in_order(values):
+    try:
+        return sorted(values)
+    except TypeError:  # of several kinds
+        return sorted(values, key=repr)
 
 
 def _show_items(values):

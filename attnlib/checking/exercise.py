@@ -346,6 +346,8 @@ class Exercise:
 
     def _refused(self, failure, diagnosis):
         problem, printed = failure.problem, failure.outcome.printed
+        if failure.outcome.is_finding:
+            problem = "\n".join(textwrap.fill(line, 88) for line in problem.split("\n"))
         if diagnosis and diagnosis != problem:
             problem = textwrap.fill(diagnosis, 88) + "\n" + problem
         inputs = dict(zip(self._parameters, failure.args, strict=False))
@@ -363,7 +365,9 @@ class Exercise:
             return compare.difference(expected, got)
         names = " and ".join([", ".join(self.returns[:-1]), self.returns[-1]])
         if not isinstance(got, (tuple, list)) or len(got) != len(expected):
-            return f"Return {len(expected)} values, {names}; got {compare.kind(got)}."
+            several = isinstance(got, (tuple, list)) and len(got) != 1
+            kind = f"{len(got)} values" if several else compare.kind(got)
+            return f"Return {len(expected)} values, {names}; got {kind}."
         problems = map(compare.difference, expected, got, self.returns)
         return next(filter(None, problems), None)
 
@@ -422,7 +426,7 @@ class Exercise:
         places = [i for i, name in enumerate(self._parameters) if name in self.batch]
         args = failure.args
         size = len(args[places[0]]) if places and not failure.outcome.is_final else 1
-        for sentence in range(size if size > 1 else 0):
+        for sentence in self._sentences(size, args) if size > 1 else ():
 
             def alone(sentence=sentence):
                 cut = slice(sentence, sentence + 1)
@@ -440,6 +444,15 @@ class Exercise:
                 title = f"{failure.title}; only sentence {sentence + 1} of {size}"
                 return _Failure(title, alone(), expected, outcome, problem)
         return failure
+
+    @staticmethod
+    def _sentences(size, args):
+        """The places in a batch, those without any word last: what an answer does with
+        an empty sentence says little about its other mistakes.
+        """
+        masks = [a for a in args if isinstance(a, np.ndarray) and a.dtype == bool]
+        masks = [mask for mask in masks if len(mask) == size]
+        return sorted(range(size), key=lambda i: not all(m[i].any() for m in masks))
 
     def _changed_argument(self, outcome, args):
         if outcome.problem:

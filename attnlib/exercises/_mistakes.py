@@ -14,7 +14,10 @@ import numpy as np
 
 from attnlib import reference
 
-OVERFLOWS = "exp overflows at a score of 1000. Subtract each row's maximum first."
+OVERFLOWS = (
+    "exp is infinite at a score of 1000 and 0 at -1000. Subtract each row's maximum "
+    "first."
+)
 ONE_MAXIMUM = (
     "You subtract one maximum from all rows, so a row of much smaller scores becomes "
     "0 / 0. Subtract each row's own maximum."
@@ -41,7 +44,8 @@ MAXIMUM_OVER_PADDING = (
 )
 ADDED = (
     "Adding -1e9 or -inf to a padded score is not enough: what stands at padding may "
-    "be larger, infinite, or NaN. Replace it with np.where."
+    "be larger, infinite, or NaN, and a row of padding alone still gets weights. Leave "
+    "padding out of the maximum and of the sum."
 )
 SMALL_CONSTANT = (
     "The number you write at padding is not small enough: a real word may score lower "
