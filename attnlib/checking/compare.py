@@ -90,8 +90,9 @@ def _array_difference(expected, got, name):
     if expected.size <= MAX_SHOWN:
         return f"{name}{note}:{_expected_and_got(expected, got)}"
     first = tuple(map(int, np.argwhere(differs)[0]))
+    what = "values" if expected.dtype.kind in "bU" else "numbers"
     return (
-        f"{name}: {int(differs.sum())} of {differs.size} numbers differ{note}, "
+        f"{name}: {int(differs.sum())} of {differs.size} {what} differ{note}, "
         f"the first at {list(first)}:{_expected_and_got(expected[first], got[first])}"
     )
 
