@@ -24,6 +24,7 @@ from attnlib.batches import (
 )
 from attnlib.losses import check_loss, check_metrics, per_token, real_tokens
 from attnlib.progress import EpochProgress
+from attnlib.vocabulary import shorten
 
 ops = keras.ops
 
@@ -327,13 +328,22 @@ class PairModel(keras.Model):
             Loss in nats per real token, and accuracy over real tokens. The loss is that
             of ``compile``, and adds what regularizers give. More metrics follow.
         """
-        if pairs is None:  # ``fit`` calls it so, for its validation data
+        if "_use_cached_eval_dataset" in options:  # ``fit`` calls it, to validate
             return super().evaluate(batch_size=batch_size, verbose=verbose, **options)
         batches = self.as_batches(
             pairs, shuffle=False, batch_size=batch_size, sample_weight=sample_weight
         )
         with batches.errors():
             return super().evaluate(batches.dataset(), verbose=verbose, **options)
+
+    def predict(self, x, **options):
+        """Keras' predict: logits for token IDs (source, decoder_inputs)."""
+        if isinstance(x, list) and x and isinstance(x[0], (str, list, tuple)):
+            raise TypeError(
+                "x should be arrays of token IDs (source, decoder_inputs), got "
+                f"{shorten(x)}; translate(sentences) takes lists of words"
+            )
+        return super().predict(x, **options)
 
     def train_on_batch(
         self, x, y=None, sample_weight=None, class_weight=None, **options

@@ -631,6 +631,17 @@ def test_what_is_neither_pairs_nor_batches_is_refused(shared):
         assert "\n" not in str(raised.value)
 
 
+def test_calls_that_mean_translate_or_lack_pairs_say_so(shared):
+    with pytest.raises(TypeError, match=r"translate\(sentences\) takes lists of words"):
+        shared.predict(PAIRS)
+    with pytest.raises(TypeError, match="pairs should be a list of .*, got None"):
+        shared.evaluate()
+    inputs, _ = shared.batches(PAIRS, 48)[0]
+    for form in (tuple, list):
+        logits = shared.predict(form(inputs), verbose=0)
+        assert_allclose(logits, shared(inputs), atol=1e-5)
+
+
 def test_messages_cut_long_values(shared):
     long = np.zeros((100, 100))
     for pairs in ([(long, ["A"])], [(["a"], [list(range(999))])], [["word"] * 999]):
