@@ -11,6 +11,7 @@ def recurrent_cell(rng, input_dim, units, joined):
     w_state = rng.normal(size=(units, units))
 
     def gru(inputs, state):
+        inputs, state = np.asarray(inputs), np.asarray(state)
         sizes = np.shape(inputs)[-1], np.shape(state)[-1]
         if sizes != (input_dim, units):
             raise ValueError(

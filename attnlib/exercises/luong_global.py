@@ -16,6 +16,10 @@ AXES_EXCHANGED = (
     "You exchanged two axes: queries should be the rows and keys the columns, "
     "(batch, target_len, source_len)."
 )
+SCALED = (
+    "You divide by the square root of the dimension. Luong's scores are not scaled; "
+    "that came in 2017."
+)
 OVER_THE_QUERIES = (
     "Your weights sum to one over the queries. "
     "The softmax runs over the source positions, the last axis."
@@ -42,7 +46,7 @@ def _dot_cases(rng):
     yield "two sentences", _normal(rng, (2, 4, 3), (2, 5, 3))
     yield "all sizes 4", _normal(rng, (4, 4, 4), (4, 4, 4))
     yield "one query and one key of dimension 1", _normal(rng, (1, 1, 1), (1, 1, 1))
-    queries = rng.integers(-3, 4, size=(2, 3, 4))
+    queries = rng.integers(-3, 4, size=(2, 3, 4)).astype(float)
     yield "queries of whole numbers", (queries, *_normal(rng, (2, 6, 4)))
     long_vectors = 1000 * rng.integers(-3, 4, size=(3, 2, 5)).astype("float32")
     yield "float32 vectors of length 1000 and more", (long_vectors, long_vectors + 500)
@@ -71,14 +75,17 @@ def dot_scores(query, keys):
     return query @ keys.transpose(0, 2, 1)  # (batch, target_len, source_len)
 
 
+def _softmax_over_queries(scores):
+    return ref.softmax(scores.swapaxes(1, 2)).swapaxes(1, 2)
+
+
 def _faulty_products():
     """(message, function of query and keys) for the dot product and the general score,
     which is one too.
     """
     product = dot_scores.reference_solution
     yield (
-        "You divide by the square root of the dimension. "
-        "Luong's scores are not scaled; that came in 2017.",
+        SCALED,
         lambda query, keys: product(query, keys) / np.sqrt(query.shape[-1]),
     )
     yield (
@@ -86,11 +93,20 @@ def _faulty_products():
         lambda query, keys: product(query, keys) / query.shape[-1],
     )
     yield BEFORE_THE_SOFTMAX, lambda query, keys: ref.softmax(product(query, keys))
+    yield (
+        BEFORE_THE_SOFTMAX,
+        lambda query, keys: _softmax_over_queries(product(query, keys)),
+    )
     yield AXES_EXCHANGED, lambda query, keys: product(keys, query)
     yield (
         "keys.T reverses all axes, the batch axis too. "
         "Exchange the last two alone: keys.transpose(0, 2, 1).",
         lambda query, keys: query @ keys.T,
+    )
+    yield (
+        "reshape does not exchange axes: it reads the same numbers, in the same order, "
+        "into another shape. Exchange the last two axes: keys.transpose(0, 2, 1).",
+        lambda query, keys: query @ keys.reshape(len(keys), -1, keys.shape[1]),
     )
     yield (
         "You multiply by the keys without transposing them. "
@@ -153,7 +169,7 @@ def _general_cases(rng):
     yield "two sentences", _normal(rng, (2, 4, 3), (2, 5, 6), (3, 6))
     yield "all sizes 4", _normal(rng, (4, 4, 4), (4, 4, 4), (4, 4))
     yield "all sizes 1", _normal(rng, (1, 1, 1), (1, 1, 1), (1, 1))
-    whole_numbers = rng.integers(-3, 4, size=(3, 5))
+    whole_numbers = rng.integers(-3, 4, size=(3, 5)).astype(float)
     yield "w of whole numbers", (*_normal(rng, (2, 4, 3), (2, 6, 5)), whole_numbers)
     yield "float32", in_float32(_normal(rng, (3, 2, 5), (3, 4, 2), (5, 2)))
 
@@ -189,6 +205,12 @@ def _of_projected(product):
 
 for _message, _wrong in _faulty_products():
     general_scores.known_mistake(_message)(_of_projected(_wrong))
+
+
+@general_scores.known_mistake(SCALED)
+def general_scaled_by_the_query(query, keys, w):
+    scores = general_scores.reference_solution(query, keys, w)
+    return scores / np.sqrt(query.shape[-1])
 
 
 TRANSPOSED_W = (
@@ -257,7 +279,7 @@ def _concat_cases(rng):
     yield "w is square", _concat_arguments(rng, 4, (4, 4), (2, 2), 4)
     yield "all sizes 1", _concat_arguments(rng, 1, (1, 1), (1, 1), 1)
     query, keys, w, v = _concat_arguments(rng, 3, (2, 4), (5, 1), 2)
-    large = 100 * rng.integers(-9, 10, size=query.shape)
+    large = 100.0 * rng.integers(-9, 10, size=query.shape)
     yield "queries of large whole numbers", (large, keys, w, v)
     yield "float32", in_float32((query, keys, w, v))
 
@@ -306,6 +328,11 @@ def _hidden(query, keys, w):
 
 concat_scores.known_mistake(BEFORE_THE_SOFTMAX)(
     lambda *arguments: ref.softmax(concat_scores.reference_solution(*arguments))
+)
+concat_scores.known_mistake(BEFORE_THE_SOFTMAX)(
+    lambda *arguments: _softmax_over_queries(
+        concat_scores.reference_solution(*arguments)
+    )
 )
 concat_scores.known_mistake(AXES_EXCHANGED)(
     lambda *arguments: concat_scores.reference_solution(*arguments).swapaxes(1, 2)
@@ -370,14 +397,50 @@ def concat_v_inside(query, keys, w, v):
     return np.tanh(_hidden(query, keys, w) * v).sum(axis=-1)
 
 
-@concat_scores.known_mistake(
+def _of_parts(query, keys, of_query, of_keys, v):
+    return np.tanh((query @ of_query)[:, :, None] + (keys @ of_keys)[:, None]) @ v
+
+
+CUT_IN_THE_MIDDLE = (
     "You cut w in the middle. Its first query_dim rows belong to the query, and the "
     "keys may have another dimension."
 )
+
+
+@concat_scores.known_mistake(CUT_IN_THE_MIDDLE)
 def concat_half_of_w(query, keys, w, v):
     half = len(w) // 2
-    of_query = (query @ w[:half])[:, :, None, :]
-    return np.tanh(of_query + (keys @ w[half:])[:, None, :, :]) @ v
+    return _of_parts(query, keys, w[:half], w[half:], v)
+
+
+@concat_scores.known_mistake(CUT_IN_THE_MIDDLE)
+def concat_half_of_w_keys_first(query, keys, w, v):
+    half = len(w) // 2
+    of_keys = keys @ w[half:]  # where sizes do not fit, the error is that of the keys
+    return np.tanh((query @ w[:half])[:, :, None] + of_keys[:, None]) @ v
+
+
+@concat_scores.known_mistake(CUT_IN_THE_MIDDLE)
+def concat_split_in_two(query, keys, w, v):
+    return _of_parts(query, keys, *np.split(w, 2), v)
+
+
+@concat_scores.known_mistake(
+    "You cut w after key_dim rows. Its first query_dim rows belong to the query, the "
+    "others to the keys."
+)
+def concat_cut_after_key_dim(query, keys, w, v):
+    key_dim = keys.shape[-1]
+    return _of_parts(query, keys, w[:key_dim], w[key_dim:], v)
+
+
+@concat_scores.known_mistake(
+    "For the keys you take the last query_dim rows of w. Theirs are all the rows after "
+    "the first query_dim: w[query_dim:]."
+)
+def concat_last_query_dim_rows(query, keys, w, v):
+    query_dim = query.shape[-1]
+    return _of_parts(query, keys, w[:query_dim], w[-query_dim:], v)
 
 
 @concat_scores.known_mistake(
@@ -460,10 +523,42 @@ add_softmax_mistakes(location_weights, other_axes=[(1, OVER_THE_QUERIES)])
 add_mask_from_the_front(location_weights)
 
 
-@location_weights.known_mistake(
+CUT_AFTERWARDS = (
     "You cut the weights after the softmax, "
     "so the weight of positions beyond the source is lost."
 )
+
+
+@location_weights.known_mistake(CUT_AFTERWARDS)
+def location_with_room_in_the_softmax(query, w, mask):
+    room = np.ones((len(mask), w.shape[1] - mask.shape[1]), bool)
+    weights = ref.softmax(query @ w, np.hstack([mask, room])[:, None, :])
+    return weights[:, :, : mask.shape[1]]
+
+
+@location_weights.known_mistake(
+    "You take the softmax over all columns and cut afterwards, so the weight beyond "
+    "the source is lost. The mask has no effect either. Cut the scores and mask them."
+)
+def location_cut_after_without_mask(query, w, mask):
+    return ref.softmax(query @ w)[:, :, : mask.shape[1]]
+
+
+@location_weights.known_mistake(SCALED)
+def location_scaled(query, w, mask):
+    return location_weights.reference_solution(
+        query / np.sqrt(query.shape[-1]), w, mask
+    )
+
+
+@location_weights.known_mistake(
+    "There is no tanh in this score: it is the product of the query and w."
+)
+def location_tanh(query, w, mask):
+    return ref.softmax(np.tanh(query @ w)[:, :, : mask.shape[1]], mask[:, None, :])
+
+
+@location_weights.known_mistake(CUT_AFTERWARDS)
 def location_cut_after(query, w, mask):
     weights = ref.softmax(query @ w)[:, :, : mask.shape[1]]
     return weights * mask[:, None, :]
@@ -555,7 +650,7 @@ def _step_of_scores(scores, mask):
     """
 
     def gru(inputs, state):
-        return np.round(state + inputs[:, -2:])  # adds what is fed
+        return np.round(np.add(state, np.asarray(inputs)[..., -2:]))  # adds what is fed
 
     batch = len(scores)
     large = np.sign(scores[:, :1] + 0.5) * 1000  # (batch, 1)
@@ -641,7 +736,17 @@ def input_feeding_step(state, fed, word, annotations, mask, w_c, gru):
     return new_state, attentional, weights
 
 
-add_softmax_mistakes(input_feeding_step, infinite=False)
+add_softmax_mistakes(
+    input_feeding_step,
+    infinite=False,
+    other_axes=[
+        (
+            0,
+            "Your weights sum to one over the batch. "
+            "The softmax runs over the source positions of each sentence.",
+        )
+    ],
+)
 add_mask_from_the_front(input_feeding_step)
 
 
@@ -709,6 +814,25 @@ def context_of_fed_fed(state, fed, word, annotations, mask, w_c, gru):
     )
 
 
+@input_feeding_step.known_mistake(CONTEXT_FED)
+def attention_before_the_recurrence(state, fed, word, annotations, mask, w_c, gru):
+    scores = ref.dot_scores(state[:, None, :], annotations)
+    context, weights = ref.attend(scores, annotations, mask)
+    new_state = gru(np.concatenate([word, context[:, 0]], axis=-1), state)
+    product = np.concatenate([context[:, 0], new_state], axis=-1) @ w_c
+    return new_state, np.tanh(product), weights[:, 0]
+
+
+@input_feeding_step.known_mistake(
+    "You join the state to the word. The inputs of gru are [word ; fed]; the state is "
+    "its second argument."
+)
+def state_joined_to_the_word(state, fed, word, annotations, mask, w_c, gru):
+    return input_feeding_step.reference_solution(
+        state, state, word, annotations, mask, w_c, gru
+    )
+
+
 @input_feeding_step.known_mistake(
     "gru never receives h~_{t-1}: its input is [word ; fed]."
 )
@@ -748,10 +872,7 @@ def fed_and_state_exchanged(state, fed, word, annotations, mask, w_c, gru):
     )
 
 
-@input_feeding_step.known_mistake(
-    "You divide the scores by the square root of the dimension. "
-    "Luong's scores are not scaled; that came in 2017."
-)
+@input_feeding_step.known_mistake(SCALED)
 def step_with_scaled_scores(state, fed, word, annotations, mask, w_c, gru):
     new_state = gru(np.concatenate([word, fed], axis=-1), state)
     scores = ref.dot_scores(new_state[:, None, :], annotations)
@@ -784,6 +905,41 @@ def state_kept_with_nothing_to_attend_to(state, fed, word, annotations, mask, w_
     return input_feeding_step.reference_solution(
         state, fed, word, annotations, mask, w_c, kept
     )
+
+
+@input_feeding_step.known_mistake(
+    "With nothing to attend to, only the weights and the context are zeros. h~_t is "
+    "tanh([c_t ; h_t] w_c) there too, and h_t is not zero."
+)
+def attentional_zero_with_nothing_to_attend_to(*arguments):
+    mask = arguments[4]
+    new_state, attentional, weights = input_feeding_step.reference_solution(*arguments)
+    return new_state, attentional * mask.any(axis=1, keepdims=True), weights
+
+
+@input_feeding_step.known_mistake(
+    "You set the padded annotations to zero, so their scores are 0, and exp(0) = 1: "
+    "padding still gets weight. Mask the scores."
+)
+def annotations_times_mask(state, fed, word, annotations, mask, w_c, gru):
+    return input_feeding_step.reference_solution(
+        state,
+        fed,
+        word,
+        annotations * mask[:, :, None],
+        np.ones_like(mask),
+        w_c,
+        gru,
+    )
+
+
+@input_feeding_step.known_mistake(
+    "You return the state that you were given, h_{t-1}. "
+    "The first value is the new state, h_t."
+)
+def old_state_returned(state, *arguments):
+    _, attentional, weights = input_feeding_step.reference_solution(state, *arguments)
+    return state, attentional, weights
 
 
 @input_feeding_step.known_mistake(
