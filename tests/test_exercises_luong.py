@@ -8,6 +8,7 @@ import collections
 import contextlib
 import itertools
 import json
+import math
 import warnings
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from attnlib import reference as ref
-from attnlib.exercises import luong_global, luong_local
+from attnlib.exercises import _mistakes, luong_global, luong_local
 from attnlib.tasks import dates
 
 
@@ -381,7 +382,9 @@ def highest(scores):
 
 
 WRONG_LOCATION_WEIGHTS = {
-    "exp overflows": lambda scores, mask: exponentials_over_sum(masked(scores, mask)),
+    _mistakes.OVERFLOWS: lambda scores, mask: exponentials_over_sum(
+        masked(scores, mask)
+    ),
     "With nothing to attend to, one number": lambda scores, mask: ref.softmax(
         masked(scores, mask, -1e9)
     ),
@@ -573,6 +576,62 @@ def test_monotonic_window_names_frequent_mistakes(message):
     assert plain(luong_local.monotonic_window, answer).startswith(message)
 
 
+SPELLED_WINDOWS = [
+    (
+        "The last word of the sentence is missing",
+        lambda t, n, d: np.array([s for s in window(t, n, d) if s < n - 1]),
+    ),
+    (
+        "The first position of the window is missing",
+        lambda t, n, d: np.arange(
+            max(min(t, n - 1) - d + 1, 0), min(n, min(t, n - 1) + d + 1)
+        ),
+    ),
+    ("The first position of the window", lambda t, n, d: window(t, n, d)[1:]),
+    ("Positions are counted from 0", lambda t, n, d: window(t, n, d, first=1)),
+    (
+        "The last position of the window is missing",
+        lambda t, n, d: np.array(
+            [s for s in range(min(t, n - 1) - d, min(t, n - 1) + d) if 0 <= s < n]
+        ),
+    ),
+    (
+        "Your window is one position too long",
+        lambda t, n, d: np.arange(
+            max(0, min(t, n - 1) - d), min(n, min(t, n - 1) + d + 2)
+        ),
+    ),
+    (
+        "Past the last word",
+        lambda t, n, d: window(t, n, d) if t < n else np.array([]),
+    ),
+    ("Past the last word", lambda t, n, d: window(t, n, d) if t < n else np.r_[n - 1]),
+    ("Past the last word", lambda t, n, d: window(t % n, n, d)),
+    (
+        "The center itself is missing",
+        lambda t, n, d: np.setdiff1d(window(t, n, d), [min(t, n - 1)]),
+    ),
+]
+
+
+@pytest.mark.parametrize("place", range(len(SPELLED_WINDOWS)))
+def test_monotonic_window_names_a_second_spelling(place):
+    message, wrong = SPELLED_WINDOWS[place]
+    said = plain(
+        luong_local.monotonic_window,
+        lambda t, source_len, half_width: wrong(t, source_len, half_width),
+    )
+    assert said.startswith(message)
+
+
+def test_monotonic_window_shows_positions_where_lengths_differ():
+    said = plain(
+        luong_local.monotonic_window,
+        lambda t, source_len, half_width: window(t, source_len, half_width)[::2],
+    )
+    assert "expected  [2, 3, 4, 5, 6]   got       [2, 4, 6]" in said
+
+
 def center_answer(length, share=lambda x: 1 / (1 + np.exp(-x)), shift=0.0):
     """length(row) of each mask; share: what is taken of v_p . tanh(h w_p)."""
 
@@ -597,8 +656,12 @@ WRONG_CENTERS = {
     "You use the padded length": center_answer(len),
     "You count the words": center_answer(np.sum),
     "You take the first False": center_answer(first_false),
-    "In a row without any True": center_answer(lambda row: last_true(row) or len(row)),
-    "You multiply by S - 1": center_answer(lambda row: last_true(row) - 1),
+    "For a row without any True, your S is the padded": center_answer(
+        lambda row: last_true(row) or len(row)
+    ),
+    "You multiply by the position of the last True": center_answer(
+        lambda row: last_true(row) - 1
+    ),
     "This is the fraction": center_answer(lambda row: 1),
     "Positions are counted from 0": center_answer(last_true, shift=1.0),
     "exp overflows at 1000": center_answer(
@@ -616,6 +679,49 @@ WRONG_CENTERS = {
 def test_predicted_center_names_frequent_mistakes(message):
     message_got = plain(luong_local.predicted_center, WRONG_CENTERS[message])
     assert message_got.startswith(message)
+
+
+def last_true_of_five(row):
+    return max((s + 1 for s, real in enumerate(row) if real), default=1)
+
+
+SPELLED_CENTERS = [
+    ("For a row without any True, your S is 1", center_answer(last_true_of_five)),
+    (
+        "For a row without any True, your S is 1",
+        center_answer(lambda row: row.cumsum().argmax() + 1),
+    ),
+    (
+        "You multiply by the position of the last True",
+        center_answer(lambda row: max(last_true(row) - 1, 0)),
+    ),
+    (
+        "You multiply by the position of the last True",
+        center_answer(lambda row: len(row) - 1 - row[::-1].argmax()),
+    ),
+    ("Your mask is inverted", center_answer(lambda row: last_true(~row))),
+    ("Your mask is inverted", center_answer(lambda row: np.sum(~row))),
+    ("You take a tanh where the sigmoid", center_answer(last_true, np.tanh)),
+]
+
+
+@pytest.mark.parametrize("place", range(len(SPELLED_CENTERS)))
+def test_predicted_center_names_a_second_spelling(place):
+    message, answer = SPELLED_CENTERS[place]
+    said = plain(luong_local.predicted_center, answer)
+    assert said.startswith(message) and "argmax" not in said
+
+
+@pytest.mark.parametrize("convert", [np.floor, np.round, np.ceil, np.trunc])
+@pytest.mark.parametrize("dtype", [float, int])
+def test_predicted_center_names_rounding_whatever_the_type(convert, dtype):
+    right = center_answer(last_true)
+
+    def answer(query, w_p, v_p, mask):
+        return convert(right(query, w_p, v_p, mask)).astype(dtype)
+
+    said = plain(luong_local.predicted_center, answer)
+    assert said.startswith("You round the center.")
 
 
 def test_predicted_center_names_a_length_for_each_query():
@@ -672,6 +778,40 @@ def test_gaussian_weights_names_frequent_mistakes(message):
     assert message_got.startswith(message)
 
 
+def with_centers(change):
+    """The right Gaussian of changed centers: a function (centers, source_len)."""
+
+    def answer(weights, centers, half_width):
+        changed = change(centers, weights.shape[2])
+        return gaussian_answer(gaussian)(weights, changed, half_width)
+
+    return answer
+
+
+def gaussian_over(statistic):
+    def answer(weights, centers, half_width):
+        factor = gaussian_answer(gaussian)(np.ones(weights.shape), centers, half_width)
+        return weights * (factor / statistic(factor, axis=-1, keepdims=True))
+
+    return answer
+
+
+SPELLED_GAUSSIANS = [
+    ("You round the center", with_centers(lambda c, n: np.ceil(c))),
+    ("You round the center", with_centers(lambda c, n: c.astype(int))),
+    ("You move a center outside", with_centers(lambda c, n: c.clip(0, n - 1))),
+    ("You move a center outside", with_centers(lambda c, n: np.maximum(c, 0))),
+    ("You divide the Gaussian by its sum", gaussian_over(np.sum)),
+    ("You divide the Gaussian by its sum", gaussian_over(np.max)),
+]
+
+
+@pytest.mark.parametrize("place", range(len(SPELLED_GAUSSIANS)))
+def test_gaussian_weights_names_a_second_spelling(place):
+    message, answer = SPELLED_GAUSSIANS[place]
+    assert plain(luong_local.gaussian_weights, answer).startswith(message)
+
+
 def local_answer(
     middle=np.floor,
     mask_of=lambda mask: mask[:, None],
@@ -708,12 +848,12 @@ WRONG_LOCAL = {
     "Adding -1e9 or -inf to a score": local_answer(
         weigh=lambda scores, inside: ref.softmax(scores + masked(0, inside, -np.inf))
     ),
-    "The maximum you subtract": local_answer(
+    "Padding and positions outside the window": local_answer(
         weigh=lambda scores, inside: exponentials_over_sum(
             scores - highest(scores), inside
         )
     ),
-    "exp overflows": local_answer(
+    _mistakes.OVERFLOWS: local_answer(
         weigh=lambda scores, inside: exponentials_over_sum(masked(scores, inside))
     ),
     "Positions outside the window enter": local_answer(
@@ -733,6 +873,133 @@ WRONG_LOCAL = {
         around=lambda d, D: gaussian(np.ceil(d), D)
     ),
 }
+
+
+def local_parts(combine):
+    """Local attention of (scores, inside the window, mask, Gaussian) -> weights."""
+
+    def answer(scores, values, centers, half_width, mask):
+        positions = np.arange(scores.shape[2])
+        near = abs(positions - np.floor(centers)[..., None]) <= half_width
+        factor = gaussian(positions - centers[..., None], half_width)
+        weights = combine(scores, near, mask[:, None], factor)
+        return weights @ values, weights
+
+    return answer
+
+
+def local_with_centers(change):
+    def answer(scores, values, centers, half_width, mask):
+        changed = change(centers, scores.shape[2])
+        return local_answer()(scores, values, changed, half_width, mask)
+
+    return answer
+
+
+def set_to_zero(weights, kept):
+    weights = weights.copy()
+    weights[~np.broadcast_to(kept, weights.shape)] = 0
+    return weights
+
+
+def local_by_slices(scores, values, centers, half_width, mask):
+    weights = np.zeros(scores.shape)
+    for b, t in np.ndindex(centers.shape):
+        middle = int(np.floor(centers[b, t]))
+        inside = slice(max(0, middle - half_width), max(0, middle + half_width))
+        part = scores[b, t, inside]
+        if part.size:
+            weights[b, t, inside] = ref.softmax(part, mask[b, inside])
+    distance = np.arange(scores.shape[2]) - centers[..., None]
+    weights *= gaussian(distance, half_width)
+    return weights @ values, weights
+
+
+def maximum_over_all(scores, near, mask, factor):
+    exponentials = np.where(near & mask, np.exp(scores - highest(scores)), 0)
+    total = exponentials.sum(axis=-1, keepdims=True)
+    return exponentials / np.where(total > 0, total, 1) * factor
+
+
+SPELLED_LOCAL = [
+    (
+        "You take the softmax over the whole source and cut the window out",
+        local_parts(
+            lambda s, near, mask, g: np.where(near, ref.softmax(s, mask) * g, 0)
+        ),
+    ),
+    (
+        "You take the softmax over the whole source and cut the window out",
+        local_parts(
+            lambda s, near, mask, g: set_to_zero(ref.softmax(s, mask) * g, near)
+        ),
+    ),
+    (
+        "You mask the padding after the softmax",
+        local_parts(
+            lambda s, near, mask, g: set_to_zero(ref.softmax(s, near) * g, mask)
+        ),
+    ),
+    (
+        "You take the softmax over all positions",
+        local_parts(
+            lambda s, near, mask, g: np.where(near & mask, ref.softmax(s) * g, 0)
+        ),
+    ),
+    ("Your window leaves out its right end", local_by_slices),
+    (
+        "You move a center outside the sentence",
+        local_with_centers(lambda c, n: c.clip(0, n - 1)),
+    ),
+    (
+        "Your window and your Gaussian stand at a rounded center",
+        local_with_centers(lambda c, n: c.astype(int)),
+    ),
+    (
+        "Your window and your Gaussian stand at a rounded center",
+        local_with_centers(lambda c, n: np.rint(c)),
+    ),
+    (
+        "Your mask is True where a position is in the window or",
+        local_parts(lambda s, near, mask, g: ref.softmax(s, near | mask) * g),
+    ),
+    ("Padding and positions outside the window", local_parts(maximum_over_all)),
+    (
+        "2 is missing in the denominator",
+        local_answer(around=lambda d, D: gaussian(d, D) ** 2),
+    ),
+    (
+        "The minus sign is missing",
+        local_answer(around=lambda d, D: np.exp(2 * (d / D) ** 2)),
+    ),
+    (
+        "You renormalize after the Gaussian, or put it inside the softmax",
+        local_parts(
+            lambda s, near, mask, g: ref.softmax(
+                np.where(near & mask, s, 0) + np.log(g), near & mask
+            )
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize("place", range(len(SPELLED_LOCAL)))
+def test_local_attend_names_a_second_spelling(place):
+    message, answer = SPELLED_LOCAL[place]
+    assert plain(luong_local.local_attend, answer).startswith(message)
+
+
+@pytest.mark.parametrize("fill", [-100, -999, -9999])
+@pytest.mark.parametrize("zeros", [True, False])
+def test_local_attend_shows_words_where_a_number_is_not_small_enough(fill, zeros):
+    answer = local_answer(
+        weigh=lambda scores, inside: (
+            ref.softmax(masked(scores, inside, fill)) * (inside if zeros else 1)
+        )
+    )
+    said = plain(luong_local.local_attend, answer)
+    assert said.startswith("The number that stands in for what may not be attended")
+    assert "outside the sentence" not in said and "sentence 5" not in said
 
 
 def test_local_attend_names_weights_before_the_gaussian():
@@ -834,6 +1101,90 @@ def test_choose_half_width_names_frequent_mistakes(message):
         assert got.startswith(message)
 
 
+def needed(centers, positions):
+    return np.sort(abs(positions - np.floor(centers)))
+
+
+SPELLED_CHOICES = [
+    ("D is one too small", lambda c, p, share: choice_answer()(c, p, share) - 1),
+    (
+        "D is one too small",
+        lambda c, p, share: max(1, choice_answer()(c, p, share) - 1),
+    ),
+    (
+        "For a share of 0, your index is -1",
+        lambda c, p, share: max(1, int(needed(c, p)[int(np.ceil(share * len(c))) - 1])),
+    ),
+    (
+        "You round the number of links",
+        lambda c, p, share: max(1, int(needed(c, p)[int(share * len(c)) - 1])),
+    ),
+    (
+        "You round the number of links",
+        lambda c, p, share: next(
+            d for d in range(1, 999) if (needed(c, p) <= d).sum() >= int(share * len(c))
+        ),
+    ),
+    (
+        "You take the floor of the distance",
+        lambda c, p, share: next(
+            d for d in range(1, 999) if np.mean(abs(p - c) // 1 <= d) >= share
+        ),
+    ),
+    (
+        "Your function returned None.",
+        lambda c, p, share: next(
+            (d for d in range(1, 10) if np.mean(needed(c, p) <= d) >= share), None
+        ),
+    ),
+    (
+        "Your search for D ends too early",
+        lambda c, p, share: choice_answer(last=len(p))(c, p, share),
+    ),
+    (
+        "Your search for D ends too early",
+        lambda c, p, share: choice_answer(last=20)(c, p, share),
+    ),
+]
+
+
+@pytest.mark.parametrize("place", range(len(SPELLED_CHOICES)))
+def test_choose_half_width_names_a_second_spelling(place):
+    message, answer = SPELLED_CHOICES[place]
+    said = plain(
+        luong_local.choose_half_width,
+        lambda centers, positions, share: answer(centers, positions, share),
+    )
+    assert said.startswith(message)
+
+
+@pytest.mark.parametrize(
+    "is_enough",
+    [
+        lambda apart, d, share: np.mean(apart > d) <= 1 - share,
+        lambda apart, d, share: np.count_nonzero(apart > d) <= (1 - share) * len(apart),
+        lambda apart, d, share: np.sum(apart <= d) >= share * len(apart),
+        lambda apart, d, share: 100 * np.mean(apart <= d) >= 100 * share,
+        lambda apart, d, share: np.sum(apart <= d) >= math.ceil(share * len(apart)),
+    ],
+)
+def test_choose_half_width_accepts_every_way_to_count(is_enough):
+    result = luong_local.choose_half_width.check(
+        lambda centers, positions, share: next(
+            d
+            for d in range(1, 999)
+            if is_enough(abs(positions - np.floor(centers)), d, share)
+        )
+    )
+    assert result.passed, result
+
+
+def test_choose_half_width_has_shares_that_a_float_holds_exactly():
+    for _, (_, positions, share) in luong_local.choose_half_width._fresh_cases():
+        assert share * 64 == int(share * 64) and 1 - (1 - share) == share
+        assert len(positions) >= 1
+
+
 @pytest.mark.parametrize("last", [32, 64, 100, 256])
 def test_choose_half_width_refuses_a_search_that_stops_early(last):
     assert "expected" in plain(luong_local.choose_half_width, choice_answer(last=last))
@@ -857,7 +1208,37 @@ def test_monotonic_window_of_unique_positions_looks_to_both_sides():
 
 Step = collections.namedtuple("Step", "new_state attentional weights")
 Local = collections.namedtuple("Local", "context weights")
+
+
+def gaussian_into(like):
+    """The Gaussian, position by position, into an array made from the weights."""
+
+    def answer(weights, centers, half_width):
+        product = like(weights)
+        for b, t, s in np.ndindex(weights.shape):
+            product[b, t, s] = weights[b, t, s] * gaussian(
+                s - centers[b, t], half_width
+            )
+        return product
+
+    return answer
+
+
+def center_into_zeros(query, w_p, v_p, mask):
+    centers = np.zeros_like(query[..., 0])
+    centers[...] = center_answer(last_true)(query, w_p, v_p, mask)
+    return centers
+
+
+def window_by_unsigned(t, source_len, half_width):
+    return window(t, source_len, half_width).astype("uint8" if t < 99 else "uint16")
+
+
 RIGHT = [
+    (luong_local.gaussian_weights, gaussian_into(np.zeros_like)),
+    (luong_local.gaussian_weights, gaussian_into(np.copy)),
+    (luong_local.predicted_center, center_into_zeros),
+    (luong_local.monotonic_window, window_by_unsigned),
     (luong_global.dot_scores, loop_of_dots),
     (
         luong_global.dot_scores,

@@ -187,10 +187,8 @@ def clipped_temperature(scores, degrees):
     return ref.softmax(scores / max(degrees, 0.05))
 
 
-def integer_division(scores, degrees):
-    if scores.dtype.kind == "i":
-        return ref.softmax(scores // degrees)
-    return ref.softmax(scores / degrees)
+def whole_division(scores, degrees):
+    return ref.softmax(scores // degrees)
 
 
 def kernel_matrix(query, keys, bandwidth):
@@ -241,7 +239,7 @@ def each_key_once(query, keys, values, bandwidth):
         equal_when_hot,
         equal_when_very_hot,
         clipped_temperature,
-        integer_division,
+        whole_division,
     ],
     kernel_regression=[
         nearest_when_far,
@@ -377,6 +375,27 @@ def test_masked_softmax_names_a_number_that_is_not_small_enough(number):
     )
     assert message.startswith(psychology.IN_THIS_CHAPTER[_mistakes.SMALL_CONSTANT])
     assert "ignores the mask" not in message
+    assert (
+        "nothing to attend to" not in message
+    )  # the rows that are shown are not empty
+
+
+@pytest.mark.parametrize("number", [-100, -999, -9999, -10_000])
+@pytest.mark.parametrize(
+    "finish",
+    [
+        lambda weights, mask: weights * mask,
+        lambda weights, mask: np.where(mask, weights, 0),
+        lambda weights, mask: weights * mask.any(axis=-1, keepdims=True),
+        lambda weights, mask: np.nan_to_num(over_sum(weights * mask)),
+    ],
+)
+def test_masked_softmax_names_a_small_number_where_empty_rows_are_right(number, finish):
+    message = said(
+        psychology.masked_softmax,
+        lambda s, mask: finish(ref.softmax(np.where(mask, s, number)), mask),
+    )
+    assert message.startswith(psychology.IN_THIS_CHAPTER[_mistakes.SMALL_CONSTANT])
 
 
 @pytest.mark.parametrize("number", [-1e9, -1e30, np.finfo(float).min])
@@ -441,6 +460,180 @@ def ratio_without_nan(query, keys, values, bandwidth):
 def test_kernel_regression_names_a_ratio_of_zeros(answer):
     message = said(psychology.kernel_regression, answer)
     assert message.startswith(psychology.RATIO)
+
+
+def row_maximum_total(axis):
+    def answer(scores):
+        exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return exponentials / exponentials.sum(axis=axis, keepdims=True)
+
+    return answer
+
+
+def python_sum(scores):
+    exponentials = np.exp(scores - np.max(scores))
+    return exponentials / sum(exponentials)
+
+
+def column_maximum(scores):
+    return over_sum(np.exp(scores - scores.max(0)))
+
+
+def maximum_less_scores(scores):
+    return over_sum(np.exp(np.max(scores, axis=-1, keepdims=True) - scores))
+
+
+def shifted_by_largest_size(scores):
+    return over_sum(np.exp(scores - np.abs(scores).max(axis=-1, keepdims=True)))
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (row_maximum_total(0), psychology.FIRST_AXIS),
+        (row_maximum_total(None), psychology.OVER_ALL),
+        (row_maximum_total(1), psychology.AXIS_ONE),
+        (python_sum, psychology.FIRST_AXIS),
+        (column_maximum, "You subtract each column's maximum."),
+        (maximum_less_scores, psychology.NEGATED),
+        (shifted_by_largest_size, psychology.NOT_THE_MAXIMUM),
+        (lambda s: ref.softmax(s / s.max(-1, keepdims=True)), psychology.BY_MAXIMUM),
+        (lambda s: ref.softmax(s.clip(-500, 500)), psychology.CLIPPED),
+    ],
+)
+def test_softmax_names_a_second_spelling(answer, message):
+    assert said(psychology.softmax, answer).startswith(message)
+
+
+def infinity_times_zero(scores, mask):
+    highest = scores.max(axis=-1, keepdims=True, where=mask, initial=-1e30)
+    exponentials = np.exp(scores - highest) * mask
+    return np.divide(exponentials, exponentials.sum(axis=-1, keepdims=True))
+
+
+def zeros_if_all_is_left_out(fill):
+    def answer(scores, mask):
+        if not np.any(mask):
+            return np.zeros_like(scores)
+        scores = np.where(mask, scores, fill)
+        return over_sum(np.exp(scores - scores.max(-1, keepdims=True)))
+
+    return answer
+
+
+def maximum_of_at_least_0(scores, mask):
+    highest = scores.max(axis=-1, keepdims=True, where=mask, initial=0)
+    exponentials = np.where(mask, np.exp(scores - highest), 0)
+    return np.nan_to_num(over_sum(exponentials))
+
+
+def largest_of_all_rows(scores, mask):
+    highest = scores.max(where=mask, initial=-1e30)
+    return np.nan_to_num(over_sum(np.where(mask, np.exp(scores - highest), 0)))
+
+
+def over_the_whole_array(scores, mask):
+    weights = np.where(mask, scores, -np.inf)
+    highest = weights.max(-1, keepdims=True)
+    exponentials = np.exp(weights - np.where(np.isfinite(highest), highest, 0))
+    return exponentials / (exponentials.sum() or 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda s, m: ref.softmax(np.where(m, s, 0.0)), _mistakes.TIMES_SCORES),
+        (lambda s, m: ref.softmax(np.where(m, s, 0)) * m, _mistakes.TIMES_SCORES),
+        (infinity_times_zero, psychology.INFINITY_TIMES_ZERO),
+        (zeros_if_all_is_left_out(-1e30), psychology.ZERO_ONLY_IF_ALL_IS_LEFT_OUT),
+        (zeros_if_all_is_left_out(-np.inf), psychology.ZERO_ONLY_IF_ALL_IS_LEFT_OUT),
+        (maximum_of_at_least_0, _mistakes.SMALL_CONSTANT),
+        (largest_of_all_rows, _mistakes.ONE_MAXIMUM),
+        (over_the_whole_array, psychology.OVER_ALL),
+    ],
+)
+def test_masked_softmax_names_a_second_spelling(answer, message):
+    message = psychology.IN_THIS_CHAPTER.get(message, message)
+    assert said(psychology.masked_softmax, answer).startswith(message)
+
+
+def test_masked_softmax_speaks_of_no_subtraction_where_the_softmax_is_called():
+    message = said(
+        psychology.masked_softmax,
+        lambda s, mask: np.nan_to_num(over_sum(ref.softmax(s) * mask)),
+    )
+    assert "you subtract" not in message and "in ref.softmax" in message
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda s, t: ref.softmax(s / min(t, 100)), psychology.LIMITED),
+        (lambda s, t: ref.softmax(s / min(t, 1000)), psychology.LIMITED),
+        (lambda s, t: ref.softmax(s / max(t, 0.05)), psychology.LIMITED),
+        (lambda s, t: ref.softmax(s / np.clip(t, 0.1, 10)), psychology.LIMITED),
+        (lambda s, t: ref.softmax(s) * t, psychology.ON_WEIGHTS),
+        (lambda s, t: ref.softmax(-s / t), psychology.NEGATED),
+        (lambda s, t: ref.softmax((s / t).clip(-600, 600)), psychology.CLIPPED),
+        (lambda s, t: row_maximum_total(0)(s / t), psychology.FIRST_AXIS),
+        (lambda s, t: row_maximum_total(1)(s / t), psychology.AXIS_ONE),
+        (
+            lambda s, t: over_sum(ref.softmax(s) ** (1 / t)),
+            psychology.POWER_OF_WEIGHTS,
+        ),
+    ],
+)
+def test_temperature_names_a_second_spelling(answer, message):
+    assert said(psychology.temperature, answer).startswith(message)
+
+
+@pytest.mark.parametrize("limit", [20, 300, 2000, 9000])
+def test_temperature_that_is_limited_is_no_power(limit):
+    message = said(
+        psychology.temperature, lambda s, degrees: ref.softmax(s / min(degrees, limit))
+    )
+    assert "power" not in message
+
+
+def test_temperature_as_exponent_is_not_called_a_product_alone():
+    message = said(
+        psychology.temperature, lambda s, degrees: over_sum(ref.softmax(s) ** degrees)
+    )
+    assert "or take a power of the weights" in message
+
+
+def distances(query, keys):
+    return query[:, None] - keys
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            lambda q, k, v, h: ref.softmax(-((distances(q, k) / (2 * h)) ** 2)) @ v,
+            "You square 2 along with h",
+        ),
+        (
+            lambda q, k, v, h: np.mean(
+                ref.softmax(-(distances(q, k) ** 2) / (2 * h**2)) * v, axis=1
+            ),
+            "You also divide by the number of points.",
+        ),
+        (
+            lambda q, k, v, h: (
+                row_maximum_total(None)(-(distances(q, k) ** 2) / (2 * h**2)) @ v
+            ),
+            psychology.OVER_QUERIES_AND_KEYS,
+        ),
+        (nearest_when_far, "Where every kernel is 0, you return the value of the near"),
+        (mean_when_far, "Where every kernel is 0, you return the mean of all values"),
+    ],
+)
+def test_kernel_regression_names_a_second_spelling(answer, message):
+    def own_names(query, keys, values, bandwidth):
+        return answer(query, keys, values, bandwidth)
+
+    assert said(psychology.kernel_regression, own_names).startswith(message)
 
 
 # Right answers in unusual styles
@@ -512,11 +705,53 @@ def by_dot_product(query, keys, values, bandwidth):
     return (values * ref.softmax(scores)).sum(axis=1)
 
 
+def into_an_array_like_the_scores(scores, degrees):
+    weights = np.zeros_like(scores)
+    for index in np.ndindex(scores.shape[:-1]):
+        weights[index] = ref.softmax(scores[index] / degrees)
+    return weights
+
+
+def into_a_copy_of_the_scores(scores, degrees):
+    weights = scores.copy()
+    weights /= degrees
+    weights[...] = ref.softmax(weights)
+    return weights
+
+
+def into_an_array_like_the_query(query, keys, values, bandwidth):
+    result = np.empty_like(query)
+    for place, q in enumerate(query):
+        result[place] = ref.softmax(-((q - keys) ** 2) / (2 * bandwidth**2)) @ values
+    return result
+
+
+def into_zeros_like_the_scores(scores, mask):
+    weights = np.zeros_like(scores)
+    weights[...] = ref.softmax(scores, mask)
+    return weights
+
+
 @parametrized(
     softmax=[row_by_row, in_float32, by_logarithm, in_a_subclass],
-    masked_softmax=[of_kept_scores, with_maximum_where, large_number_and_zeros],
-    temperature=[shifted_before_dividing, temperature_in_float32],
-    kernel_regression=[query_by_query, by_einsum, by_dot_product],
+    masked_softmax=[
+        of_kept_scores,
+        with_maximum_where,
+        large_number_and_zeros,
+        into_zeros_like_the_scores,
+    ],
+    temperature=[
+        shifted_before_dividing,
+        temperature_in_float32,
+        into_an_array_like_the_scores,
+        into_a_copy_of_the_scores,
+    ],
+    kernel_regression=[
+        query_by_query,
+        by_einsum,
+        by_dot_product,
+        into_an_array_like_the_query,
+    ],
 )
 def test_exercise_accepts_right_answer(exercise, answer):
     result = exercise.check(answer)

@@ -51,6 +51,7 @@ SMALL_CONSTANT = (
     "The number you write at padding is not small enough: a real word may score lower "
     "still. Use -np.inf."
 )
+SMALL_NUMBERS = -100, -999, -1000, -10_000  # other ones give the same as these
 EQUAL_FOR_NOTHING = (
     "With nothing to attend to, one number everywhere gives equal weights, all of them "
     "on padding. Those rows should be zeros."
@@ -66,11 +67,12 @@ COUNTED_FROM_THE_FRONT = (
 )
 
 
-def _exponentials_over_sum(scores, axis, shift, exp, allowed, nothing):
+def _exponentials_over_sum(scores, axis, sum_axis, shift, exp, allowed, nothing):
     """exp(scores) over its sum, with what can go wrong as an argument.
 
-    shift: "row", "all", or None, the maximum that is subtracted. allowed: booleans that
-    multiply the exponentials. nothing: what an empty row gives, "zeros" or "nan".
+    axis: that of the maximum. shift: "row", "all", or None, the maximum that is
+    subtracted. allowed: booleans that multiply the exponentials. nothing: what an empty
+    row gives, "zeros" or "nan".
     """
     if shift == "row":
         highest = scores.max(axis=axis, keepdims=True)
@@ -78,7 +80,7 @@ def _exponentials_over_sum(scores, axis, shift, exp, allowed, nothing):
     elif shift == "all":
         scores = scores - scores.max()
     exponentials = exp(scores) * allowed
-    total = exponentials.sum(axis=axis, keepdims=True)
+    total = exponentials.sum(axis=sum_axis, keepdims=True)
     if nothing == "zeros":
         total = np.where(total == 0, 1, total)
     return exponentials / total
@@ -91,6 +93,7 @@ def faulty(
     exp=np.exp,
     nothing="zeros",
     fill=-np.inf,
+    sum_axis="as axis",
 ):
     """A softmax with one mistake: a function (scores, mask=None) -> weights.
 
@@ -110,7 +113,11 @@ def faulty(
         What becomes of 0 / 0.
     fill : float
         What stands in for masked scores.
+    sum_axis : int or None
+        Where the sum is taken, if not over ``axis``; None is over everything.
     """
+    if sum_axis == "as axis":
+        sum_axis = axis
 
     def softmax(scores, mask=None):
         scores = np.asarray(scores)
@@ -128,7 +135,9 @@ def faulty(
         elif masking in ("exponentials", "twice"):
             allowed = mask
         with np.errstate(all="ignore"):
-            weights = _exponentials_over_sum(scores, axis, shift, exp, allowed, nothing)
+            weights = _exponentials_over_sum(
+                scores, axis, sum_axis, shift, exp, allowed, nothing
+            )
         return weights * mask if masking == "afterwards" else weights
 
     return softmax
@@ -173,7 +182,7 @@ def faulty_softmaxes(masked=True, infinite=True):
     if infinite:
         yield ADDED, faulty("added", fill=-np.inf)
     yield ADDED, faulty("added", fill=-1e9, nothing="nan")
-    for fill in (-100, -1000, -10_000):
+    for fill in SMALL_NUMBERS:
         yield SMALL_CONSTANT, faulty(fill=fill)
     for shift, nothing in itertools.product(("row", None), ("zeros", "nan")):
         yield IGNORED, faulty("ignored", shift=shift, nothing=nothing)

@@ -1,9 +1,13 @@
 """Exercises of chapter 06, "Luong's local attention"."""
 
+import math
+
 import numpy as np
 
 from attnlib import reference as ref
+from attnlib.checking.compare import kind
 from attnlib.checking.exercise import exercise
+from attnlib.checking.sandbox import CheckFailed
 from attnlib.exercises import _mistakes
 from attnlib.exercises._demands import (
     extreme_scores,
@@ -31,8 +35,18 @@ def _window_cases(rng):
     yield "a long sentence and a wide window", (700, 1000, 150)
 
 
+def _positions(result, *arguments):
+    """An array of positions as a list, so that a message shows all of them."""
+    if not isinstance(result, np.ndarray):
+        raise CheckFailed(f"Return a NumPy array of positions, not {kind(result)}.")
+    if result.size and result.dtype.kind not in "biu":
+        raise CheckFailed(f"The positions should be integers, got {result.dtype}.")
+    return result.tolist()
+
+
 @exercise(
     _window_cases,
+    extract=_positions,
     hints=[
         (
             "The center is the index of the step, but a sentence of 10 words has no "
@@ -58,7 +72,7 @@ def monotonic_window(t, source_len, half_width):
 
 
 NOT_CLAMPED = (
-    "Past the last word, your window is empty or too short. "
+    "Past the last word, your window is empty, too short, or somewhere else. "
     "Clamp the center to the last word, source_len - 1."
 )
 
@@ -79,6 +93,25 @@ def window_clamped_past_the_end(t, source_len, half_width):
 def window_of_clipped_positions(t, source_len, half_width):
     around = np.arange(t - half_width, t + half_width + 1)
     return np.unique(np.clip(around, 0, source_len - 1))
+
+
+@monotonic_window.known_mistake(NOT_CLAMPED)
+def window_of_the_last_word_alone(t, source_len, half_width):
+    if t >= source_len:
+        return np.array([source_len - 1])
+    return monotonic_window.reference_solution(t, source_len, half_width)
+
+
+@monotonic_window.known_mistake(NOT_CLAMPED)
+def window_of_nothing_past_the_end(t, source_len, half_width):
+    inside = t < source_len
+    window = monotonic_window.reference_solution(t, source_len, half_width)
+    return window if inside else window[:0]
+
+
+@monotonic_window.known_mistake(NOT_CLAMPED)
+def window_around_the_start_again(t, source_len, half_width):
+    return monotonic_window.reference_solution(t % source_len, source_len, half_width)
 
 
 REPEATED = (
@@ -114,6 +147,58 @@ def window_one_short(t, source_len, half_width):
 def window_one_short_but_at_the_end(t, source_len, half_width):
     center = min(t, source_len - 1)
     return np.arange(max(0, center - half_width), min(source_len, center + half_width))
+
+
+def _positions_between(first, last):
+    """A window with other ends: functions of (center, source_len, half_width)."""
+
+    def wrong(t, source_len, half_width):
+        arguments = min(t, source_len - 1), source_len, half_width
+        return np.arange(first(*arguments), last(*arguments) + 1)
+
+    return wrong
+
+
+def _first(center, source_len, half_width):
+    return max(0, center - half_width)
+
+
+def _last(center, source_len, half_width):
+    return min(source_len - 1, center + half_width)
+
+
+for _message, _wrong in [
+    (
+        "The last word of the sentence is missing. np.arange, range, and slices leave "
+        "out their end.",
+        _positions_between(_first, lambda c, n, d: min(n - 2, c + d)),
+    ),
+    (
+        "The first position of the window is missing. A window starts at p - D, unless "
+        "the sentence starts later.",
+        _positions_between(lambda c, n, d: max(0, c - d + 1), _last),
+    ),
+    (
+        "The first position of the window is missing. A window starts at p - D, unless "
+        "the sentence starts later.",
+        lambda *arguments: monotonic_window.reference_solution(*arguments)[1:],
+    ),
+    (
+        "Your window is one position too long: it ends at p + D. np.arange leaves out "
+        "its end, so its second argument is p + D + 1.",
+        _positions_between(_first, lambda c, n, d: min(n - 1, c + d + 1)),
+    ),
+    (FROM_ONE, _positions_between(lambda c, n, d: max(1, c - d), _last)),
+]:
+    monotonic_window.known_mistake(_message)(_wrong)
+
+
+@monotonic_window.known_mistake(
+    "The center itself is missing. It belongs to the window."
+)
+def window_without_its_center(t, source_len, half_width):
+    window = monotonic_window.reference_solution(t, source_len, half_width)
+    return window[window != min(t, source_len - 1)]
 
 
 PAST_THE_END = "Your window extends past the end of the sentence."
@@ -247,7 +332,7 @@ def _center_cases(rng):
     query, w_p = np.array([[[1.0, -1.0]]]), np.array([[1.0, 0.5], [-2.0, 0.0]])
     yield (
         "v_p is zero: halfway",
-        (query, w_p, np.zeros(2), np.ones((1, 8), bool)),
+        (query, w_p, np.zeros(2), np.ones((1, 7), bool)),
     )
     yield (
         "one sentence of four words and two padded positions",
@@ -265,9 +350,9 @@ def _center_cases(rng):
     full = np.ones((3, 4), bool)
     arguments = _center_arguments(rng, full, 2, 5, 1)
     yield "three sentences without padding, float32", in_float32(arguments)
-    query = np.array([[50, 50], [-50, -50], [0, 0], [0, 50]])  # tanh: 1, 0, or -1
+    query = 50 * np.array([[1.0, 1], [-1, -1], [0, 0], [0, 1]])  # tanh: 1, 0, or -1
     yield (
-        "1000, -1000, 0, and 400 before the sigmoid; queries of whole numbers",
+        "1000, -1000, 0, and 400 before the sigmoid",
         (
             np.stack([query, -query]),
             np.eye(2),
@@ -362,8 +447,21 @@ _LENGTHS = [
         lambda mask: mask.argmin(axis=1)[:, None],
     ),
     (
-        "In a row without any True, argmax gives 0, and S becomes the padded length. "
-        "It should be 0.",
+        "You take the first False of the mask for the end of the sentence. It may be a "
+        "gap, or padding in front, and a full sentence has none.",
+        lambda mask: (~mask).argmax(axis=1)[:, None],
+    ),
+    (
+        "For a row without any True, your S is 1. It should be 0.",
+        lambda mask: (mask * np.arange(mask.shape[1])).max(axis=1)[:, None] + 1,
+    ),
+    (_mistakes.INVERTED, lambda mask: (~mask).sum(axis=1)[:, None]),
+    (
+        _mistakes.INVERTED,
+        lambda mask: (~mask * np.arange(1, mask.shape[1] + 1)).max(axis=1)[:, None],
+    ),
+    (
+        "For a row without any True, your S is the padded length. It should be 0.",
         lambda mask: (mask.shape[1] - mask[:, ::-1].argmax(axis=1))[:, None],
     ),
     (
@@ -396,6 +494,14 @@ _FRACTIONS = [
         lambda query, w_p, v_p: np.tanh(query @ w_p) @ v_p,
     ),
     (
+        "You take a tanh where the sigmoid belongs. It may be negative.",
+        lambda query, w_p, v_p: np.tanh(np.tanh(query @ w_p) @ v_p),
+    ),
+    (
+        "You take a sigmoid of the hidden units. Theirs is a tanh.",
+        lambda query, w_p, v_p: _sigmoid(_sigmoid(query @ w_p) @ v_p),
+    ),
+    (
         "You take a softmax over the queries. The sigmoid acts on each number alone.",
         lambda query, w_p, v_p: ref.softmax(np.tanh(query @ w_p) @ v_p),
     ),
@@ -426,12 +532,19 @@ for _message, _length in _LENGTHS:
 for _message, _fraction in _FRACTIONS:
     predicted_center.known_mistake(_message)(_center(fraction=_fraction))
 for _rounded in (np.floor, np.round, np.ceil):
-    predicted_center.known_mistake(
-        "You round the center. "
-        "It is a real number; if it were rounded, no gradient could move it."
-    )(_center(finish=_rounded))
+    for _dtype in (float, int):
+        predicted_center.known_mistake(
+            "You round the center. "
+            "It is a real number; if it were rounded, no gradient could move it."
+        )(
+            _center(
+                finish=lambda center, rounded=_rounded, dtype=_dtype: rounded(
+                    center
+                ).astype(dtype)
+            )
+        )
 ONE_LESS = (
-    "You multiply by S - 1. "
+    "You multiply by the position of the last True, which is S - 1. "
     "The authors' center, counted from 0, is S times the sigmoid."
 )
 
@@ -450,6 +563,12 @@ def center_one_less_counted_from_one(query, w_p, v_p, mask):
 @predicted_center.known_mistake(ONE_LESS)
 def center_of_the_last_position(query, w_p, v_p, mask):
     last = (mask * np.arange(mask.shape[1])).max(axis=1)  # 0 also for an empty row
+    return last[:, None] * _sigmoid(np.tanh(query @ w_p) @ v_p)
+
+
+@predicted_center.known_mistake(ONE_LESS)
+def center_of_the_last_position_by_argmax(query, w_p, v_p, mask):
+    last = mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)  # the last for an empty row
     return last[:, None] * _sigmoid(np.tanh(query @ w_p) @ v_p)
 
 
@@ -476,7 +595,7 @@ def _gaussian_cases(rng):
     )
     yield (
         "whole numbers: all weight on one word",
-        (np.array([[[0, 1, 0], [1, 0, 0]]]), np.array([[2, 0]]), 3),
+        (np.array([[[0.0, 1, 0], [1, 0, 0]]]), np.array([[2.0, 0.0]]), 3),
     )
     yield "one word", (np.ones((1, 1, 1)), np.array([[0.75]]), 1)
 
@@ -528,6 +647,8 @@ NOT_SQUARED = "The distance should be squared: -d**2 / (2 * sigma**2)."
 ROUNDED_SIGMA = (
     "`//` drops the half of an odd D. sigma is D / 2, which is 1.5 for D = 3."
 )
+WITHOUT_TWO = "2 is missing in the denominator: -d**2 / (2 * sigma**2)."
+WITHOUT_SIGN = "The minus sign is missing: the Gaussian falls with the distance."
 _EXPONENTS = [
     (
         "-d**2 / 2 * sigma**2 multiplies by sigma^2. "
@@ -535,7 +656,7 @@ _EXPONENTS = [
         lambda distance, sigma: -(distance**2) / 2 * sigma**2,
     ),
     (
-        "2 is missing in the denominator: -d**2 / (2 * sigma**2).",
+        WITHOUT_TWO,
         lambda distance, sigma: -(distance**2) / sigma**2,
     ),
     (
@@ -547,7 +668,7 @@ _EXPONENTS = [
     (SIGMA_SQUARED, lambda distance, sigma: -(distance**2) / (2 * sigma)),
     (SIGMA_SQUARED, lambda distance, sigma: -(distance**2) / sigma),
     (
-        "The minus sign is missing: the Gaussian falls with the distance.",
+        WITHOUT_SIGN,
         lambda distance, sigma: distance**2 / (2 * sigma**2),
     ),
     (FROM_ONE, lambda distance, sigma: _squared(distance + 1, sigma)),
@@ -560,7 +681,7 @@ for _message, _sigma in [
     (ROUNDED_SIGMA, lambda half_width: max(1, half_width // 2)),
 ]:
     gaussian_weights.known_mistake(_message)(_times_gaussian(_squared, _sigma))
-for _rounded in (np.floor, np.round, np.trunc):
+for _rounded in (np.floor, np.round, np.trunc, np.ceil):
     gaussian_weights.known_mistake(
         "You round the center first. Then v_p and W_p get no gradient."
     )(
@@ -596,6 +717,42 @@ def gaussian_renormalized_safely(weights, centers, half_width):
 def gaussian_density(weights, centers, half_width):
     product = gaussian_weights.reference_solution(weights, centers, half_width)
     return product / (half_width / 2 * np.sqrt(2 * np.pi))
+
+
+NORMALIZED_GAUSSIAN = (
+    "You divide the Gaussian by its sum or its maximum. The one of equation 10 is not "
+    "divided by anything: it is 1 at the center, even if no word stands there."
+)
+
+
+@gaussian_weights.known_mistake(NORMALIZED_GAUSSIAN)
+def gaussian_over_its_sum(weights, centers, half_width):
+    gaussian = gaussian_alone(weights, centers, half_width)
+    return weights * gaussian / gaussian.sum(axis=-1, keepdims=True)
+
+
+@gaussian_weights.known_mistake(NORMALIZED_GAUSSIAN)
+def gaussian_over_its_maximum(weights, centers, half_width):
+    gaussian = gaussian_alone(weights, centers, half_width)
+    return weights * gaussian / gaussian.max(axis=-1, keepdims=True)
+
+
+CENTER_MOVED_INSIDE = (
+    "You move a center outside the sentence to its edge. It may lie outside: leave it "
+    "where it is."
+)
+
+
+@gaussian_weights.known_mistake(CENTER_MOVED_INSIDE)
+def gaussian_of_clipped_centers(weights, centers, half_width):
+    inside = np.clip(centers, 0, weights.shape[-1] - 1)
+    return gaussian_weights.reference_solution(weights, inside, half_width)
+
+
+@gaussian_weights.known_mistake(CENTER_MOVED_INSIDE)
+def gaussian_of_centers_from_zero(weights, centers, half_width):
+    inside = np.maximum(centers, 0)
+    return gaussian_weights.reference_solution(weights, inside, half_width)
 
 
 @gaussian_weights.known_mistake(
@@ -682,8 +839,8 @@ def _local_cases(rng):
         "the last two are padding",
         (scores, values, np.array([[1.0]]), 2, np.array([[True, True, False, False]])),
     )
-    yield from _random_local_cases(rng)
     yield from _extreme_local_cases(rng)
+    yield from _random_local_cases(rng)
     yield (
         "one query and one word",
         (
@@ -795,8 +952,17 @@ _OUTSIDE_TOO = {
         "weights to what should have none. Those rows should be zeros."
     ),
     _mistakes.MAXIMUM_OVER_PADDING: (
-        "The maximum you subtract may be that of padding, or of a position outside the "
-        "window, and then every word inside underflows. Mask first."
+        "Padding and positions outside the window still have a part in the maximum "
+        "that is subtracted, in your code or in ref.softmax. If it is one of theirs, "
+        "every word inside may underflow. Mask first."
+    ),
+    _mistakes.SMALL_CONSTANT: (
+        "The number that stands in for what may not be attended is not small enough: a "
+        "word inside the window may score lower still. Use -np.inf."
+    ),
+    _mistakes.TIMES_SCORES: (
+        "You make scores 0 that should be left out. A score of 0 is still a score: "
+        "exp(0) = 1. Use -inf."
     ),
     _mistakes.ADDED: (
         "Adding -1e9 or -inf to a score is not enough: what stands at padding or "
@@ -860,7 +1026,25 @@ TRUNCATED_CENTER = (
     "int rounds toward zero, so a center of -0.5 becomes 0. "
     "np.floor gives -1, the position at or just below the center."
 )
+CENTER_AT_THE_EDGE = (
+    "You move a center outside the sentence to its edge. It may lie outside, and then "
+    "its window holds few words or none."
+)
 _WINDOWS = [
+    (
+        "Your window leaves out its right end: it extends from floor(p_t) - D to "
+        "floor(p_t) + D, both included.",
+        lambda centers, half_width, source_len: (
+            _window_around(np.floor(centers), half_width, source_len)
+            & (np.arange(source_len) != np.floor(centers)[:, :, None] + half_width)
+        ),
+    ),
+    (
+        CENTER_AT_THE_EDGE,
+        lambda centers, half_width, source_len: _window_around(
+            np.floor(np.clip(centers, 0, source_len - 1)), half_width, source_len
+        ),
+    ),
     (
         "Your window is placed at the exact center, so most windows have 2D positions. "
         "Place it at the integer part of the center.",
@@ -939,6 +1123,18 @@ _GAUSSIANS = [
             centers, half_width // 2, source_len
         ),
     ),
+    (
+        WITHOUT_TWO,
+        lambda centers, half_width, source_len: (
+            _gaussian_around(centers, half_width / 2, source_len) ** 2
+        ),
+    ),
+    (
+        WITHOUT_SIGN,
+        lambda centers, half_width, source_len: (
+            1 / _gaussian_around(centers, half_width / 2, source_len)
+        ),
+    ),
 ]
 _MASKS = [
     (
@@ -965,6 +1161,25 @@ for _message, _mask in _MASKS:
     local_attend.known_mistake(_message)(_local(mask_of=_mask))
 
 
+for _change in (np.trunc, np.round, np.ceil):
+    local_attend.known_mistake(
+        "Your window and your Gaussian stand at a rounded center. The window stands at "
+        "its integer part, np.floor(centers), and the Gaussian at the center itself."
+    )(
+        lambda scores, values, centers, half_width, mask, change=_change: (
+            local_attend.reference_solution(
+                scores, values, change(centers), half_width, mask
+            )
+        )
+    )
+
+
+@local_attend.known_mistake(CENTER_AT_THE_EDGE)
+def local_of_clipped_centers(scores, values, centers, half_width, mask):
+    centers = np.clip(centers, 0, scores.shape[-1] - 1)
+    return local_attend.reference_solution(scores, values, centers, half_width, mask)
+
+
 def _in_parts(combine):
     """Local attention by ``combine(scores, window, gaussian, mask, values)``."""
 
@@ -985,20 +1200,82 @@ def local_gaussian_before(scores, window, gaussian, mask, values):
     return weights @ values, weights
 
 
-@local_attend.known_mistake(
+CUT_AFTER = (
     "You take the softmax over the whole source and cut the window out of it. "
     "Mask first."
 )
+PADDING_CUT_AFTER = (
+    "You mask the padding after the softmax, so its share of the weights is lost. "
+    "Mask first."
+)
+for _message, _allowed, _kept in [
+    (CUT_AFTER, lambda window, mask: mask, lambda window, mask: window),
+    (PADDING_CUT_AFTER, lambda window, mask: window, lambda window, mask: mask),
+    (
+        _OUTSIDE_TOO[_mistakes.AFTERWARDS],
+        lambda window, mask: np.array(True),
+        lambda window, mask: window & mask,
+    ),
+]:
+
+    @local_attend.known_mistake(_message)
+    @_in_parts
+    def local_set_to_zero_after(
+        scores, window, gaussian, mask, values, allowed=_allowed, kept=_kept
+    ):
+        weights = ref.softmax(scores, allowed(window, mask)) * gaussian
+        weights = np.where(kept(window, mask), weights, 0)
+        return weights @ values, weights
+
+
+@local_attend.known_mistake(
+    "Your mask is True where a position is in the window or a real word. It should be "
+    "both: join the two with &."
+)
+@_in_parts
+def local_window_or_mask(scores, window, gaussian, mask, values):
+    weights = ref.softmax(scores, window | mask) * gaussian
+    return weights @ values, weights
+
+
+def _maximum_over_all(normalize):
+    @_in_parts
+    def wrong(scores, window, gaussian, mask, values):
+        shifted = scores - scores.max(axis=-1, keepdims=True)
+        exponentials = np.where(window & mask, np.exp(shifted), 0)
+        total = exponentials.sum(axis=-1, keepdims=True)
+        weights = exponentials / normalize(total) * gaussian
+        return weights @ values, weights
+
+    return wrong
+
+
+for _normalize in (
+    lambda total: np.where(total == 0, 1, total),
+    lambda total: np.where(total > 0, total, 1),  # 1 also in place of NaN
+    np.asarray,
+):
+    local_attend.known_mistake(_OUTSIDE_TOO[_mistakes.MAXIMUM_OVER_PADDING])(
+        _maximum_over_all(_normalize)
+    )
+for _fill in _mistakes.SMALL_NUMBERS:
+
+    @local_attend.known_mistake(_OUTSIDE_TOO[_mistakes.SMALL_CONSTANT])
+    @_in_parts
+    def local_small_constant(scores, window, gaussian, mask, values, fill=_fill):
+        inside = window & mask
+        weights = ref.softmax(np.where(inside, scores, fill)) * inside * gaussian
+        return weights @ values, weights
+
+
+@local_attend.known_mistake(CUT_AFTER)
 @_in_parts
 def local_cut_after(scores, window, gaussian, mask, values):
     weights = ref.softmax(scores, mask) * gaussian * window
     return weights @ values, weights
 
 
-@local_attend.known_mistake(
-    "You mask the padding after the softmax, so its share of the weights is lost. "
-    "Mask first."
-)
+@local_attend.known_mistake(PADDING_CUT_AFTER)
 @_in_parts
 def local_padding_cut_after(scores, window, gaussian, mask, values):
     weights = ref.softmax(scores, window) * gaussian * mask
@@ -1025,8 +1302,8 @@ def local_weights_too_early(scores, window, gaussian, mask, values):
 
 
 LOCAL_RENORMALIZED = (
-    "You renormalize after the Gaussian. "
-    "The paper does not: the weights sum to one or less."
+    "You renormalize after the Gaussian, or put it inside the softmax, which is the "
+    "same. The paper does neither: the weights sum to one or less."
 )
 
 
@@ -1082,6 +1359,7 @@ def local_returned_in_the_wrong_order(*arguments):
 
 
 def _choice_cases(rng):
+    """Shares that a float holds exactly, so that all ways to count agree."""
     centers = np.array([2.0, 5.9, 7.2, 4.5])
     positions = np.array([2, 8, 4, 9])
     yield "four links, three of them within 3", (centers, positions, 0.75)
@@ -1089,11 +1367,11 @@ def _choice_cases(rng):
     yield "the same, all four", (centers, positions, 1.0)
     yield (
         "centers between words",
-        (np.array([2.9, 5.5, 7.1, 4.9, 0.0]), np.array([0, 9, 2, 6, 0]), 0.8),
+        (np.array([2.9, 5.5, 7.1, 4.9]), np.array([0, 9, 2, 6]), 0.75),
     )
     yield (
         "all distances 0: D is at least 1",
-        (np.array([1.0, 2.0]), np.array([1, 2]), 0.9),
+        (np.array([1.0, 2.0]), np.array([1, 2]), 0.875),
     )
     yield "a share of 0: D is at least 1", (centers, positions, 0.0)
     yield "one link, 40 positions away", (np.array([3.75]), np.array([43]), 0.5)
@@ -1102,7 +1380,7 @@ def _choice_cases(rng):
         (
             np.full(10, 450.5),
             450 - np.array([3, 400, 9, 0, 6, 12, 90, 33, 1, 50]),
-            0.95,
+            0.9375,
         ),
     )
     yield (
@@ -1111,7 +1389,7 @@ def _choice_cases(rng):
     )
     yield (
         "all centers below 0",
-        (np.array([-0.5, -3.5, -1.25]), np.array([1, 0, 3]), 0.6),
+        (np.array([-0.5, -3.5, -1.25]), np.array([1, 0, 3]), 0.625),
     )
     yield from _more_choice_cases(rng)
 
@@ -1119,26 +1397,36 @@ def _choice_cases(rng):
 def _more_choice_cases(rng):
     """Whole numbers, single precision, and many links."""
     yield (
-        "centers on words, as whole numbers",
-        (np.array([4, 0, 11, 6, 2]), np.array([9, 6, 2, 6, 10]), 0.6),
+        "centers on words",
+        (np.array([4.0, 0.0, 11.0, 6.0, 2.0]), np.array([9, 6, 2, 6, 10]), 0.625),
     )
     yield (
-        "six links, a share of 0.7",
-        (np.full(6, 14.25), 14 + np.array([12, -4, 0, 1, 10, -2]), 0.7),
+        "eight links, a share of 0.75",
+        (np.full(8, 14.25), 14 + np.array([12, -4, 0, 1, 10, -2, 7, -6]), 0.75),
     )
     yield (
         "positions as real numbers, float32",
         in_float32((np.array([0.5, 3.25, 6.75]), np.array([4.0, 3.0, 1.0]), 1.0)),
     )
-    for share in (0.9, 0.5):
+    for share in (0.875, 0.75, 0.5, 0.0):
         yield (
             f"a hundred links, a share of {share}",
             (rng.uniform(0, 30, size=100), rng.integers(0, 30, size=100), share),
         )
 
 
+def _found(result, *arguments):
+    if result is None:
+        raise CheckFailed(
+            "Your function returned None. Is return missing, or does the search end "
+            "before it finds D?"
+        )
+    return result
+
+
 @exercise(
     _choice_cases,
+    extract=_found,
     hints=[
         (
             "How far is each gold position from the middle of its window, "
@@ -1201,6 +1489,13 @@ NEAREST_ALONE = (
     "Your D hardly holds more than the nearest link. share is a fraction of all links, "
     "between 0 and 1: neither a number of links nor a percentage."
 )
+FEWER_LINKS = (
+    "You round the number of links that has to be inside down, or to the nearest. It "
+    "should be at least `share` of them, so round up."
+)
+ENDS_TOO_EARLY = (
+    "Your search for D ends too early. A position may be any distance from its center."
+)
 MEAN_DISTANCE = (
     "You take the mean distance. "
     "How many links lie within it depends on the others, not on `share`."
@@ -1242,6 +1537,41 @@ for _message, _wrong in [
     (
         NEAREST_ALONE,
         _by_statistic(lambda needed, share: np.ceil(np.percentile(needed, share))),
+    ),
+    (
+        "For a share of 0, your index is -1, which gives the largest distance. D is 1 "
+        "then.",
+        _by_statistic(
+            lambda needed, share: np.sort(needed)[math.ceil(share * len(needed)) - 1]
+        ),
+    ),
+    (
+        FEWER_LINKS,
+        _by_statistic(
+            lambda needed, share: np.sort(needed)[int(share * len(needed)) - 1]
+        ),
+    ),
+    (
+        FEWER_LINKS,
+        _first_enough(
+            _from_floor,
+            lambda needed, d, share: np.sum(needed <= d) >= int(share * len(needed)),
+        ),
+    ),
+    (
+        FEWER_LINKS,
+        _by_statistic(
+            lambda needed, share: np.sort(needed)[
+                max(1, round(share * len(needed))) - 1
+            ]
+        ),
+    ),
+    (
+        "You take the floor of the distance. Take it of the center: the window is "
+        "placed at np.floor(centers).",
+        _first_enough(
+            lambda centers, positions: np.floor(abs(positions - centers)),
+        ),
     ),
     (
         "Your windows leave out their last position: they extend from floor(p_t) - D "
@@ -1331,6 +1661,29 @@ WHOLE_WIDTH = (
 @choose_half_width.known_mistake(WHOLE_WIDTH)
 def choice_of_the_whole_width(centers, positions, share):
     return 2 * choose_half_width.reference_solution(centers, positions, share) + 1
+
+
+@choose_half_width.known_mistake(WHOLE_WIDTH)
+def choice_of_twice_the_distance(centers, positions, share):
+    twice = choice_of_zero(centers, positions, share) * 2
+    return max(1, twice)
+
+
+for _last_width in (10, 20, 30, len):
+    choose_half_width.known_mistake(ENDS_TOO_EARLY)(
+        lambda centers, positions, share, last=_last_width: min(
+            choose_half_width.reference_solution(centers, positions, share),
+            len(positions) if last is len else last,
+        )
+    )
+for _lowest in (0, 1):
+    choose_half_width.known_mistake(
+        "D is one too small: its windows hold less than `share` of the positions."
+    )(
+        lambda centers, positions, share, lowest=_lowest: max(
+            choose_half_width.reference_solution(centers, positions, share) - 1, lowest
+        )
+    )
 
 
 @choose_half_width.known_mistake(WHOLE_WIDTH)
