@@ -16,6 +16,7 @@ from attnlib.exercises._demands import extreme_scores, five_masks, spoiled_paddi
 from attnlib.exercises._mistakes import (
     ADDED,
     AFTERWARDS,
+    COUNTED_FROM_THE_FRONT,
     EQUAL_FOR_NOTHING,
     IGNORED,
     INVERTED,
@@ -23,7 +24,9 @@ from attnlib.exercises._mistakes import (
     NAN_FOR_NOTHING,
     SMALL_CONSTANT,
     TIMES_SCORES,
+    add_mask_from_the_front,
     add_softmax_mistakes,
+    faulty,
     faulty_softmaxes,
 )
 from attnlib.exercises._shared import gaussian_of_distance, window_and_gaussian
@@ -43,6 +46,11 @@ def _add_softmaxes(exercise, with_softmax, masked=False, leave_out=()):
 def _single(*arrays):
     """The arrays in single precision."""
     return [array.astype("float32") for array in arrays]
+
+
+def _whole(rng, low, high, shape):
+    """Random whole numbers below ``high``, as floats: no text promises integers."""
+    return rng.integers(low, high, size=shape).astype(float)
 
 
 def _multiples(rng, low, high, shape):
@@ -83,7 +91,7 @@ def _pool_cases(rng):
     )
     yield (
         "whole numbers",
-        tuple(rng.integers(-2, 3, shape) for shape in ((2, 4, 3), (3, 2), (2, 1))),
+        tuple(_whole(rng, -2, 3, shape) for shape in ((2, 4, 3), (3, 2), (2, 1))),
     )
     yield (
         "single precision",
@@ -130,6 +138,23 @@ def pool(values, w, v):
     weights = exponentials / exponentials.sum(axis=-1, keepdims=True)
     context = (weights * values).sum(axis=1)  # (batch, dim)
     return context, weights[:, :, 0]
+
+
+@pool.known_mistake(
+    "The maximum runs over the words now, but the sum still runs over one number. "
+    "Both belong to one softmax."
+)
+def pool_half_fixed(values, w, v):
+    scores = np.tanh(values @ w) @ v
+    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+    weights = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return (weights * values).sum(axis=1), weights[:, :, 0]
+
+
+@pool.known_mistake("The tanh is gone: the scores are v . tanh(h_s w).")
+def pool_without_tanh(values, w, v):
+    weights = ref.softmax((values @ w @ v)[:, :, 0])
+    return np.einsum("bs,bsd->bd", weights, values), weights
 
 
 @pool.known_mistake(
@@ -209,9 +234,7 @@ def _attend_cases(rng):
     )
     yield (
         "whole numbers",
-        tuple(
-            rng.integers(-3, 4, shape) for shape in ((1, 2, 3), (1, 4, 3), (1, 4, 2))
-        ),
+        tuple(_whole(rng, -3, 4, shape) for shape in ((1, 2, 3), (1, 4, 3), (1, 4, 2))),
     )
     yield "one word, in single precision", tuple(_single(*tensors(2, 3, 1, 4, 2)))
 
@@ -234,6 +257,7 @@ def _attend_cases(rng):
 def dot_attend(query, keys, values):
     """Dot scores, a softmax over the source, and the mean of the values under it.
 
+    The scores are the dot products themselves: there is no scale.
     query: (batch, target_len, dim). keys: (batch, source_len, dim).
     values: (batch, source_len, value_dim).
     Returns context (batch, target_len, value_dim) and weights (batch, target_len,
@@ -255,6 +279,13 @@ def dot_attend(query, keys, values):
     exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
     weights = exponentials / exponentials.sum(axis=1, keepdims=True)
     return weights @ values, weights
+
+
+@dot_attend.known_mistake(
+    "You divide the scores by the square root of the dimension. These have no scale."
+)
+def dot_attend_scaled(query, keys, values):
+    return ref.attend(ref.dot_scores(query, keys) / np.sqrt(keys.shape[-1]), values)
 
 
 @dot_attend.known_mistake(
@@ -348,7 +379,7 @@ def _masked_cases(rng):
         "scores near 1000, near -1000, and from -3000 to 3000",
         (extreme_scores(5)[None], np.ones((1, 5), bool)),
     )
-    whole = np.array([[[2, 0, 1]]]), np.array([[False, True, True]])
+    whole = np.array([[[2.0, 0.0, 1.0]]]), np.array([[False, True, True]])
     yield "whole numbers", whole
     yield (
         "one word, in single precision",
@@ -402,6 +433,14 @@ def masked_before_and_after(scores, mask):
     return ref.softmax(scores * mask[:, None, :]) * mask[:, None, :]
 
 
+@masked_weights.known_mistake(
+    "At padding you write 0, or a number close to it (-1e-9 instead of -1e9?). A score "
+    "of 0 is still a score: exp(0) = 1. Use -np.inf."
+)
+def masked_by_zero(scores, mask):
+    return ref.softmax(np.where(mask[:, None, :], scores, 0))
+
+
 @masked_weights.known_mistake(IGNORED)
 def masked_by_a_tiny_number(scores, mask):
     return ref.softmax(scores - 1e-9 * ~mask[:, None, :])
@@ -443,6 +482,25 @@ def masked_and_rescaled(scores, mask):
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
+@masked_weights.known_mistake(MAXIMUM_OVER_PADDING)
+def masked_and_shifted_by_nanmax(scores, mask):
+    exponentials = np.exp(scores - np.nanmax(scores, axis=-1, keepdims=True))
+    exponentials = np.where(mask[:, None, :], exponentials, 0)
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def _masked_over_queries(nothing, fill):
+    softmax = faulty(axis=1, nothing=nothing, fill=fill)
+    return lambda scores, mask: softmax(scores, mask[:, None, :])
+
+
+for _nothing, _fill in (("zeros", -np.inf), ("nan", -np.inf), ("zeros", -1e9)):
+    masked_weights.known_mistake(
+        "Your weights sum to one over the queries. "
+        "The softmax runs over the words, the last axis."
+    )(_masked_over_queries(_nothing, _fill))
+
+
 def _masked_with(softmax, scores, mask):
     return softmax(scores, mask[:, None, :])
 
@@ -453,6 +511,14 @@ _add_softmaxes(
     masked=True,
     leave_out=(TIMES_SCORES, EQUAL_FOR_NOTHING, NAN_FOR_NOTHING),
 )
+add_mask_from_the_front(masked_weights)
+
+
+@masked_weights.known_mistake(COUNTED_FROM_THE_FRONT)
+def masked_from_the_front(scores, mask):
+    """With ``ref.softmax``, which differs where a counted score is infinite."""
+    counted = np.arange(mask.shape[1]) < mask.sum(axis=1, keepdims=True)
+    return ref.softmax(scores, counted[:, None, :])
 
 
 # 4: an accuracy over padding
@@ -463,6 +529,12 @@ def _accuracy_cases(rng):
     yield (
         "three of four words correct, two padded positions",
         (np.eye(3)[[[1, 2, 1], [2, 0, 0]]], targets, targets > 0),
+    )
+
+    targets = np.array([[1, 0, 0, 2]])
+    yield (
+        "padding in front, and 0 is a word; one of three words correct",
+        (np.eye(3)[[[1, 0, 1, 1]]], targets, np.array([[False, True, True, True]])),
     )
 
     def predictions(targets, mask, vocabulary):
@@ -490,7 +562,7 @@ def _accuracy_cases(rng):
     targets = np.array([[0, 1, 0], [0, 1, 1]])
     mask = np.array([[True, True, False], [False, True, True]])
     yield "all correct", (np.eye(2)[targets], targets, mask)
-    logits = np.array([[[3, 1, 2], [0, 5, 4]]])
+    logits = np.array([[[3.0, 1.0, 2.0], [0.0, 5.0, 4.0]]])
     yield (
         "whole numbers, one word and one padded position",
         (logits, np.array([[0, 1]]), np.array([[True, False]])),
@@ -550,12 +622,44 @@ def accuracy_padding_is_right(logits, targets, mask):
 
 
 @token_accuracy.known_mistake(
+    "You divide by the number of words now, but padding still counts as correct: mask "
+    "the numerator as well."
+)
+def accuracy_half_fixed(logits, targets, mask):
+    return float((logits.argmax(axis=-1) == targets).sum() / mask.sum())
+
+
+@token_accuracy.known_mistake(
+    "You divide by the number of words now, but padding still counts as correct: mask "
+    "the numerator as well."
+)
+def accuracy_of_zeros_at_padding(logits, targets, mask):
+    correct = logits.argmax(axis=-1) * mask == targets * mask  # 0 == 0 at padding
+    return float(correct.sum() / mask.sum())
+
+
+OF_SENTENCES = (
     "You average the accuracies of the sentences, "
     "so a word of a short sentence counts more than a word of a long one."
 )
+
+
+@token_accuracy.known_mistake(OF_SENTENCES)
 def accuracy_of_sentences(logits, targets, mask):
     correct = (logits.argmax(axis=-1) == targets) & mask
     return float((correct.sum(axis=1) / np.maximum(mask.sum(axis=1), 1)).mean())
+
+
+@token_accuracy.known_mistake(OF_SENTENCES)
+def accuracy_of_sentences_nan(logits, targets, mask):
+    correct = (logits.argmax(axis=-1) == targets) & mask
+    return float((correct.sum(axis=1) / mask.sum(axis=1)).mean())
+
+
+@token_accuracy.known_mistake(OF_SENTENCES)
+def accuracy_of_sentences_with_words(logits, targets, mask):
+    correct = (logits.argmax(axis=-1) == targets) & mask
+    return float(np.nanmean(correct.sum(axis=1) / mask.sum(axis=1)))
 
 
 @token_accuracy.known_mistake(
@@ -567,10 +671,19 @@ def accuracy_by_predicted_words(logits, targets, mask):
     return float(((predicted == targets) & mask).sum() / (predicted > 0).sum())
 
 
-@token_accuracy.known_mistake(
-    "You ignore every position where padding was predicted, "
-    "so an error there no longer counts."
+WHERE_PREDICTED = (
+    "You leave out every position where 0 was predicted, so an error there no longer "
+    "counts. The mask says what is a word."
 )
+
+
+@token_accuracy.known_mistake(WHERE_PREDICTED)
+def accuracy_where_predicted(logits, targets, mask):
+    predicted = logits.argmax(axis=-1)
+    return float((predicted == targets)[predicted > 0].mean())
+
+
+@token_accuracy.known_mistake(WHERE_PREDICTED)
 def accuracy_without_missed(logits, targets, mask):
     predicted = logits.argmax(axis=-1)
     return float(
@@ -595,31 +708,62 @@ def accuracy_of_whole_sentences(logits, targets, mask):
     return float((correct | ~mask).all(axis=1).mean())
 
 
-@token_accuracy.known_mistake(
+TARGETS_ABOVE_0 = (
     "You take every target above 0 for a word. The mask says what is a word: 0 may be "
     "one, and padding may hold another number."
 )
+
+
+@token_accuracy.known_mistake(TARGETS_ABOVE_0)
+def accuracy_of_words_that_are_not_zero(logits, targets, mask):
+    words = mask & (targets > 0)
+    correct = (logits.argmax(axis=-1) == targets) & words
+    return float(correct.sum() / words.sum())
+
+
+@token_accuracy.known_mistake(TARGETS_ABOVE_0)
 def accuracy_where_targets_are_not_zero(logits, targets, mask):
     words = targets > 0
     correct = (logits.argmax(axis=-1) == targets) & words
     return float(correct.sum() / max(words.sum(), 1))
 
 
-@token_accuracy.known_mistake(
-    "You take every target above 0 for a word. The mask says what is a word: 0 may be "
-    "one, and padding may hold another number."
-)
+@token_accuracy.known_mistake(TARGETS_ABOVE_0)
 def accuracy_by_targets_that_are_not_zero(logits, targets, mask):
     correct = (logits.argmax(axis=-1) == targets) & mask
     return float(correct.sum() / max((targets > 0).sum(), 1))
 
 
-@token_accuracy.known_mistake(
-    "The positions that you leave out are the words: True means a word."
-)
+OF_PADDING = "The positions that you leave out are the words: True means a word."
+
+
+@token_accuracy.known_mistake(OF_PADDING)
 def accuracy_of_padding(logits, targets, mask):
     correct = (logits.argmax(axis=-1) == targets) & ~mask
     return float(correct.sum() / max((~mask).sum(), 1))
+
+
+@token_accuracy.known_mistake(OF_PADDING)
+def accuracy_of_padding_nan(logits, targets, mask):
+    correct = (logits.argmax(axis=-1) == targets) & ~mask
+    return float(correct.sum() / (~mask).sum())
+
+
+@token_accuracy.known_mistake(
+    "This is the fraction of words that are wrong. Return the fraction that is correct."
+)
+def accuracy_of_errors(*arguments):
+    return 1 - token_accuracy.reference_solution(*arguments)
+
+
+@token_accuracy.known_mistake(
+    "This is the number of correct words. Divide it by the number of words."
+)
+def accuracy_not_divided(logits, targets, mask):
+    return float(((logits.argmax(axis=-1) == targets) & mask).sum())
+
+
+add_mask_from_the_front(token_accuracy)
 
 
 # 5: a final state taken at padding
@@ -643,11 +787,9 @@ def _final_cases(rng):
     yield "all sentences padded", arguments([3, 1], 4, 3, 5)
     yield "sentences of 4, 0, and 2 words", arguments([4, 0, 2], 6, 2, 3)
     yield "three sentences, positions, and dimensions", arguments([1, 3, 2], 3, 3, 3)
-    embedded, mask = np.array([[[1, -1], [0, 2]]]), np.array([[True, False]])
-    yield (
-        "one word and one padded position, whole numbers",
-        (embedded, mask, np.array([[1, 0], [1, 1]]), np.array([[0, 1], [1, 0]])),
-    )
+    embedded, mask = np.array([[[1.0, -1.0], [0.0, 2.0]]]), np.array([[True, False]])
+    w, u = np.array([[1.0, 0.0], [1.0, 1.0]]), np.array([[0.0, 1.0], [1.0, 0.0]])
+    yield "one word and one padded position, whole numbers", (embedded, mask, w, u)
     embedded, mask, *matrices = arguments([1, 0], 1, 3, 2)
     yield (
         "sentences of one word or none, in single precision",
@@ -725,16 +867,69 @@ def final_at_the_shortest(embedded, mask, w, u):
     )
 
 
-@final_state.known_mistake(
+def _states(embedded, w, u):
+    """The state after each position, whatever stands there: a list."""
+    states = [np.zeros((len(embedded), len(u)))]
+    for t in range(embedded.shape[1]):
+        states.append(np.tanh(embedded[:, t] @ w + states[-1] @ u))
+    return states[1:]
+
+
+def _state_at(states, index):
+    return np.stack(states)[index, np.arange(len(index))]
+
+
+ONE_TOO_LATE = (
     "You take the state one step too late: the last of n words is at index n - 1."
 )
+
+
+@final_state.known_mistake(ONE_TOO_LATE)
 def final_one_too_late(embedded, mask, w, u):
-    states, state = [], np.zeros((len(embedded), len(u)))
-    for t in range(embedded.shape[1]):
-        state = np.tanh(embedded[:, t] * mask[:, t, None] @ w + state @ u)
-        states.append(state)
-    last = np.minimum(mask.sum(axis=1), len(states) - 1)
-    return np.stack(states)[last, np.arange(len(embedded))]
+    states = _states(embedded * mask[:, :, None], w, u)
+    return _state_at(states, np.minimum(mask.sum(axis=1), len(states) - 1))
+
+
+@final_state.known_mistake(ONE_TOO_LATE)
+def final_one_too_late_with_inputs_at_padding(embedded, mask, w, u):
+    states = _states(embedded, w, u)
+    return _state_at(states, np.minimum(mask.sum(axis=1), len(states) - 1))
+
+
+@final_state.known_mistake(
+    "You take the state one step too early: the last word of each sentence has not "
+    "been read."
+)
+def final_one_too_early(embedded, mask, w, u):
+    zeros = np.zeros((len(embedded), len(u)))
+    return _state_at([zeros, zeros, *_states(embedded, w, u)], mask.sum(axis=1))
+
+
+@final_state.known_mistake(
+    "Where a sentence has no words, its last word has the index -1, and that is the "
+    "last column. The state of such a sentence is 0."
+)
+def final_of_index_minus_one(embedded, mask, w, u):
+    return _state_at(_states(embedded, w, u), mask.sum(axis=1) - 1)
+
+
+@final_state.known_mistake("u is transposed. It stands to the right of h: h u.")
+def final_with_transposed_u(embedded, mask, w, u):
+    return final_state.reference_solution(embedded, mask, w, u.T)
+
+
+@final_state.known_mistake(
+    "Your mask is inverted: the state stays as it was at words, and padding is read."
+)
+def final_with_inverted_mask(embedded, mask, w, u):
+    return final_state.reference_solution(embedded, ~mask, w, u)
+
+
+@final_state.known_mistake(
+    "Your loop ends before the last column, where the longest sentence has a word."
+)
+def final_without_the_last_column(embedded, mask, w, u):
+    return final_state.reference_solution(embedded[:, :-1], mask[:, :-1], w, u)
 
 
 @final_state.known_mistake(
@@ -793,8 +988,8 @@ def _pair_cases(rng):
         (np.array([[[1.0, 0.0], [0.0, 1.0], [2.0, 1.0]]]), np.arange(3)[None] < 2),
     )
     yield (
-        "padding behind, in front, and between; one word; no words",
-        (rng.normal(size=(5, 6, 4)), five_masks(6)),
+        "padding behind, in front, and between; one word",
+        (rng.normal(size=(4, 6, 3)), five_masks(6)[:4]),
     )
     yield (
         "four sentences of four positions, of dimension 4",
@@ -807,11 +1002,13 @@ def _pair_cases(rng):
         "scores near 1000, near -1000, and of 3000; more than that at padding",
         (states, np.array([[True, True, True, False]] * 2)),
     )
-    states, mask = (
-        np.array([[[1, 2], [0, 1], [2, -1]]]),
-        np.array([[False, True, True]]),
+    first, second = [500.0] * 5 + [0.0], [500.0] * 5 + [1.0]
+    yield (
+        "words of 500 and padding of 1000, six dimensions",
+        (np.array([[first, [1000.0] * 6, second]]), np.array([[True, False, True]])),
     )
-    yield "whole numbers", (states, mask)
+    states = np.array([[[1.0, 2.0], [0.0, 1.0], [2.0, -1.0]]])
+    yield "whole numbers", (states, np.array([[False, True, True]]))
     yield (
         "one word, in single precision",
         (rng.normal(size=(2, 1, 3)).astype("float32"), np.ones((2, 1), bool)),
@@ -870,12 +1067,13 @@ def _rows_of_words(result, states, mask):
 def self_attention_weights(states, mask):
     """Softmax of dot scores between the words of a sentence, with padding masked.
 
+    The scores are the dot products themselves: there is no scale.
     states: (batch, length, dim), queries and keys, with numbers from -1000 to 1000, at
     padding as well: scores there may be far above those of the words. Scores of 1000
     must not overflow.
-    mask: (batch, length), True at words, which may stand anywhere.
-    Returns weights (batch, length, length); rows of padded queries are not used, so
-    they may hold anything.
+    mask: (batch, length), True at words, which may stand anywhere. Every sentence has
+    at least one word. Returns weights (batch, length, length); rows of padded queries
+    are not used, so they may hold anything.
     """
     scores = states @ states.transpose(0, 2, 1)  # (batch, length, length)
     return ref.softmax(scores, mask[:, None, :])
@@ -936,6 +1134,27 @@ def pairs_of_words_low(states, mask):
 
 
 @self_attention_weights.known_mistake(
+    "You pass the pairs that should be left out: the ~ is missing. A mask is True "
+    "where a position may be attended, so your words have nothing to attend to."
+)
+def pairs_kept(states, mask):
+    pairs = ~mask[:, :, None] & ~mask[:, None, :]
+    return ref.softmax(states @ states.transpose(0, 2, 1), pairs)
+
+
+@self_attention_weights.known_mistake(
+    "You divide the scores by the square root of the dimension. These have no scale."
+)
+def pairs_scaled(states, mask):
+    return self_attention_weights.reference_solution(
+        states / states.shape[-1] ** 0.25, mask
+    )
+
+
+add_mask_from_the_front(self_attention_weights)
+
+
+@self_attention_weights.known_mistake(
     "A word no longer attends to itself. Mask only the padding."
 )
 def pairs_without_self(states, mask):
@@ -952,20 +1171,19 @@ def pairs_causal(states, mask):
     return _pairs_out(states, out)
 
 
-@self_attention_weights.known_mistake(
-    "The number that you subtract at padding is not large enough: a padded position "
-    "may score far above the words. Leave it out of the softmax."
-)
-def pairs_subtracted_hundred(states, mask):
-    return ref.softmax(states @ states.transpose(0, 2, 1) - 100.0 * ~mask[:, None, :])
+def _pairs_subtracted(number):
+    def wrong(states, mask):
+        scores = states @ states.transpose(0, 2, 1)
+        return ref.softmax(scores - number * ~mask[:, None, :])
+
+    return wrong
 
 
-@self_attention_weights.known_mistake(
-    "The number that you subtract at padding is not large enough: a padded position "
-    "may score far above the words. Leave it out of the softmax."
-)
-def pairs_subtracted_thousand(states, mask):
-    return ref.softmax(states @ states.transpose(0, 2, 1) - 1e3 * ~mask[:, None, :])
+for _number in (100.0, 1e3, 1e4, 1e5, 1e6):
+    self_attention_weights.known_mistake(
+        "The number that you subtract at padding is not large enough: a padded "
+        "position may score far above the words. Leave it out of the softmax."
+    )(_pairs_subtracted(_number))
 
 
 add_softmax_mistakes(
@@ -995,7 +1213,7 @@ def _gaussian_cases(rng):
         "as many queries as sentences and positions",
         (_multiples(rng, 0, 5, (3, 3)), 1),
     )
-    yield "whole numbers", (np.array([[0, 4], [7, -2]]), 2)
+    yield "whole numbers", (np.array([[0.0, 4.0], [7.0, -2.0]]), 2)
     yield "single precision", (*_single(_multiples(rng, -5, 30, (4, 1))), 5)
 
 
@@ -1014,7 +1232,7 @@ def _gaussian_cases(rng):
     ],
 )
 def window_gaussian(centers, half_width):
-    """exp(-(s - p)^2 / (2 sigma^2)) for the words s of each window, sigma = D / 2.
+    """exp(-(s - p)^2 / (2 sigma^2)) for the positions s of each window, sigma = D / 2.
 
     centers: p, (batch, target_len), real numbers, below 0 as well. half_width: D, 1 or
     more. The window is floor(p) - D to floor(p) + D. Returns
@@ -1154,9 +1372,15 @@ def _context_cases(rng):
             4,
         ),
     )
+    scores = np.array([[[0.0, 1.0, 0.0, 0.0, 0.0, 2000.0]]])
+    yield (
+        "a far higher score outside the window",
+        (scores, np.arange(6.0).reshape(1, 6, 1), np.array([[1.0]]), 1),
+    )
     yield "a window far wider than the sentence", arguments(1, 2, 6, 3, 40)
-    scores, values = np.array([[[0, 2, 1]]]), np.array([[[1, 0], [3, 1], [0, 2]]])
-    yield "whole numbers", (scores, values, np.array([[1]]), 2)
+    scores = np.array([[[0.0, 2.0, 1.0]]])
+    values = np.array([[[1.0, 0.0], [3.0, 1.0], [0.0, 2.0]]])
+    yield "whole numbers", (scores, values, np.array([[1.0]]), 2)
     *arrays, half_width = arguments(2, 2, 1, 3, 2)
     yield "one word, in single precision", (*_single(*arrays), half_width)
 
@@ -1225,6 +1449,15 @@ def context_gaussian_before(scores, values, centers, half_width):
 
 
 @local_context.known_mistake(
+    "The Gaussian is applied twice: once for the weights, once more for the context."
+)
+def context_gaussian_twice_in_the_context(scores, values, centers, half_width):
+    window, gaussian = window_and_gaussian(scores, centers, half_width)
+    weights = ref.softmax(scores, window) * gaussian
+    return (weights * gaussian) @ values, weights
+
+
+@local_context.known_mistake(
     "The Gaussian is applied twice: once for the context, once more for the weights."
 )
 def context_gaussian_twice(scores, values, centers, half_width):
@@ -1233,10 +1466,21 @@ def context_gaussian_twice(scores, values, centers, half_width):
     return weights @ values, weights * gaussian
 
 
-@local_context.known_mistake(
-    "You renormalize. When the softmax is saturated, that cancels the Gaussian, "
-    "and the center gets no gradient."
+RENORMALIZED = (
+    "Your weights sum to one in each window: you divide by their sum after the "
+    "Gaussian, or put the Gaussian inside the softmax. Where the softmax is saturated, "
+    "that cancels it, and the center gets no gradient."
 )
+
+
+@local_context.known_mistake(RENORMALIZED)
+def context_with_log_gaussian(scores, values, centers, half_width):
+    window, gaussian = window_and_gaussian(scores, centers, half_width)
+    weights = ref.softmax(scores + np.log(np.maximum(gaussian, 1e-300)), window)
+    return weights @ values, weights
+
+
+@local_context.known_mistake(RENORMALIZED)
 def context_renormalized(scores, values, centers, half_width):
     window, gaussian = window_and_gaussian(scores, centers, half_width)
     weights = ref.softmax(scores, window) * gaussian
@@ -1290,6 +1534,85 @@ def context_cut_to_the_window(scores, values, centers, half_width):
     return weights @ values, weights
 
 
+MAXIMUM_OUTSIDE = (
+    "A score outside the window has a part in your softmax or in the maximum that you "
+    "subtract. Where it is far higher, every word of the window underflows. Leave out "
+    "what is outside from the start."
+)
+
+
+def _exponentials_in_window(scores, centers, half_width):
+    window, gaussian = window_and_gaussian(scores, centers, half_width)
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True)) * window
+    return exponentials, exponentials.sum(axis=-1, keepdims=True), gaussian
+
+
+@local_context.known_mistake(MAXIMUM_OUTSIDE)
+def context_of_the_whole_maximum(scores, values, centers, half_width):
+    exponentials, total, gaussian = _exponentials_in_window(scores, centers, half_width)
+    weights = exponentials / np.where(total == 0, 1, total) * gaussian
+    return weights @ values, weights
+
+
+@local_context.known_mistake(MAXIMUM_OUTSIDE)
+def context_of_the_whole_maximum_nan(scores, values, centers, half_width):
+    exponentials, total, gaussian = _exponentials_in_window(scores, centers, half_width)
+    weights = exponentials / total * gaussian
+    return weights @ values, weights
+
+
+@local_context.known_mistake(
+    "You multiply the scores by the window. A score of 0 is still a score: exp(0) = 1, "
+    "so positions outside get weight. Use -np.inf there."
+)
+def context_scores_times_window(scores, values, centers, half_width):
+    window, gaussian = window_and_gaussian(scores, centers, half_width)
+    weights = ref.softmax(scores * window) * gaussian
+    return weights @ values, weights
+
+
+def _context_with(middle=np.floor, inside=np.less_equal, gaussian=None):
+    """Local attention with another window or another Gaussian.
+
+    middle: where the window lies, of the centers. inside: (distance, half_width) ->
+    whether it is in the window. gaussian: (distance from p, distance from floor(p),
+    half_width) -> what multiplies the weights.
+    """
+
+    def context(scores, values, centers, half_width):
+        positions = np.arange(scores.shape[-1])
+        distance = positions - centers[:, :, None]
+        from_floor = positions - np.floor(centers)[:, :, None]
+        from_middle = abs(positions - middle(centers)[:, :, None])
+        weights = ref.softmax(scores, inside(from_middle, half_width))
+        if gaussian is None:
+            weights = weights * gaussian_of_distance(distance, half_width)
+        else:
+            weights = weights * gaussian(distance, from_floor, half_width)
+        return weights @ values, weights
+
+    return context
+
+
+_OTHER_WINDOWS = {
+    "Your window leaves out its two ends. It is floor(p) - D to floor(p) + D, both "
+    "included.": {"inside": np.less},
+    "Your window lies around p. It lies around floor(p).": {"middle": np.copy},
+    "Your window lies around p rounded. It lies around floor(p).": {"middle": np.round},
+    "int rounds toward zero, so below 0 your window lies one position too far to the "
+    "right. It lies around floor(p).": {"middle": np.trunc},
+    "Sigma is D / 2. You take D, so the Gaussian is twice as wide as it should be.": {
+        "gaussian": lambda d, _, D: np.exp(-(d**2) / (2 * D**2))
+    },
+    "Parentheses are missing in the Gaussian: -d**2 / 2 * sigma**2 multiplies by "
+    "sigma^2.": {"gaussian": lambda d, _, D: np.exp(-(d**2) / 2 * (D / 2) ** 2)},
+    "Your Gaussian lies around floor(p). The window does, but the Gaussian lies around "
+    "p.": {"gaussian": lambda _, d, D: gaussian_of_distance(d, D)},
+}
+for _message, _changes in _OTHER_WINDOWS.items():
+    local_context.known_mistake(_message)(_context_with(**_changes))
+
+
 add_softmax_mistakes(local_context, masked=False)
 
 
@@ -1319,7 +1642,7 @@ def _links_cases(rng):
     yield "an empty target", (np.array([[0.2, 0.5, 0.3]]), [])
     yield (
         "whole numbers, of characters that repeat",
-        (rng.permuted(np.tile(np.arange(6), (6, 1)), axis=1), list("1-1-1")),
+        (rng.permuted(np.tile(np.arange(6.0), (6, 1)), axis=1), list("1-1-1")),
     )
     yield (
         "single precision",
@@ -1327,8 +1650,18 @@ def _links_cases(rng):
     )
 
 
+def _integer_pairs(result, weights, target):
+    """The links as they are; floats, which equal integers, are told apart here."""
+    pairs = result if isinstance(result, (set, frozenset)) else ()
+    parts = [part for pair in pairs if isinstance(pair, tuple) for part in pair]
+    if any(isinstance(part, (float, np.floating)) for part in parts):
+        raise CheckFailed("A link should be a pair of integers, got floats.")
+    return result
+
+
 @exercise(
     _links_cases,
+    extract=_integer_pairs,
     hints=[
         (
             "Row 0 belongs to the first step. The input of that step is `<start>`. "
@@ -1346,6 +1679,7 @@ def links(weights, target):
     weights: (len(target) + 1, source_len), one row per step: the steps generate the
     characters of target and then <end>. target: a list of characters, which may be
     empty. Hyphens get no link; every other character does, spaces and punctuation too.
+    Both numbers of a link are integers, counted from 0.
     """
     result = set()
     for step, token in enumerate([*target, "<end>"]):
@@ -1388,8 +1722,45 @@ def links_rows_and_characters_from_one(weights, target):
 
 
 @links.known_mistake(
+    "You count from 1. Both the characters and the source positions count from 0."
+)
+def links_both_from_one(weights, target):
+    return {(t + 1, s + 1) for t, s in links.reference_solution(weights, target)}
+
+
+@links.known_mistake(
+    "You number the characters without the hyphens. A hyphen gets no link, but it has "
+    "a position in the target."
+)
+def links_numbered_without_hyphens(weights, target):
+    found = sorted(links.reference_solution(weights, target))
+    return {(number, s) for number, (_, s) in enumerate(found)}
+
+
+@links.known_mistake(
+    "You drop the hyphens before you count, so the rows after a hyphen are those of "
+    "other characters."
+)
+def links_of_rows_without_hyphens(weights, target):
+    kept = [character for character in target if character != "-"]
+    return {(t, int(weights[t].argmax())) for t in range(len(kept))}
+
+
+ONLY_THE_HYPHEN = (
     "Only the hyphen is left out. Spaces, punctuation, and letters get links, too."
 )
+
+
+@links.known_mistake(ONLY_THE_HYPHEN)
+def links_without_spaces(weights, target):
+    return {
+        (t, s)
+        for t, s in links.reference_solution(weights, target)
+        if not target[t].isspace()
+    }
+
+
+@links.known_mistake(ONLY_THE_HYPHEN)
 def links_of_digits(weights, target):
     return {
         (t, s)
@@ -1398,9 +1769,7 @@ def links_of_digits(weights, target):
     }
 
 
-@links.known_mistake(
-    "Only the hyphen is left out. Spaces, punctuation, and letters get links, too."
-)
+@links.known_mistake(ONLY_THE_HYPHEN)
 def links_of_letters_and_digits(weights, target):
     return {
         (t, s)
@@ -1481,7 +1850,7 @@ def _heads_cases(rng):
     )
     yield (
         "whole numbers",
-        (*(rng.integers(-2, 3, (1, n, 6)) for n in (2, 3, 3)), 2),
+        (*(_whole(rng, -2, 3, (1, n, 6)) for n in (2, 3, 3)), 2),
     )
     *arrays, heads = arguments(2, 3, 1, 10, 2)
     yield "one word, in single precision", (*_single(*arrays), heads)
@@ -1567,10 +1936,59 @@ def heads_by_number(query, keys, values, heads):
 
 @heads_attend.known_mistake(
     "You divide by the square root of the source length. "
-    "Use the dimension of the keys instead."
+    "Use the dimension of one head instead."
 )
 def heads_by_length(query, keys, values, heads):
     return _with_scaled_scores(query, keys, values, heads, 1 / np.sqrt(keys.shape[1]))
+
+
+@heads_attend.known_mistake(
+    "You divide by the square root of the target length. "
+    "Use the dimension of one head instead."
+)
+def heads_by_target_length(query, keys, values, heads):
+    return _with_scaled_scores(query, keys, values, heads, 1 / np.sqrt(query.shape[1]))
+
+
+def _interleaved(x, heads):
+    """Columns in another order: one of each head, and so on."""
+    split = (*x.shape[:-1], heads, x.shape[-1] // heads)
+    return x.reshape(split).swapaxes(-1, -2).reshape(x.shape)
+
+
+@heads_attend.known_mistake(
+    "Your heads are interleaved: head 0 has the first dim / heads columns, not one "
+    "column of every `heads`."
+)
+def heads_interleaved(query, keys, values, heads):
+    width = query.shape[-1] // heads
+    mixed = [_interleaved(x, width) for x in (query, keys, values)]
+    context, weights = heads_attend.reference_solution(*mixed, heads)
+    return _interleaved(context, heads), weights
+
+
+@heads_attend.known_mistake(
+    "You put the heads together without exchanging the axes back: reshape needs "
+    "(batch, target_len, heads, width), and `weights @ v` has the heads before the "
+    "queries."
+)
+def heads_merged_without_swap(query, keys, values, heads):
+    context, weights = heads_attend.reference_solution(query, keys, values, heads)
+    split = (*query.shape[:2], heads, query.shape[-1] // heads)
+    return context.reshape(split).swapaxes(1, 2).reshape(query.shape), weights
+
+
+@heads_attend.known_mistake(
+    "Your reshape mixes positions: split the columns first, (batch, length, heads, "
+    "width), and then exchange two axes."
+)
+def heads_split_without_swap(query, keys, values, heads):
+    def split(x):
+        return x.reshape(len(x), heads, -1, x.shape[-1] // heads)
+
+    q, k, v = split(query), split(keys), split(values)
+    weights = ref.softmax(q @ k.swapaxes(2, 3) / np.sqrt(k.shape[-1]))
+    return (weights @ v).reshape(query.shape), weights
 
 
 @heads_attend.known_mistake(
