@@ -8,6 +8,7 @@ from attnlib.exercises._demands import extreme_scores, five_masks, in_float32
 from attnlib.exercises._mistakes import (
     add_mask_from_the_front,
     add_softmax_mistakes,
+    faulty,
 )
 from attnlib.exercises._shared import recurrent_cell
 
@@ -536,14 +537,6 @@ def location_with_room_in_the_softmax(query, w, mask):
     return weights[:, :, : mask.shape[1]]
 
 
-@location_weights.known_mistake(
-    "You take the softmax over all columns and cut afterwards, so the weight beyond "
-    "the source is lost. The mask has no effect either. Cut the scores and mask them."
-)
-def location_cut_after_without_mask(query, w, mask):
-    return ref.softmax(query @ w)[:, :, : mask.shape[1]]
-
-
 @location_weights.known_mistake(SCALED)
 def location_scaled(query, w, mask):
     return location_weights.reference_solution(
@@ -558,29 +551,43 @@ def location_tanh(query, w, mask):
     return ref.softmax(np.tanh(query @ w)[:, :, : mask.shape[1]], mask[:, None, :])
 
 
-@location_weights.known_mistake(CUT_AFTERWARDS)
-def location_cut_after(query, w, mask):
-    weights = ref.softmax(query @ w)[:, :, : mask.shape[1]]
-    return weights * mask[:, None, :]
-
-
 BEYOND_THE_SOURCE = (
     "Columns beyond the source have a part in your softmax. Where their scores are far "
     "higher, the words' weights become 0 before you normalize again. Cut first."
 )
+CUT_WITHOUT_MASK = (
+    "You take the softmax over all columns and cut afterwards, so the weight beyond "
+    "the source is lost. The mask has no effect either. Cut the scores and mask them."
+)
 
 
-@location_weights.known_mistake(BEYOND_THE_SOURCE)
-def location_cut_and_normalized(query, w, mask):
-    weights = location_cut_after(query, w, mask)
-    total = weights.sum(axis=-1, keepdims=True)
-    return weights / np.where(total == 0, 1, total)
+def _cut_after(softmax):
+    """(message, answer) of a softmax over all columns that is cut afterwards."""
+
+    def without_mask(query, w, mask):
+        return softmax(query @ w)[:, :, : mask.shape[1]]
+
+    def masked(query, w, mask):
+        return without_mask(query, w, mask) * mask[:, None, :]
+
+    def normalized(query, w, mask):
+        weights = masked(query, w, mask)
+        total = weights.sum(axis=-1, keepdims=True)
+        return weights / np.where(total == 0, 1, total)
+
+    def divided(query, w, mask):
+        weights = masked(query, w, mask)
+        return weights / weights.sum(axis=-1, keepdims=True)
+
+    yield CUT_WITHOUT_MASK, without_mask
+    yield CUT_AFTERWARDS, masked
+    yield BEYOND_THE_SOURCE, normalized
+    yield BEYOND_THE_SOURCE, divided
 
 
-@location_weights.known_mistake(BEYOND_THE_SOURCE)
-def location_cut_and_divided(query, w, mask):
-    weights = location_cut_after(query, w, mask)
-    return weights / weights.sum(axis=-1, keepdims=True)
+for _softmax in (ref.softmax, faulty("ignored", nothing="nan")):
+    for _message, _wrong in _cut_after(_softmax):
+        location_weights.known_mistake(_message)(_wrong)
 
 
 @location_weights.known_mistake(

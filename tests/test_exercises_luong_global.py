@@ -1,0 +1,329 @@
+"""Chapter 5's exercises: frequent wrong answers are named, and right answers pass that
+are written in another way. Each answer is in another spelling than the known mistakes.
+"""
+
+import numpy as np
+import pytest
+
+from attnlib import reference as ref
+from attnlib.checking.exercise import Exercise
+from attnlib.exercises import luong_global
+from attnlib.exercises._shared import recurrent_cell
+
+EXERCISES = [v for v in vars(luong_global).values() if isinstance(v, Exercise)]
+
+
+def said(exercise, attempt):
+    """What a check says in one line, after the name of the exercise."""
+    names = ", ".join(exercise._parameters)
+    submission = eval(f"lambda {names}: attempt({names})", {"attempt": attempt})
+    return exercise.check(submission).message.split("\n", 1)[-1].replace("\n", " ")
+
+
+def softmax_over(scores, axis):
+    exponentials = np.exp(scores - scores.max(axis=axis, keepdims=True))
+    return exponentials / exponentials.sum(axis=axis, keepdims=True)
+
+
+def dots(query, keys):
+    return np.einsum("btd,bsd->bts", query, keys)
+
+
+# Scores
+
+
+def reshaped_dots(query, keys):
+    batch, source_len, dim = keys.shape
+    return query @ keys.reshape(batch, dim, source_len)
+
+
+def reshaped_like_a_transpose(query, keys):
+    return np.matmul(query, np.reshape(keys, (*keys.shape[:1], *keys.shape[:0:-1])))
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        (reshaped_dots, "reshape does not exchange axes"),
+        (reshaped_like_a_transpose, "reshape does not exchange axes"),
+        (lambda q, k: softmax_over(dots(q, k), 1), "These are weights."),
+        (lambda q, k: softmax_over(dots(q, k), 2), "These are weights."),
+        (lambda q, k: dots(q, k * k.shape[2] ** -0.5), "You divide by the square root"),
+        (lambda q, k: dots(q, k) / 2, "The result"),
+    ],
+)
+def test_dot_and_general_scores_name_frequent_mistakes(scores, message):
+    assert said(luong_global.dot_scores, scores).startswith(message)
+    assert said(
+        luong_global.general_scores,
+        lambda query, keys, w: scores(np.einsum("btq,qk->btk", query, w), keys),
+    ).startswith(message)
+
+
+def test_general_scores_name_a_scale_of_the_queries_dimension():
+    def scaled(query, keys, w):
+        return dots(query / query.shape[2] ** 0.5 @ w, keys)
+
+    message = said(luong_global.general_scores, scaled)
+    assert message.startswith("You divide by the square root of the dimension.")
+
+
+def concat_of(of_query, of_keys):
+    """The concat score with other rows of w: (w, query_dim, key_dim) -> rows."""
+
+    def answer(query, keys, w, v):
+        dims = query.shape[-1], keys.shape[-1]
+        hidden = (query @ of_query(w, *dims))[:, :, np.newaxis]
+        return np.tanh(hidden + (keys @ of_keys(w, *dims))[:, np.newaxis]) @ v
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("of_query", "of_keys", "message"),
+    [
+        (
+            lambda w, q, k: w[: w.shape[0] // 2],
+            lambda w, q, k: w[w.shape[0] // 2 :],
+            "You cut w in the middle.",
+        ),
+        (
+            lambda w, q, k: np.split(w, 2, axis=0)[0],
+            lambda w, q, k: np.split(w, 2, axis=0)[1],
+            "You cut w in the middle.",
+        ),
+        (
+            lambda w, q, k: w[: (q + k) // 2],
+            lambda w, q, k: w[q:],
+            "You cut w in the middle.",
+        ),
+        (
+            lambda w, q, k: w[:k],
+            lambda w, q, k: w[k:],
+            "You cut w after key_dim rows.",
+        ),
+        (
+            lambda w, q, k: w[:q],
+            lambda w, q, k: w[-q:],
+            "For the keys you take the last query_dim rows of w.",
+        ),
+        (lambda w, q, k: w[: q + 1], lambda w, q, k: w[q + 1 :], "Your code raised"),
+    ],
+)
+def test_concat_scores_name_a_wrong_cut_of_w(of_query, of_keys, message):
+    answer = concat_of(of_query, of_keys)
+    assert said(luong_global.concat_scores, answer).startswith(message)
+
+
+def test_concat_scores_name_a_wrong_cut_that_the_keys_meet_first():
+    def answer(query, keys, w, v):
+        middle = len(w) // 2
+        from_keys = keys @ w[middle:]
+        return np.tanh((query @ w[:middle])[:, :, None] + from_keys[:, None]) @ v
+
+    message = said(luong_global.concat_scores, answer)
+    assert message.startswith("You cut w in the middle.")
+
+
+def test_concat_scores_name_weights_over_the_queries():
+    def answer(query, keys, w, v):
+        return softmax_over(ref.concat_scores(query, keys, w, v), 1)
+
+    assert said(luong_global.concat_scores, answer).startswith("These are weights.")
+
+
+# Weights from the location
+
+
+def with_room(query, w, mask):
+    """Columns beyond the source take part in the softmax."""
+    room = np.pad(mask, ((0, 0), (0, w.shape[1] - mask.shape[1])), constant_values=True)
+    return ref.softmax(query @ w, room[:, None])[..., : mask.shape[1]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            lambda q, w, m: softmax_over(q @ w, -1)[:, :, : m.shape[1]],
+            "You take the softmax over all columns and cut afterwards",
+        ),
+        (
+            lambda q, w, m: np.stack(
+                [softmax_over(x @ w, 1)[:, : m.shape[1]] for x in q]
+            ),
+            "You take the softmax over all columns and cut afterwards",
+        ),
+        (with_room, "You cut the weights after the softmax"),
+        (
+            lambda q, w, m: ref.softmax(np.tanh(q @ w[:, : m.shape[1]]), m[:, None, :]),
+            "There is no tanh in this score",
+        ),
+        (
+            lambda q, w, m: ref.softmax(
+                q @ w[:, : m.shape[1]] / len(w) ** 0.5, m[:, None, :]
+            ),
+            "You divide by the square root of the dimension.",
+        ),
+    ],
+)
+def test_location_weights_name_frequent_mistakes(answer, message):
+    assert said(luong_global.location_weights, answer).startswith(message)
+
+
+# A step
+
+
+def attention(query, annotations, mask):
+    """(weights, context) of one query per sentence."""
+    weights = ref.softmax(np.einsum("bu,bsu->bs", query, annotations), mask)
+    return weights, np.einsum("bs,bsu->bu", weights, annotations)
+
+
+def step(change):
+    """change(values) replaces some of the values of the step by name, in order."""
+
+    def answer(state, fed, word, annotations, mask, w_c, gru):
+        new = gru(
+            np.hstack([word, change.get("fed", lambda s, f: f)(state, fed)]), state
+        )
+        keys = change.get("keys", lambda a, m: a)(annotations, mask)
+        allowed = change.get("mask", lambda m: m)(mask)
+        weights, context = attention(new, keys, allowed)
+        attentional = np.tanh(np.hstack([context, new]) @ w_c)
+        attentional = change.get("attentional", lambda a, m: a)(attentional, mask)
+        return change.get("new", lambda s, n: n)(state, new), attentional, weights
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"fed": lambda state, fed: state}, "You join the state to the word."),
+        ({"new": lambda state, new: state}, "You return the state that you were given"),
+        (
+            {"attentional": lambda a, mask: np.where(mask.any(1)[:, None], a, 0)},
+            "With nothing to attend to, only the weights and the context are zeros.",
+        ),
+        (
+            {
+                "keys": lambda annotations, mask: np.where(
+                    mask[..., None], annotations, 0
+                ),
+                "mask": lambda mask: None,
+            },
+            "You set the padded annotations to zero",
+        ),
+        ({"fed": lambda state, fed: fed / 2}, "new_state"),
+    ],
+)
+def test_input_feeding_step_names_frequent_mistakes(change, message):
+    assert said(luong_global.input_feeding_step, step(change)).startswith(message)
+
+
+def test_input_feeding_step_names_attention_before_the_recurrence():
+    def answer(state, fed, word, annotations, mask, w_c, gru):
+        weights, context = attention(state, annotations, mask)
+        new = gru(np.hstack([word, context]), state)
+        return new, np.tanh(np.hstack([context, new]) @ w_c), weights
+
+    message = said(luong_global.input_feeding_step, answer)
+    assert message.startswith("You feed the context.")
+
+
+def test_input_feeding_step_names_weights_over_the_batch():
+    def answer(state, fed, word, annotations, mask, w_c, gru):
+        new = gru(np.hstack([word, fed]), state)
+        scores = np.where(mask, np.einsum("bu,bsu->bs", new, annotations), -1e30)
+        weights = softmax_over(scores, 0)
+        context = np.einsum("bs,bsu->bu", weights, annotations)
+        return new, np.tanh(np.hstack([context, new]) @ w_c), weights
+
+    message = said(luong_global.input_feeding_step, answer)
+    assert message.startswith("Your weights sum to one over the batch.")
+
+
+# Right answers
+
+
+def of_lists(state, fed, word, annotations, mask, w_c, gru):
+    joined = [[*w, *f] for w, f in zip(word, fed, strict=True)]
+    new = np.array(gru(joined, state.tolist()))
+    weights, context = attention(new, annotations, mask)
+    return new, np.tanh(np.hstack([context, new]) @ w_c), weights
+
+
+def sentence_by_sentence(state, fed, word, annotations, mask, w_c, gru):
+    results = []
+    for b in range(len(state)):
+        new = gru(np.concatenate([word[b], fed[b]]), state[b])
+        weights, context = attention(new[None], annotations[b : b + 1], mask[b : b + 1])
+        joined = np.concatenate([context[0], new])
+        results.append((new, np.tanh(joined @ w_c), weights[0]))
+    return tuple(map(np.stack, zip(*results, strict=True)))
+
+
+def filled(make):
+    """Scores one by one, into an array of the kind that make(query, keys) has."""
+
+    def answer(query, keys, score):
+        scores = make(query, keys)
+        for b, t, s in np.ndindex(scores.shape):
+            scores[b, t, s] = score(query[b, t], keys[b, s])
+        return scores
+
+    return answer
+
+
+in_zeros_like = filled(lambda q, k: np.zeros_like(q, shape=(*q.shape[:2], k.shape[1])))
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer"),
+    [
+        (luong_global.input_feeding_step, of_lists),
+        (luong_global.input_feeding_step, sentence_by_sentence),
+        (luong_global.input_feeding_step, step({})),
+        (luong_global.dot_scores, lambda q, k: in_zeros_like(q, k, np.dot)),
+        (
+            luong_global.general_scores,
+            lambda q, k, w: in_zeros_like(q, k, lambda x, y: x @ w @ y),
+        ),
+        (
+            luong_global.concat_scores,
+            lambda q, k, w, v: in_zeros_like(
+                q, k, lambda x, y: np.tanh(np.r_[x, y] @ w) @ v
+            ),
+        ),
+        (
+            luong_global.concat_scores,
+            concat_of(lambda w, q, k: w[:-k], lambda w, q, k: w[-k:]),
+        ),
+    ],
+)
+def test_right_answer_in_another_style_passes(exercise, answer):
+    message = said(exercise, answer)
+    assert message.startswith("Passed"), message
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+def test_exercise_has_no_array_of_integers(exercise):
+    for title, arguments in exercise._fresh_cases():
+        for value in arguments:
+            assert not isinstance(value, np.ndarray) or value.dtype.kind in "fb", title
+
+
+def test_every_gru_takes_lists_and_single_sentences():
+    grus = [args[-1] for _, args in luong_global.input_feeding_step._fresh_cases()]
+    sizes = [
+        (args[2].shape[-1] + args[1].shape[-1], args[0].shape[-1])
+        for _, args in luong_global.input_feeding_step._fresh_cases()
+    ]
+    own = recurrent_cell(np.random.default_rng(0), 3, 2, joined="fed")
+    for gru, (input_dim, units) in [*zip(grus, sizes, strict=True), (own, (3, 2))]:
+        inputs, state = np.ones((1, input_dim)) / 2, np.ones((1, units)) / 4
+        expected = gru(inputs, state)
+        for one, other in [(inputs.tolist(), state.tolist()), (inputs[0], state[0])]:
+            assert np.allclose(gru(one, other), expected)
+            assert np.shape(gru(one, other)) == np.shape(other)
