@@ -400,7 +400,8 @@ class Exercise:
             and index in mistake.wrong_in
             and mistake.counts
             and (
-                mistake.has_values or mistake.outcome(index).problem == outcome.problem
+                mistake.has_values
+                or _words(mistake.outcome(index).problem) == _words(outcome.problem)
             )
             and all(agrees(mistake, case) for case in mistake.wrong_in)
         ]
@@ -574,6 +575,11 @@ def _inputs_in_words(title, inputs):
         for name, value in inputs.items()
     ]
     return f"\nInput: {title}{''.join(lines)}"
+
+
+def _words(problem):
+    """The words of an error, without the axis, which depends on how it is written."""
+    return re.sub(r" for axis .*", "", (problem or "").split("\n")[0])
 
 
 def _first_words(problem):
