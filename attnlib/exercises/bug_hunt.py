@@ -524,6 +524,15 @@ def masked_from_the_front(scores, mask):
 # 4: an accuracy over padding
 
 
+def _predictions(rng, targets, mask, vocabulary):
+    """Logits that are right for about half of the targets, spoiled at padding."""
+    logits = _multiples(rng, -3, 3, (*targets.shape, vocabulary))
+    logits = logits + 4.0 * np.eye(vocabulary)[targets]
+    spoiled = np.array([1e10, -1e10, np.inf])[:vocabulary]
+    logits[~mask, : len(spoiled)] = spoiled
+    return logits, targets, mask
+
+
 def _accuracy_cases(rng):
     targets = np.array([[1, 2, 2], [2, 0, 0]])
     yield (
@@ -537,14 +546,7 @@ def _accuracy_cases(rng):
         (np.eye(3)[[[1, 0, 1, 1]]], targets, np.array([[False, True, True, True]])),
     )
 
-    def predictions(targets, mask, vocabulary):
-        """Logits that are right for about half of the targets, spoiled at padding."""
-        logits = _multiples(rng, -3, 3, (*targets.shape, vocabulary))
-        logits = logits + 4.0 * np.eye(vocabulary)[targets]
-        spoiled = np.array([1e10, -1e10, np.inf])[:vocabulary]
-        logits[~mask, : len(spoiled)] = spoiled
-        return logits, targets, mask
-
+    predictions = functools.partial(_predictions, rng)
     mask = five_masks(6)
     yield (
         "padding behind, in front, and between; one word; no words; 0 is a word, too",
@@ -1140,15 +1142,6 @@ def pairs_of_words_low(states, mask):
 def pairs_kept(states, mask):
     pairs = ~mask[:, :, None] & ~mask[:, None, :]
     return ref.softmax(states @ states.transpose(0, 2, 1), pairs)
-
-
-@self_attention_weights.known_mistake(
-    "You divide the scores by the square root of the dimension. These have no scale."
-)
-def pairs_scaled(states, mask):
-    return self_attention_weights.reference_solution(
-        states / states.shape[-1] ** 0.25, mask
-    )
 
 
 add_mask_from_the_front(self_attention_weights)

@@ -427,24 +427,6 @@ def concat_split_in_two(query, keys, w, v):
 
 
 @concat_scores.known_mistake(
-    "You cut w after key_dim rows. Its first query_dim rows belong to the query, the "
-    "others to the keys."
-)
-def concat_cut_after_key_dim(query, keys, w, v):
-    key_dim = keys.shape[-1]
-    return _of_parts(query, keys, w[:key_dim], w[key_dim:], v)
-
-
-@concat_scores.known_mistake(
-    "For the keys you take the last query_dim rows of w. Theirs are all the rows after "
-    "the first query_dim: w[query_dim:]."
-)
-def concat_last_query_dim_rows(query, keys, w, v):
-    query_dim = query.shape[-1]
-    return _of_parts(query, keys, w[:query_dim], w[-query_dim:], v)
-
-
-@concat_scores.known_mistake(
     "w is transposed. It acts from the right: its rows belong to [h_t ; h_s] and its "
     "columns to the units."
 )
