@@ -544,7 +544,7 @@ def over_the_whole_array(scores, mask):
     [
         (lambda s, m: ref.softmax(np.where(m, s, 0.0)), _mistakes.TIMES_SCORES),
         (lambda s, m: ref.softmax(np.where(m, s, 0)) * m, _mistakes.TIMES_SCORES),
-        (infinity_times_zero, psychology.INFINITY_TIMES_ZERO),
+        (infinity_times_zero, _mistakes.MAXIMUM_OVER_PADDING),
         (zeros_if_all_is_left_out(-1e30), psychology.ZERO_ONLY_IF_ALL_IS_LEFT_OUT),
         (zeros_if_all_is_left_out(-np.inf), psychology.ZERO_ONLY_IF_ALL_IS_LEFT_OUT),
         (maximum_of_at_least_0, _mistakes.SMALL_CONSTANT),
@@ -587,7 +587,7 @@ def test_temperature_names_a_second_spelling(answer, message):
     assert said(psychology.temperature, answer).startswith(message)
 
 
-@pytest.mark.parametrize("limit", [20, 300, 2000, 9000])
+@pytest.mark.parametrize("limit", [20, 55, 60, 90, 300, 2000, 9000])
 def test_temperature_that_is_limited_is_no_power(limit):
     message = said(
         psychology.temperature, lambda s, degrees: ref.softmax(s / min(degrees, limit))

@@ -352,11 +352,11 @@ def _center_cases(rng):
     yield "three sentences without padding, float32", in_float32(arguments)
     query = 50 * np.array([[1.0, 1], [-1, -1], [0, 0], [0, 1]])  # tanh: 1, 0, or -1
     yield (
-        "1000, -1000, 0, and 400 before the sigmoid",
+        "1000, -1000, 0, and 40 before the sigmoid",
         (
             np.stack([query, -query]),
             np.eye(2),
-            np.array([600.0, 400.0]),
+            np.array([960.0, 40.0]),
             np.array([[False, True, True, False], [True, True, True, True]]),
         ),
     )
@@ -366,8 +366,21 @@ def _center_cases(rng):
     )
 
 
+CENTER_ROUNDED = (
+    "You round the center. "
+    "It is a real number; if it were rounded, no gradient could move it."
+)
+
+
+def _real_center(result, *arguments):
+    if isinstance(result, np.ndarray) and result.dtype.kind in "iu":
+        raise CheckFailed(CENTER_ROUNDED)
+    return result
+
+
 @exercise(
     _center_cases,
+    extract=_real_center,
     hints=[
         (
             "`query @ w_p` has shape (batch, target_len, units). After the tanh, `v_p` "
@@ -532,17 +545,7 @@ for _message, _length in _LENGTHS:
 for _message, _fraction in _FRACTIONS:
     predicted_center.known_mistake(_message)(_center(fraction=_fraction))
 for _rounded in (np.floor, np.round, np.ceil):
-    for _dtype in (float, int):
-        predicted_center.known_mistake(
-            "You round the center. "
-            "It is a real number; if it were rounded, no gradient could move it."
-        )(
-            _center(
-                finish=lambda center, rounded=_rounded, dtype=_dtype: rounded(
-                    center
-                ).astype(dtype)
-            )
-        )
+    predicted_center.known_mistake(CENTER_ROUNDED)(_center(finish=_rounded))
 ONE_LESS = (
     "You multiply by the position of the last True, which is S - 1. "
     "The authors' center, counted from 0, is S times the sigmoid."
@@ -839,8 +842,9 @@ def _local_cases(rng):
         "the last two are padding",
         (scores, values, np.array([[1.0]]), 2, np.array([[True, True, False, False]])),
     )
+    random = list(_random_local_cases(rng))
     yield from _extreme_local_cases(rng)
-    yield from _random_local_cases(rng)
+    yield from random
     yield (
         "one query and one word",
         (
@@ -946,24 +950,26 @@ def local_attend(scores, values, centers, half_width, mask):
     return weights @ values, weights
 
 
+ZERO_SCORES = (
+    "What should be left out, padding or positions outside the window, enters your "
+    "softmax with a score of 0, and exp(0) = 1. Use -inf."
+)
 _OUTSIDE_TOO = {
     _mistakes.EQUAL_FOR_NOTHING: (
         "With nothing to attend to in a window, one number everywhere gives equal "
         "weights to what should have none. Those rows should be zeros."
     ),
     _mistakes.MAXIMUM_OVER_PADDING: (
-        "Padding and positions outside the window still have a part in the maximum "
-        "that is subtracted, in your code or in ref.softmax. If it is one of theirs, "
-        "every word inside may underflow. Mask first."
+        "Padding and positions outside the window still enter the maximum that is "
+        "subtracted, or exp itself, in your code or in ref.softmax. If their scores "
+        "are the largest by far, every word inside underflows, or inf * 0 gives NaN. "
+        "Mask first, with np.where."
     ),
     _mistakes.SMALL_CONSTANT: (
         "The number that stands in for what may not be attended is not small enough: a "
         "word inside the window may score lower still. Use -np.inf."
     ),
-    _mistakes.TIMES_SCORES: (
-        "You make scores 0 that should be left out. A score of 0 is still a score: "
-        "exp(0) = 1. Use -inf."
-    ),
+    _mistakes.TIMES_SCORES: ZERO_SCORES,
     _mistakes.ADDED: (
         "Adding -1e9 or -inf to a score is not enough: what stands at padding or "
         "outside the window may be larger, infinite, or NaN. Replace it with np.where."
@@ -1250,6 +1256,18 @@ def _maximum_over_all(normalize):
     return wrong
 
 
+@local_attend.known_mistake(_OUTSIDE_TOO[_mistakes.MAXIMUM_OVER_PADDING])
+@_in_parts
+def local_infinity_times_zero(scores, window, gaussian, mask, values):
+    inside = window & mask
+    highest = np.where(inside, scores, -np.inf).max(axis=-1, keepdims=True)
+    highest = np.where(highest == -np.inf, 0, highest)
+    exponentials = np.exp(scores - highest) * inside
+    total = exponentials.sum(axis=-1, keepdims=True)
+    weights = exponentials / np.where(total == 0, 1, total) * gaussian
+    return weights @ values, weights
+
+
 for _normalize in (
     lambda total: np.where(total == 0, 1, total),
     lambda total: np.where(total > 0, total, 1),  # 1 also in place of NaN
@@ -1322,12 +1340,6 @@ def local_renormalized_to_nan(scores, window, gaussian, mask, values):
     weights = ref.softmax(scores, window & mask) * gaussian
     weights = weights / weights.sum(-1, keepdims=True)
     return weights @ values, weights
-
-
-ZERO_SCORES = (
-    "Positions outside the window enter your softmax with a score of 0, "
-    "and exp(0) = 1. Use -inf."
-)
 
 
 @local_attend.known_mistake(ZERO_SCORES)
