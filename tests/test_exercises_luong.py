@@ -392,9 +392,7 @@ WRONG_LOCATION_WEIGHTS = {
     "The maximum you subtract": lambda scores, mask: exponentials_over_sum(
         scores - highest(scores), mask
     ),
-    _mistakes.TIMES_SCORES: lambda scores, mask: ref.softmax(
-        scores * mask
-    ),
+    _mistakes.TIMES_SCORES: lambda scores, mask: ref.softmax(scores * mask),
     "You set padding to zero after": lambda scores, mask: ref.softmax(scores) * mask,
     "Your mask is inverted": lambda scores, mask: ref.softmax(scores, ~mask),
     "Your function ignores the mask": lambda scores, mask: ref.softmax(scores),
