@@ -119,7 +119,10 @@ def test_starter_code_is_detected_by_its_symptom():
             lambda n, f: n,
             "Return 2 values, scaled and total; got an array of shape (2,).",
         ),
-        (lambda n, f: (n, 1.0, 2.0), "Return 2 values, scaled and total; got 3 values."),
+        (
+            lambda n, f: (n, 1.0, 2.0),
+            "Return 2 values, scaled and total; got 3 values.",
+        ),
         (
             lambda n, f: {}.get(f),
             "Return 2 values, scaled and total; got None (is return missing?).",

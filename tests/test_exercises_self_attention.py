@@ -190,7 +190,7 @@ def first_words(scores, mask):
             "Adding -1e9 or -inf to a padded",
         ),
         (lambda s, m: ref.softmax(s - 1e9 * ~m), "Adding -1e9 or -inf to a padded"),
-        (lambda s, m: ref.softmax(s * m), "You multiply the scores by the mask."),
+        (lambda s, m: ref.softmax(s * m), "You set padded scores to 0."),
         (lambda s, m: ref.softmax(s) * m, "You set padding to zero after the softmax"),
         (
             lambda s, m: np.where(m, ref.softmax(s), 0),
@@ -385,7 +385,7 @@ def reshaped_heads(split_moved=True, join_moved=True):
             multi_head(lambda s, m: ref.softmax(np.where(m, s, -1e9))),
             "With nothing to attend to",
         ),
-        (multi_head(lambda s, m: ref.softmax(s * m)), "You multiply the scores by the"),
+        (multi_head(lambda s, m: ref.softmax(s * m)), "You set padded scores to 0."),
         (multi_head(lambda s, m: ref.softmax(s)), "Your function ignores the mask"),
         (multi_head(renormalized), "The maximum you subtract may be that of a padded"),
         (

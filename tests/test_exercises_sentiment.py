@@ -213,7 +213,7 @@ def clipped(scores, mask):
             "With nothing to attend to, one number everywhere gives equal",
         ),
         (plain_exponentials, "exp is infinite at a score of 1000"),
-        (scores_times_mask, "You multiply the scores by the mask."),
+        (scores_times_mask, "You set padded scores to 0."),
         (minus_hundred, ""),
         (clipped, ""),
     ],
@@ -664,7 +664,7 @@ def test_layer_check_accepts_a_layer_without_keyword_arguments():
             lambda scores, mask: keras.ops.softmax(
                 scores if mask is None else scores * keras.ops.cast(mask, "float32")
             ),
-            "You multiply the scores by the mask.",
+            "You set padded scores to 0.",
         ),
         (
             lambda scores, mask: keras.ops.softmax(

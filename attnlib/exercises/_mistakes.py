@@ -31,8 +31,7 @@ WITHOUT_SUM = (
 IGNORED = "Your function ignores the mask: padding gets weight."
 INVERTED = "Your mask is inverted: True means that a word may be attended."
 TIMES_SCORES = (
-    "You multiply the scores by the mask. A score of 0 is still a score: exp(0) = 1. "
-    "Use -inf."
+    "You set padded scores to 0. A score of 0 is still a score: exp(0) = 1. Use -inf."
 )
 AFTERWARDS = (
     "You set padding to zero after the softmax, so the weights no longer sum to one. "
@@ -40,7 +39,8 @@ AFTERWARDS = (
 )
 MAXIMUM_OVER_PADDING = (
     "The maximum you subtract may be that of a padded position, and then every real "
-    "word underflows. Mask first."
+    "word underflows; or exp of a padded score is infinite, and infinity times 0 is "
+    "NaN. Mask first."
 )
 ADDED = (
     "Adding -1e9 or -inf to a padded score is not enough: what stands at padding may "
@@ -189,6 +189,7 @@ def faulty_softmaxes(masked=True, infinite=True):
         yield TIMES_SCORES, faulty("times scores", shift=shift, nothing=nothing)
         yield AFTERWARDS, faulty("afterwards", shift=shift, nothing=nothing)
         yield INVERTED, faulty("inverted", shift=shift, nothing=nothing)
+    yield TIMES_SCORES, faulty(fill=0)
     yield INVERTED, faulty("inverted", fill=-1e9)
     yield from _by_reference()
 
@@ -259,14 +260,20 @@ def add_softmax_mistakes(
         for nothing, fill in (("zeros", -np.inf), ("nan", -np.inf), ("zeros", -1e9)):
             wrong.append((message, faulty(axis=axis, nothing=nothing, fill=fill)))
     for message, softmax in wrong:
-        mistake = with_globals(
-            exercise.reference_solution, ref=reference_with(softmax=softmax)
-        )
-        exercise.known_mistake(message)(mistake)
+        add_softmax_mistake(exercise, message, softmax)
+
+
+def add_softmax_mistake(exercise, message, softmax):
+    """Add one faulty softmax to an exercise whose solution takes its own from
+    ``ref``.
+    """
+    exercise.known_mistake(message)(
+        with_globals(exercise.reference_solution, ref=reference_with(softmax=softmax))
+    )
 
 
 def add_mask_from_the_front(exercise):
-    """Add the mistake that an exercise's ``mask``, (batch, source_len), is replaced by
+    """Add the mistake that an exercise's ``mask``, (..., source_len), is replaced by
     one with as many words, all of them in front.
     """
     solution = exercise.reference_solution
@@ -277,5 +284,6 @@ def add_mask_from_the_front(exercise):
         arguments = list(arguments)
         if len(arguments) > place:  # else a mask that may be left out is
             mask = arguments[place]
-            arguments[place] = np.arange(mask.shape[1]) < mask.sum(axis=1)[:, None]
+            counts = mask.sum(axis=-1, keepdims=True)
+            arguments[place] = np.arange(mask.shape[-1]) < counts
         return solution(*arguments)

@@ -42,7 +42,7 @@ def _score_cases(rng):
     yield "one query and one key", _score_arguments(rng, 1, 1, 1, 2, 3, 4)
     yield "one hidden unit", _score_arguments(rng, 3, 2, 4, 3, 2, 1)
     shapes = [(3, 1, 2), (3, 4, 2), (2, 3), (2, 3), (3,)]
-    whole = tuple(rng.integers(-2, 3, shape) for shape in shapes)
+    whole = tuple(rng.integers(-2, 3, shape).astype(float) for shape in shapes)
     yield "whole numbers", whole
     yield "large numbers", tuple(50 * number for number in whole)
     yield "float32", in_float32(_score_arguments(rng, 2, 3, 4, 2, 2, 5))
@@ -229,8 +229,10 @@ def _attend_cases(rng):
     yield "one word", (np.array([[[7.0]]]), np.array([[[3.0, 5.0]]]))
     one_of_two = np.array([[True], [False]])
     yield "one word, or none", (np.zeros((2, 1, 1)), np.ones((2, 1, 3)), one_of_two)
-    scores, values = rng.integers(-3, 4, (2, 1, 4)), rng.integers(0, 9, (2, 4, 3))
-    yield "whole numbers", (scores, values, five_masks(4)[1:3])
+    whole = [rng.integers(-3, 4, shape) * 1.0 for shape in ((2, 1, 4), (2, 4, 3))]
+    yield "whole numbers", (*whole, five_masks(4)[1:3])
+    above, mask = np.array([[[1.0, 0.0, 720.0]]]), np.array([[True, True, False]])
+    yield "a padded score of 720", (above, np.array([[[1.0], [2.0], [4.0]]]), mask)
     scores, values = rng.normal(size=(5, 2, 4)), rng.normal(size=(5, 4, 6))
     yield "float32", in_float32((scores, values, five_masks(4)))
 

@@ -88,7 +88,8 @@ def _pooling_cases_of_numbers(rng, both):
         "scores of -20,000, and padding",
         _exact_pooling(hidden, [[1, 1, 1, 0]] * 2, 20_000.0),
     )
-    whole = [rng.integers(-2, 3, shape) for shape in [(5, 4, 3), (3, 2), (2,), (2,)]]
+    shapes = [(5, 4, 3), (3, 2), (2,), (2,)]
+    whole = [rng.integers(-2, 3, shape).astype(float) for shape in shapes]
     yield "whole numbers", (*whole, five_masks(4))
     values, weights = rng.normal(size=(2, 3, 5)), _pooling_weights(rng, 5, 4)
     yield "float32", in_float32((values, *weights, both))
@@ -252,7 +253,7 @@ def _bug_cases(rng):
     spoiled = values.copy()
     spoiled[~masks] = np.resize([np.nan, np.inf, 1e10, -np.inf], ((~masks).sum(), 1))
     yield "NaN and inf at padding", (spoiled, masks)
-    words = rng.integers(-2, 3, (5, 4, 6))
+    words = rng.integers(-2, 3, (5, 4, 6)).astype(float)
     words[:, :3] *= np.arange(3)[:, None]  # the first word of each is zeros
     yield "whole numbers, some of them 0", (words, five_masks(4))
     mask = np.array([[True, False, True], [True, True, True], [False, True, True]])
@@ -427,7 +428,7 @@ def _reader(worth):
         state = 0.0
         for word in words:
             state = state / 2 + worth.get(word, 0.25)
-        return state
+        return state + 0.75  # a constant, as the bias of a model
 
     return logit
 
@@ -451,6 +452,8 @@ def _deletion_cases(rng):
         (logit, ["good", "not", "good", "bad"], np.array([0.4, 0.1, 0.3, 0.2])),
     )
     yield "one word", (logit, ["bad"], np.array([1.0]))
+    close = np.array([0.32, 0.34, 0.34 - 2**-10])
+    yield "two weights close together", (logit, ["very", "good", "bad"], close)
     yield "the first word", (logit, ["not", "good"], np.array([0.6, 0.4]))
     yield "the last word", (logit, ["!", "bad", "!"], np.array([0.1, 0.3, 0.6]))
     words = ["not", "a", "good", "film", "at", "all"]
@@ -460,7 +463,10 @@ def _deletion_cases(rng):
     )
     words = [str(word) for word in rng.choice(["good", "bad", "very", "so"], 40)]
     yield "forty words, float32", (logit, words, in_float32([rng.random(40)])[0])
-    yield "weights of 0 and 1", (logit, ["very", "good", "."], np.array([0, 1, 0]))
+    yield (
+        "weights of 0 and 1",
+        (logit, ["very", "good", "."], np.array([0.0, 1.0, 0.0])),
+    )
 
 
 @exercise(
