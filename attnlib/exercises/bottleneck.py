@@ -9,12 +9,29 @@ from attnlib.checking.exercise import exercise
 from attnlib.checking.sandbox import CheckFailed
 from attnlib.exercises import _mistakes
 from attnlib.exercises._demands import extreme_scores, five_masks, spoiled_padding
+from attnlib.exercises._mistakes import COUNTED_FROM_THE_FRONT, add_mask_from_the_front
 
 
 def _loss_cases(rng):
     logits = np.array([[[2.0, 0.0], [0.0, 1.0]], [[0.0, 0.0], [5.0, 0.0]]])
     targets, mask = np.array([[0, 0], [1, 1]]), np.array([[True, True], [True, False]])
     yield "two sentences of 2 and 1 real tokens, two words", (logits, targets, mask)
+    yield (
+        "one sentence, with padding in front",
+        (
+            np.array([[[0.0, 3.0], [2.0, 0.0]]]),
+            np.array([[0, 0]]),
+            np.array([[False, True]]),
+        ),
+    )
+    yield (
+        "two sentences, one of them without words",
+        (
+            np.array([[[2.0, 0.0], [0.0, 1.0]], [[3.0, 0.0], [1.0, 0.0]]]),
+            np.array([[1, 0], [0, 1]]),
+            np.array([[True, True], [False, False]]),
+        ),
+    )
     mask = np.arange(5) < np.array([[5], [1], [3]])
     yield (
         "three sentences of 5, 1, and 3 real tokens",
@@ -23,6 +40,13 @@ def _loss_cases(rng):
     masks = five_masks(6)
     logits, targets = rng.normal(size=(5, 6, 4)), rng.integers(0, 4, (5, 6))
     yield "a sentence for each kind of mask", (logits, targets, masks)
+    yield from _extreme_loss_cases()
+    yield from _padded_loss_cases(rng, masks)
+    yield from _small_loss_cases(rng)
+
+
+def _extreme_loss_cases():
+    """Logits far from 0, and far from each other."""
     yield (
         "logits near 1000, near -1000, and from -3000 to 3000",
         (extreme_scores(3)[None], np.array([[1, 2, 1]]), np.full((1, 3), True)),
@@ -37,15 +61,13 @@ def _loss_cases(rng):
         "words that are almost impossible",
         (logits, np.array([[0, 1]]), np.array([[True, True]])),
     )
-    yield from _padded_loss_cases(rng, masks)
-    yield from _small_loss_cases(rng)
 
 
 def _small_loss_cases(rng):
     """Sizes of 1, sizes that are equal, and single precision."""
     yield (
         "one sentence of one token, whole numbers",
-        (np.array([[[1, 3, 0]]]), np.array([[0]]), np.array([[True]])),
+        (np.array([[[1.0, 3.0, 0.0]]]), np.array([[0]]), np.array([[True]])),
     )
     yield (
         "a vocabulary of one word",
@@ -109,9 +131,9 @@ def sequence_loss(logits, targets, mask):
 
     logits: (batch, target_len, vocabulary), of any size: 1000 must not overflow.
     targets: (batch, target_len), ints. mask: (batch, target_len), True = a real token;
-    at least one is. At padding, logits may be anything, also inf or NaN, and so may
-    targets, also numbers of no word, such as 99 or -1. A sentence that is all padding
-    adds nothing. Returns a float.
+    at least one is, and padding may stand anywhere. At padding, logits may be anything,
+    also inf or NaN, and so may targets, also numbers of no word, such as 99 or -1. A
+    sentence that is all padding adds nothing. Returns a float.
     """
     logits, targets = logits[mask], targets[mask]  # (tokens, vocabulary), (tokens,)
     shifted = logits - logits.max(axis=-1, keepdims=True)
@@ -147,18 +169,19 @@ TIMES_MASK = (
     "Select the real tokens instead: an array can be indexed with the mask."
 )
 OVER_ALL_POSITIONS = (
-    "You set the losses at padding to zero but divide by the number of all positions. "
-    "Divide by the number of real tokens."
+    "You divide by the number of all positions. Divide by the number of real tokens."
 )
 BY_SENTENCE = (
     "You average within each sentence first, "
     "so a token of a short sentence counts more. Average over all tokens."
 )
 PER_SENTENCE = "You divide by the number of sentences. Return the loss per token."
+PADDING_COUNTS = (
+    "Padding counts in your loss. Average only over the positions where mask is True."
+)
 WRONG_MEANS = [
     (
-        "Padding counts in your loss. "
-        "Average only over the positions where mask is True.",
+        PADDING_COUNTS,
         lambda losses, mask: losses.mean(),
     ),
     (TIMES_MASK, lambda losses, mask: (losses * mask).sum() / mask.sum()),
@@ -188,6 +211,10 @@ WRONG_MEANS = [
         lambda losses, mask: losses[mask].mean() / np.log(2),
     ),
     (
+        "Your logarithm has the base 10: use the natural logarithm.",
+        lambda losses, mask: losses[mask].mean() / np.log(10),
+    ),
+    (
         "You return the mean log probability: the loss is its negative.",
         lambda losses, mask: -losses[mask].mean(),
     ),
@@ -214,10 +241,32 @@ LIMITED = (
     "A smallest probability inside the logarithm, such as 1e-9, limits the loss. "
     "Work with log probabilities."
 )
+OVER_POSITIONS = "Your softmax runs over the positions, not over the vocabulary."
+ONE_SHIFT = (
+    "You subtract the maximum in one place only. The target's logit and the logits in "
+    "the sum of exponentials need the same shift."
+)
+
+
+def _shifted(logits):
+    return logits - logits.max(axis=-1, keepdims=True)
+
+
+def _log_total(logits):
+    return np.log(np.exp(logits).sum(axis=-1))
+
+
 WRONG_LOSSES = [
     (
-        "Your softmax runs over the positions of the sentence, not over the "
-        "vocabulary.",
+        ONE_SHIFT,
+        lambda logits, targets: _log_total(_shifted(logits)) - _picked(logits, targets),
+    ),
+    (
+        ONE_SHIFT,
+        lambda logits, targets: _log_total(logits) - _picked(_shifted(logits), targets),
+    ),
+    (
+        OVER_POSITIONS,
         lambda logits, targets: _token_losses(logits, targets, axis=1),
     ),
     (
@@ -230,15 +279,12 @@ WRONG_LOSSES = [
     ),
     (
         OVERFLOWS,
-        lambda logits, targets: (
-            np.log(np.exp(logits).sum(axis=-1)) - _picked(logits, targets)
-        ),
+        lambda logits, targets: _log_total(logits) - _picked(logits, targets),
     ),
     (
         ONE_MAXIMUM,
         lambda logits, targets: (
-            np.log(np.exp(logits - logits.max()).sum(axis=-1))
-            - _picked(logits - logits.max(), targets)
+            _log_total(logits - logits.max()) - _picked(logits - logits.max(), targets)
         ),
     ),
     (
@@ -298,8 +344,83 @@ for any_target in (False, True):
 def one_maximum_for_all_tokens(logits, targets, mask):
     logits, targets = logits[mask], targets[mask]  # (tokens, vocabulary), (tokens,)
     shifted = logits - logits.max()
-    losses = np.log(np.exp(shifted).sum(axis=-1)) - _picked(shifted, targets)
-    return losses.mean()
+    return (_log_total(shifted) - _picked(shifted, targets)).mean()
+
+
+@sequence_loss.known_mistake(
+    "You add up the exponentials of all tokens. Each token has a sum of its own."
+)
+def one_sum_for_all_tokens(logits, targets, mask):
+    shifted = _shifted(logits[mask])
+    return np.log(np.exp(shifted).sum()) - _picked(shifted, targets[mask]).mean()
+
+
+@sequence_loss.known_mistake(OVER_POSITIONS)
+def over_all_tokens(logits, targets, mask):
+    return _token_losses(logits[mask], targets[mask], axis=0).mean()
+
+
+def _with_padding_as(value):
+    """The solution, but its softmax runs over the positions, with ``value`` there."""
+
+    def mistake(logits, targets, mask):
+        logits = np.where(mask[..., None], logits, value)
+        return _token_losses(logits, np.where(mask, targets, 0), axis=1)[mask].mean()
+
+    return mistake
+
+
+for value in (0, -1e9, -np.inf):
+    sequence_loss.known_mistake(OVER_POSITIONS)(_with_padding_as(value))
+
+
+@sequence_loss.known_mistake(PADDING_COUNTS)
+def equal_logits_at_padding(logits, targets, mask):
+    logits = np.where(mask[..., None], logits, 0)
+    return _token_losses(logits, np.where(mask, targets, 0)).mean()
+
+
+@sequence_loss.known_mistake(LIMITED)
+def at_least_a_tiny_number(logits, targets, mask):
+    picked = _picked(_probabilities(logits[mask]), targets[mask])
+    return -np.log(np.maximum(picked, 1e-300)).mean()
+
+
+def _with_mask(other, any_target):
+    """The solution with other(targets, mask) for a mask."""
+
+    def mistake(logits, targets, mask):
+        mask = other(targets, mask)
+        if any_target:
+            targets = np.clip(targets, 0, logits.shape[-1] - 1)
+        return sequence_loss.reference_solution(logits, targets, mask)
+
+    return mistake
+
+
+UP_TO_PADDING = (
+    "You stop at the first padding of a sentence, but real tokens may follow it: use "
+    "the mask itself."
+)
+FROM_TARGETS = (
+    "You tell padding by its target, but 0 is a word like any other, and padding may "
+    "have any target. The mask alone says what is padding."
+)
+add_mask_from_the_front(sequence_loss)
+for message, other in [
+    (
+        COUNTED_FROM_THE_FRONT,
+        lambda targets, mask: (
+            np.arange(mask.shape[1]) < mask.sum(axis=1, keepdims=True)
+        ),
+    ),
+    (UP_TO_PADDING, lambda targets, mask: np.logical_and.accumulate(mask, axis=1)),
+    (FROM_TARGETS, lambda targets, mask: targets > 0),
+    (FROM_TARGETS, lambda targets, mask: targets != 0),
+    (FROM_TARGETS, lambda targets, mask: mask & (targets != 0)),
+]:
+    for any_target in (False, True):
+        sequence_loss.known_mistake(message)(_with_mask(other, any_target))
 
 
 PADDED_TARGETS = (
@@ -318,15 +439,6 @@ def looks_up_padding_in_one_hot(logits, targets, mask):
     one_hot = np.eye(logits.shape[-1], dtype=bool)[targets]
     log_weights = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
     return -np.where(one_hot, log_weights, 0).sum(axis=-1)[mask].mean()
-
-
-@sequence_loss.known_mistake(
-    "You leave out the targets that are 0. The mask alone says what is padding."
-)
-def zero_is_padding(logits, targets, mask):
-    kept = mask & (targets != 0)
-    losses = _token_losses(logits, np.clip(targets, 0, logits.shape[-1] - 1))
-    return losses[kept].sum() / kept.sum()  # NaN where every target is 0
 
 
 MAX_CALLS = 1000  # of step in one case; the solution's are at most 60
@@ -408,7 +520,12 @@ def _decode_arguments(rng):
     repeated = np.array([3, 1, 3, 3, 1, 0, 2])
     yield "words repeat", (spelling_step, repeated, 9, 0, 8)
     yield "step chooses the number of start", (spelling_step, repeated, 1, 0, 8)
-    yield "it chooses that first", (spelling_step, repeated, 3, 0, 8)
+    yield "step chooses the number of start first", (spelling_step, repeated, 3, 0, 8)
+    yield (
+        "one token is both start and end",
+        (spelling_step, np.array([3, 1, 0]), 0, 0, 8),
+    )
+    yield "start and end are one token, words repeat", (large_step, repeated, 0, 0, 8)
     yield "max_length is 0", (counting_step, three, 9, 0, 0)
     yield "max_length is 0, and step never ends", (next_token_step, nothing, 0, -1, 0)
     yield "max_length is 1", (counting_step, three, 9, 0, 1)
@@ -443,9 +560,9 @@ def greedy_decode(step, state, start, end, max_length):
 
     step: function (token, state) -> (logits, new_state), with logits (vocabulary,) of
     any size, 1000 too. state: the initial state. start, end: the tokens before the
-    first word and after the last. max_length: 0 or more. Returns the tokens that were
-    chosen, as a list of ints: `end` is not among them, and `start` is only if a step
-    chose it as a word.
+    first word and after the last, which may be the same. max_length: 0 or more. Returns
+    the tokens that were chosen, as a list of ints: `end` is not among them, and `start`
+    is only if a step chose it as a word.
     """
     tokens, token = [], start
     for _ in range(max_length):
@@ -457,14 +574,26 @@ def greedy_decode(step, state, start, end, max_length):
     return tokens
 
 
-@greedy_decode.known_mistake("The list still holds the end token.")
-def keeps_the_end(step, state, start, end, max_length):
+def _tokens_with_end(step, state, start, end, max_length, stops_at_start):
+    """The tokens and the end; ``stops_at_start`` where start may be the end, too."""
     tokens, token = [], start
-    while len(tokens) < max_length and token != end:
+    while len(tokens) < max_length and not (stops_at_start and token == end):
         logits, state = step(token, state)
         token = int(np.argmax(logits))
         tokens.append(token)
+        if token == end:
+            break
     return tokens
+
+
+@greedy_decode.known_mistake("The list still holds the end token.")
+def keeps_the_end(step, state, start, end, max_length):
+    return _tokens_with_end(step, state, start, end, max_length, stops_at_start=False)
+
+
+@greedy_decode.known_mistake("The list still holds the end token.")
+def keeps_the_end_while_it_is_not_end(step, state, start, end, max_length):
+    return _tokens_with_end(step, state, start, end, max_length, stops_at_start=True)
 
 
 @greedy_decode.known_mistake("The list still holds the end token.")
@@ -494,6 +623,22 @@ def counts_the_start(step, state, start, end, max_length):
 @greedy_decode.known_mistake("The list still holds the start token and the end token.")
 def keeps_both(step, state, start, end, max_length):
     return [start] + keeps_the_end(step, state, start, end, max_length)
+
+
+@greedy_decode.known_mistake("The list still holds the start token and the end token.")
+def keeps_both_while_it_is_not_end(step, state, start, end, max_length):
+    arguments = step, state, start, end, max_length
+    return [start, *keeps_the_end_while_it_is_not_end(*arguments)]
+
+
+@greedy_decode.known_mistake(
+    "Your loop compares start with end, too, and one token may be both. Compare only "
+    "what step chooses."
+)
+def compares_start_with_end(step, state, start, end, max_length):
+    if start == end:
+        return []
+    return greedy_decode.reference_solution(step, state, start, end, max_length)
 
 
 FORGETS_THE_STATE = (
@@ -531,6 +676,16 @@ def forgets_both(step, state, start, end, max_length):
 def swaps_token_and_state(step, state, start, end, max_length):
     return greedy_decode.reference_solution(
         lambda token, state: step(state, token), state, start, end, max_length
+    )
+
+
+@greedy_decode.known_mistake(
+    "step returns two things, the logits first and then the new state. You exchange "
+    "them."
+)
+def swaps_logits_and_state(step, state, start, end, max_length):
+    return greedy_decode.reference_solution(
+        lambda token, state: step(token, state)[::-1], state, start, end, max_length
     )
 
 
@@ -576,10 +731,18 @@ def one_at_least(step, state, start, end, max_length):
     return greedy_decode.reference_solution(step, state, start, end, max(max_length, 1))
 
 
-@greedy_decode.known_mistake(
-    "You stop one token early: "
-    "max_length counts the tokens returned, and the end token is not among them."
+ONE_TOO_FEW = (
+    "Your list is one token short when max_length is reached: the loop ends early, or "
+    "a last token that is not end is removed."
 )
+
+
+@greedy_decode.known_mistake(ONE_TOO_FEW)
+def removes_the_last(step, state, start, end, max_length):
+    return keeps_the_end_while_it_is_not_end(step, state, start, end, max_length)[:-1]
+
+
+@greedy_decode.known_mistake(ONE_TOO_FEW)
 def one_too_few(step, state, start, end, max_length):
     return greedy_decode.reference_solution(step, state, start, end, max_length - 1)
 
@@ -658,9 +821,12 @@ def _length_cases(rng):
     sources = [["a"], ["a", "b"], ["a", "b", "c"], ["a", "b", "c", "d"]]
     targets = [["x", "y"], ["x"], ["x", "y", "z"], ["z", "z", "z"]]
     predictions = [["x", "y"], ["y"], ["x", "y", "z"], ["z", "z"]]
-    yield "four sentences of 1 to 4 words", (sources, predictions, targets, [1, 3, 4])
     yield (
-        "no sentence of 5 words or more",
+        "four sentences of 1 to 4 words, two bins",
+        (sources, predictions, targets, [1, 3, 4]),
+    )
+    yield (
+        "four sentences, three bins",
         (sources, predictions, targets, [0, 2, 5, 9]),
     )
     yield (
@@ -670,7 +836,7 @@ def _length_cases(rng):
     sources = [["eighty"], ["eighty", "-"], ["eighty", "-", "one"], ["a"] * 4]
     sources.append(["a"] * 5)
     yield (
-        "the same words in another order, other repetitions, words cut elsewhere",
+        "five sentences of 1 to 5 words",
         (
             sources,
             [["x", "y"], ["x", "x", "y"], ["x", "yz"], ["x y", "z"], ["x"]],
@@ -679,7 +845,7 @@ def _length_cases(rng):
         ),
     )
     yield (
-        "the same, with two sentences in each bin",
+        "eight sentences, two in each bin",
         (
             [*sources[:2], *sources[:2], *sources[2:4], *sources[2:4]],
             [["y", "x", "x"], ["x"], ["."], ["New York"]]
@@ -696,7 +862,7 @@ def _edge_length_cases(rng):
     """Words too many, and lengths at the edges of bins."""
     sources = [["a"] * length for length in range(1, 6)]
     yield (
-        "a word too many in front, behind, and in the middle, and another word there",
+        "five sentences, one in each bin",
         (
             sources,
             [["y", "x"], ["x", "y"], ["x", "y", "z"], ["x", "y", "z"], ["x", "y"]],
@@ -705,7 +871,7 @@ def _edge_length_cases(rng):
         ),
     )
     yield (
-        "lengths at every edge, and outside of all bins",
+        "seven sentences, some of them in no bin",
         (
             [["a"] * length for length in (1, 2, 2, 4, 6, 6, 7)],
             [["y"], ["x"], ["y"], ["x"], ["x"], ["y"], ["x"]],
@@ -714,12 +880,12 @@ def _edge_length_cases(rng):
         ),
     )
     yield (
-        "a source of 100 words, and an empty one",
+        "three sentences, with sources of 0, 0, and 100 words",
         ([[], [], ["a"] * 100], [[], ["x"], ["x"]], [[], [], ["x"]], [0, 1, 50, 200]),
     )
     yield "no sentence at all", ([], [], [], [1, 2, 3])
-    yield "twelve sentences", (*_random_sentences(rng), [2, 5, 6, 10])
-    yield "twelve others", (*_random_sentences(rng), [1, 4, 11])
+    yield "twelve sentences, three bins", (*_random_sentences(rng), [2, 5, 6, 10])
+    yield "twelve sentences, two bins", (*_random_sentences(rng), [1, 4, 11])
 
 
 @exercise(
@@ -794,17 +960,27 @@ def _by_length(
 
 SETS = "You compare sets of tokens, which have neither order nor repetition."
 JOINED = (
-    "You join the tokens to one string, where ['x', 'yz'] and ['xy', 'z'] are the "
-    "same. Compare the lists."
+    "You join the tokens to one string, and different lists can give the same string. "
+    "Compare the lists."
 )
 CHARACTERS = "You count characters. The length of a source is its number of tokens."
 TOKEN_ACCURACY = (
     "You count correct tokens. A sentence counts only if all of it is correct."
 )
 ZIPPED = (
-    "zip stops at the shorter list, "
+    "You compare only as far as the shorter list (as zip does), "
     "so a prediction that is too short or too long can count as correct."
 )
+BEGINNING = (
+    "You compare only the beginning of one list with the other. They have to be equal "
+    "in full."
+)
+WORDS_FOUND = (
+    "You only look for the words of one list in the other. "
+    "Both have to be the same list."
+)
+NOTHING_MEASURED = "Nothing was measured in an empty bin: its fraction is float('nan')."
+COUNTS = "You return counts. Divide by the number in the bin."
 
 
 def _hits(prediction, target):
@@ -850,15 +1026,25 @@ for message, parts in [
         "so each also holds the sentences of all the bins before it.",
         {"inside": lambda n, low, high, is_last: n < high},
     ),
-    (
-        "An empty bin is not a bin of failures: return float('nan') there.",
-        {"mean": lambda hits: sum(hits) / max(len(hits), 1)},
+    *(
+        (
+            NOTHING_MEASURED,
+            {
+                "mean": lambda hits, empty=empty: (
+                    sum(hits) / len(hits) if hits else empty
+                )
+            },
+        )
+        for empty in (0, 0.0, 1, 1.0, None, "nan")
     ),
     (
         "A bin without a sentence divides by zero. Return float('nan') there.",
         {"mean": lambda hits: sum(hits) / len(hits)},
     ),
-    ("You return counts. Divide by the number in the bin.", {"mean": sum}),
+    *(
+        (COUNTS, {"mean": lambda hits, kind=kind: kind(sum(hits))})
+        for kind in (int, float)
+    ),
     (
         "You return percentages. A fraction is between 0 and 1.",
         {"mean": lambda hits: 100 * _mean_or_nan(hits)},
@@ -871,11 +1057,10 @@ for message, parts in [
     (TOKEN_ACCURACY, {"score": lambda p, t: _hits(p, t) / max(len(t), 1)}),
     (TOKEN_ACCURACY, {"score": lambda p, t: _hits(p, t) / max(len(p), len(t), 1)}),
     (ZIPPED, {"score": lambda p, t: float(_hits(p, t) == min(len(p), len(t)))}),
-    (
-        "You only look for the target's words in the prediction. "
-        "It has to be the same list.",
-        {"score": lambda p, t: float(all(token in p for token in t))},
-    ),
+    (BEGINNING, {"score": lambda p, t: float(p == t[: len(p)])}),
+    (BEGINNING, {"score": lambda p, t: float(p[: len(t)] == t)}),
+    (WORDS_FOUND, {"score": lambda p, t: float(all(token in p for token in t))}),
+    (WORDS_FOUND, {"score": lambda p, t: float(all(token in t for token in p))}),
     (SETS, {"score": lambda p, t: float(set(p) == set(t))}),
     (
         "You compare tokens without regard to their order. It counts.",
@@ -905,6 +1090,31 @@ def digitized(sources, predictions, targets, edges):
 
 
 @exact_match_by_length.known_mistake(
+    "The sentences outside of all bins count in your first and last bin, as np.clip "
+    "puts them there. They are in no bin."
+)
+def clipped(sources, predictions, targets, edges):
+    bins = np.digitize([len(source) for source in sources], edges) - 1
+    hits = [[] for _ in edges[1:]]
+    triples = zip(bins.clip(0, len(hits) - 1), predictions, targets, strict=True)
+    for index, prediction, target in triples:
+        hits[index].append(prediction == target)
+    return list(map(_mean_or_nan, hits))
+
+
+@exact_match_by_length.known_mistake(
+    "You go on counting from bin to bin. Start every bin at zero."
+)
+def counts_not_reset(sources, predictions, targets, edges):
+    hits, fractions = [], []
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        triples = zip(sources, predictions, targets, strict=True)
+        hits += [p == t for source, p, t in triples if low <= len(source) < high]
+        fractions.append(_mean_or_nan(hits))
+    return fractions
+
+
+@exact_match_by_length.known_mistake(
     "You divide by the number of all sentences. Divide by the number in the bin."
 )
 def fraction_of_all(sources, predictions, targets, edges):
@@ -928,7 +1138,8 @@ def _parameter_cases(rng):
         *map(tuple, rng.integers(1, 300, (3, 2)).tolist()),
     ]:
         for kind in ("simple", "gru", "gru_reset_after", "lstm"):
-            yield f"{kind}, {units} units", (kind, input_dim, units)
+            plural = "" if units == 1 else "s"
+            yield f"{kind}, {units} unit{plural}", (kind, input_dim, units)
 
 
 @exercise(
@@ -964,8 +1175,8 @@ BLOCKS = {"simple": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}
 
 
 def _count(blocks=BLOCKS, reset_after=2, gru=1, other=1, extra=0):
-    """The solution with other numbers: of blocks, of biases in each block of the kinds
-    of layer, and of ``extra`` biases of the GRU with reset_after=True.
+    """The solution with other numbers: of gates and candidates, of biases of each in
+    the kinds of layer, and of ``extra`` biases of the GRU with reset_after=True.
     """
 
     def mistake(kind, input_dim, units):
@@ -977,16 +1188,30 @@ def _count(blocks=BLOCKS, reset_after=2, gru=1, other=1, extra=0):
 
 
 ONE_BIAS = (
-    "Keras' GRU with reset_after=True has two biases per block, "
-    "one for the input and one for the state."
+    "In Keras' GRU with reset_after=True, each gate and the candidate have two biases, "
+    "one for the product with the input and one for the product with the state."
 )
+GATES_ALONE = (
+    "You counted the gates and forgot the candidate, which has matrices and a bias too."
+)
+GRU_TWO = (
+    "A GRU has three matrices of each sort, for its two gates and its candidate. "
+    "You counted two."
+)
+GRU_FOUR = (
+    "A GRU has three matrices of each sort, for its two gates and its candidate. "
+    "You counted four."
+)
+ONE_OF_EACH = (
+    "You counted one matrix of each sort for every kind of layer. "
+    "Each gate and each candidate needs its own."
+)
+GRU_OF_TWO = {**BLOCKS, "gru": 2, "gru_reset_after": 2}
+GRU_OF_FOUR = {**BLOCKS, "gru": 4, "gru_reset_after": 4}
 for message, mistake in [
     ("You left the biases out.", _count(reset_after=0, gru=0, other=0)),
-    (
-        "You counted the gates and forgot the candidate, "
-        "which has matrices and a bias too.",
-        _count({"simple": 1, "gru": 2, "gru_reset_after": 2, "lstm": 3}),
-    ),
+    (GATES_ALONE, _count({**GRU_OF_TWO, "lstm": 3})),
+    (GATES_ALONE, _count({**GRU_OF_TWO, "lstm": 3}, reset_after=1)),
     (ONE_BIAS, _count(reset_after=1)),
     (
         "With reset_after=True, the two gates have a second bias as well as the "
@@ -994,66 +1219,94 @@ for message, mistake in [
         _count(reset_after=1, extra=1),
     ),
     (
-        "The paper's GRU has one bias per block. "
-        "Keras' default, reset_after=True, has two.",
+        "With reset_after=True, the candidate has a second bias as well as the two "
+        "gates.",
+        _count(reset_after=1, extra=2),
+    ),
+    (
+        "In the paper's GRU, each gate and the candidate have one bias. "
+        "In Keras' default, reset_after=True, they have two.",
         _count(gru=2),
     ),
-    ("Only Keras' default GRU has two biases per block.", _count(gru=2, other=2)),
     (
-        "An LSTM has four blocks: three gates and one candidate. You counted three.",
+        "Only in Keras' default GRU do the gates and the candidate have two biases.",
+        _count(gru=2, other=2),
+    ),
+    (
+        "An LSTM has four matrices of each sort, for its three gates and its "
+        "candidate. You counted three.",
         _count({**BLOCKS, "lstm": 3}),
     ),
-    (
-        "A GRU has three blocks: two gates and one candidate. You counted four.",
-        _count({**BLOCKS, "gru": 4, "gru_reset_after": 4}),
-    ),
-    (
-        "A GRU has three blocks: two gates and one candidate. You counted two.",
-        _count({**BLOCKS, "gru": 2, "gru_reset_after": 2}),
-    ),
-    (
-        "You counted one block for every kind. "
-        "Each gate and each candidate needs its own matrices.",
-        _count(dict.fromkeys(BLOCKS, 1), reset_after=1),
-    ),
-    (
-        "You counted one block for every kind. "
-        "Each gate and each candidate needs its own matrices.",
-        _count(dict.fromkeys(BLOCKS, 1)),
-    ),
+    (GRU_FOUR, _count(GRU_OF_FOUR)),
+    (GRU_FOUR, _count(GRU_OF_FOUR, reset_after=1, extra=3)),
+    (GRU_FOUR, _count({**BLOCKS, "gru": 4})),
+    (GRU_TWO, _count(GRU_OF_TWO)),
+    (GRU_TWO, _count(GRU_OF_TWO, reset_after=1)),
+    (GRU_TWO, _count(GRU_OF_TWO, reset_after=1, extra=3)),
+    (GRU_TWO, _count({**BLOCKS, "gru": 2})),
+    (ONE_OF_EACH, _count(dict.fromkeys(BLOCKS, 1), reset_after=1)),
+    (ONE_OF_EACH, _count(dict.fromkeys(BLOCKS, 1))),
 ]:
     recurrent_parameters.known_mistake(message)(mistake)
 
 
-@recurrent_parameters.known_mistake(
-    "You left out the matrices from state to state, (units, units) each."
-)
-def without_state_matrices(kind, input_dim, units):
-    return BLOCKS[kind] * units * (input_dim + (2 if kind == "gru_reset_after" else 1))
+def _in_parts(of_input=True, of_state=True, bias=lambda input_dim, units: units):
+    """Counts without some matrices, or with biases of another size, in two spellings:
+    with and without the second biases of the GRU with reset_after=True.
+    """
+
+    def spelling(second):
+        def mistake(kind, input_dim, units):
+            biases = 2 if second and kind == "gru_reset_after" else 1
+            matrices = units * (of_input * input_dim + of_state * units)
+            return BLOCKS[kind] * (matrices + biases * bias(input_dim, units))
+
+        return mistake
+
+    return spelling(True), spelling(False)
+
+
+for message, spellings in [
+    (
+        "You left out the matrices from state to state, (units, units) each.",
+        _in_parts(of_state=False),
+    ),
+    (
+        "You left out the matrices from input to state, (input_dim, units) each.",
+        _in_parts(of_input=False),
+    ),
+    (
+        "A bias has a number for each unit. You counted a single number.",
+        _in_parts(bias=lambda input_dim, units: 1),
+    ),
+    (
+        "A bias has a number for each unit. You counted input_dim numbers.",
+        _in_parts(bias=lambda input_dim, units: input_dim),
+    ),
+]:
+    for mistake in spellings:
+        recurrent_parameters.known_mistake(message)(mistake)
 
 
 @recurrent_parameters.known_mistake(
-    "You left out the matrices from input to state, (input_dim, units) each."
+    "You exchange input_dim and units. units is the size of the state, and of each "
+    "bias."
 )
-def without_input_matrices(kind, input_dim, units):
-    return BLOCKS[kind] * units * (units + (2 if kind == "gru_reset_after" else 1))
-
-
-@recurrent_parameters.known_mistake("You took input_dim for units, and units for it.")
 def sizes_swapped(kind, input_dim, units):
     return recurrent_parameters.reference_solution(kind, units, input_dim)
 
 
-@recurrent_parameters.known_mistake(
-    "You counted a single bias. Each of the blocks has its own."
+SINGLE_BIAS = (
+    "You counted the biases of one gate or candidate. Each of them has its own."
 )
+
+
+@recurrent_parameters.known_mistake(SINGLE_BIAS)
 def one_bias_in_all(kind, input_dim, units):
     return BLOCKS[kind] * units * (input_dim + units) + units
 
 
-@recurrent_parameters.known_mistake(
-    "A bias has a number for each unit. You counted one number per block."
-)
-def one_number_per_bias(kind, input_dim, units):
+@recurrent_parameters.known_mistake(SINGLE_BIAS)
+def one_bias_in_all_or_two(kind, input_dim, units):
     biases = 2 if kind == "gru_reset_after" else 1
-    return BLOCKS[kind] * (units * (input_dim + units) + biases)
+    return BLOCKS[kind] * units * (input_dim + units) + biases * units
