@@ -242,10 +242,6 @@ LIMITED = (
     "Work with log probabilities."
 )
 OVER_POSITIONS = "Your softmax runs over the positions, not over the vocabulary."
-ONE_SHIFT = (
-    "You subtract the maximum in one place only. The target's logit and the logits in "
-    "the sum of exponentials need the same shift."
-)
 
 
 def _shifted(logits):
@@ -257,14 +253,6 @@ def _log_total(logits):
 
 
 WRONG_LOSSES = [
-    (
-        ONE_SHIFT,
-        lambda logits, targets: _log_total(_shifted(logits)) - _picked(logits, targets),
-    ),
-    (
-        ONE_SHIFT,
-        lambda logits, targets: _log_total(logits) - _picked(_shifted(logits), targets),
-    ),
     (
         OVER_POSITIONS,
         lambda logits, targets: _token_losses(logits, targets, axis=1),
