@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from attnlib import reference as ref
+from attnlib.exercises import _mistakes as mistakes
 from attnlib.exercises import self_attention as ex
 
 
@@ -198,7 +199,7 @@ def first_words(scores, mask):
         ),
         (renormalized, "The maximum you subtract may be that of a padded position"),
         (lambda s, m: ref.softmax(s), "Your function ignores the mask"),
-        (first_words, ""),
+        (first_words, "You count the words and take as many from the front"),
         (
             lambda s, m: plain_exponentials(np.log(2) * s, m),
             "",  # two mistakes at once: powers of 2, and no maximum
@@ -224,7 +225,7 @@ def test_scaled_dot_product_attention_refuses_wrong_softmaxes(weights_of, messag
         (lambda q, k, v: q.shape[-1], "You divide by d. "),
         (lambda q, k, v: k.shape[1] ** 0.5, "You divide by the square root of the so"),
         (lambda q, k, v: v.shape[2] ** 0.5, "You divide by the square root of the va"),
-        (lambda q, k, v: q.shape[1] ** 0.5, "context"),
+        (lambda q, k, v: q.shape[1] ** 0.5, "You divide by the square root of ta"),
         (lambda q, k, v: 2, "context"),
         (lambda q, k, v: q.shape[-1] ** -0.5, "You multiply by sqrt(d)."),
     ],
@@ -232,6 +233,87 @@ def test_scaled_dot_product_attention_refuses_wrong_softmaxes(weights_of, messag
 def test_scaled_dot_product_attention_refuses_wrong_scales(scale, message):
     words = said(ex.scaled_dot_product_attention, attention(ref.softmax, scale))
     assert words.startswith(message)
+
+
+def small_number_then_zero(scores, mask):
+    return ref.softmax(np.where(mask, scores, -1e4)) * mask
+
+
+def added_number_then_zero(scores, mask):
+    return ref.softmax(scores - 1e9 * ~mask) * mask
+
+
+def for_masks_of(change):
+    """A softmax of the exercises whose mask is change(mask of shape (b, 1 or t, s))."""
+    return lambda scores, mask: ref.softmax(scores, change(mask, scores))
+
+
+def queries_too(mask, scores):
+    is_square = mask.shape[1] == 1 and scores.shape[1] == scores.shape[2]
+    return mask & mask.swapaxes(1, 2) if is_square else mask
+
+
+def transposed(mask, scores):
+    return mask if mask.shape[1] == 1 else mask.swapaxes(1, 2)
+
+
+FAR_ABOVE = "Input: scores near -20,000, and far above them at padding"
+LOWER = "Input: scores near -20,000, and lower ones at padding"
+MILLION = "Input: small scores, and ones of about a million at padding"
+
+
+def of_scaled(weights_of):
+    return ex.scaled_dot_product_attention, attention(weights_of)
+
+
+def of_heads(weights_of):
+    return ex.multi_head_attention, multi_head(weights_of)
+
+
+@pytest.mark.parametrize("kind", [of_scaled, of_heads])
+@pytest.mark.parametrize(
+    ("weights_of", "message", "title"),
+    [
+        (small_number_then_zero, mistakes.SMALL_CONSTANT, LOWER),
+        (
+            lambda s, m: ref.softmax(np.where(m, s, -100)),
+            mistakes.SMALL_CONSTANT,
+            LOWER,
+        ),
+        (added_number_then_zero, mistakes.ADDED, FAR_ABOVE),
+        (lambda s, m: ref.softmax(s - 1e9 * ~m), mistakes.ADDED, FAR_ABOVE),
+        (renormalized, mistakes.MAXIMUM_OVER_PADDING, MILLION),
+        (
+            lambda s, m: ref.softmax(np.where(m, s, -1e9)),
+            mistakes.EQUAL_FOR_NOTHING,
+            "some with nothing to attend to",
+        ),
+        (
+            lambda s, m: ref.softmax(np.where(m, s, 0)),
+            mistakes.TIMES_SCORES,
+            "",
+        ),
+        (first_words, mistakes.COUNTED_FROM_THE_FRONT, "a mask per sentence"),
+        (for_masks_of(queries_too), "You mask the queries as well.", ""),
+        (for_masks_of(transposed), "You transpose a mask of shape", "a mask per query"),
+        (
+            for_masks_of(lambda m, s: m[:, :1]),
+            ex.ONE_FOR_ALL_QUERIES,
+            "a mask per query",
+        ),
+        (
+            for_masks_of(lambda m, s: m.any(axis=1, keepdims=True)),
+            ex.ONE_FOR_ALL_QUERIES,
+            "a mask per query",
+        ),
+    ],
+)
+def test_mistake_with_the_mask_is_shown_on_a_case_that_fits(
+    kind, weights_of, message, title
+):
+    exercise, attempt = kind(weights_of)
+    words = said(exercise, attempt)
+    assert words.startswith(message) and title in words
 
 
 def scaled_against_queries(query, keys, values, mask):
@@ -324,6 +406,42 @@ def test_causal_mask_refuses_wrong_answers(attempt, message):
     assert said(ex.causal_mask, attempt).startswith(message)
 
 
+def causal_blocks(mask):
+    result = np.zeros((*mask.shape, mask.shape[1]), bool)
+    for block, words in zip(result, mask, strict=True):
+        count = words.sum()
+        block[:count, :count] = np.tri(count, dtype=bool)
+    return result
+
+
+def causal_up_to_the_first_padding(mask):
+    first = np.where(mask.all(axis=1), mask.shape[1], mask.argmin(axis=1))
+    return below(mask) & (np.arange(mask.shape[1]) < first[:, None])[:, None]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (causal_blocks, "You count the real words"),
+        (causal_up_to_the_first_padding, "You stop at the first padding"),
+        (lambda mask: below(mask) & ~mask[:, None], "Your words may attend to padding"),
+    ],
+)
+def test_causal_mask_names_mistake(attempt, message):
+    assert said(ex.causal_mask, lambda mask: attempt(mask)).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "exercise", [ex.scaled_dot_product_attention, ex.multi_head_attention]
+)
+def test_cases_have_floats_alone_and_titles_that_stand_alone(exercise):
+    """A learner who fills an array like an argument would lose all digits."""
+    for title, arguments in exercise._fresh_cases():
+        kinds = {value.dtype.kind for value in arguments}
+        assert kinds == {"f", "b"}, title
+        assert not title.startswith(("the same", "it "))
+
+
 def loop_of_the_chapter(query, values, w_query, w_keys, w_values, w_output, mask):
     total = 0
     for h in range(w_query.shape[1]):
@@ -378,7 +496,7 @@ def reshaped_heads(split_moved=True, join_moved=True):
     ("attempt", "message"),
     [
         (multi_head(plain_exponentials), "exp is infinite at a score of 1000"),
-        (multi_head(first_words), "The result"),
+        (multi_head(first_words), "You count the words and take as many"),
         (multi_head(shifted_by_the_mean), "The result"),
         (multi_head(lambda s, m: ref.softmax(s, ~m)), "Your mask is inverted"),
         (
@@ -427,6 +545,92 @@ def reshaped_heads(split_moved=True, join_moved=True):
 )
 def test_multi_head_attention_refuses_wrong_answers(attempt, message):
     assert said(ex.multi_head_attention, attempt).startswith(message)
+
+
+def heads_of(x, y, w_q, w_k, w_v, mask):
+    """The contexts of all heads, (batch, target_len, heads, key_dim)."""
+    rows = [
+        attention(ref.softmax)(x @ w_q[:, h], y @ w_k[:, h], y @ w_v[:, h], mask)[0]
+        for h in range(w_q.shape[1])
+    ]
+    return np.stack(rows, axis=2)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (
+            lambda x, y, w_q, w_k, w_v, w_o, mask: multi_head()(
+                x, y, w_q, w_v, w_k, w_o, mask
+            ),
+            "w_keys and w_values are exchanged",
+        ),
+        (
+            lambda x, y, w_q, w_k, w_v, w_o, mask: multi_head()(
+                x, y, w_q[:, :1], w_k[:, :1], w_v[:, :1], w_o[:1], mask
+            ),
+            "You return one head alone.",
+        ),
+        (
+            lambda x, y, w_q, w_k, w_v, w_o, mask: (
+                heads_of(x, y, w_q, w_k, w_v, mask)[:, :, -1] @ w_o[-1]
+            ),
+            "You return one head alone.",
+        ),
+        (
+            lambda x, y, w_q, w_k, w_v, w_o, mask: heads_of(
+                x, y, w_q, w_k, w_v, mask
+            ).reshape(*x.shape[:2], -1),
+            "You leave out w_output",
+        ),
+        (
+            lambda x, y, w_q, w_k, w_v, w_o, mask: sum(
+                np.moveaxis(heads_of(x, y, w_q, w_k, w_v, mask), 2, 0)
+            ),
+            "You leave out w_output",
+        ),
+    ],
+)
+def test_multi_head_attention_names_mistake(attempt, message):
+    assert said(ex.multi_head_attention, attempt).startswith(message)
+
+
+def interleaved(angles):
+    pairs = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+    return pairs.reshape(len(angles), -1)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (
+            lambda p, n, d: interleaved(p / 10000**2 * np.arange(d // 2) / d),
+            "The whole exponent needs parentheses.",
+        ),
+        (
+            lambda p, n, d: interleaved(p / 10000.0 ** np.arange(0, d, 2) / d),
+            "The whole exponent needs parentheses.",
+        ),
+        (
+            lambda p, n, d: np.sin(p / 10000 ** (np.arange(d) // 2 * 2 / d)),
+            "Your odd columns are sines, too.",
+        ),
+        (
+            lambda p, n, d: interleaved(p / 1e4 ** (2 * np.arange(1, d // 2 + 1) / d)),
+            "Your i begins with 1.",
+        ),
+        (
+            lambda p, n, d: interleaved(p / 1e4 ** (2 * np.arange(d // 2) / (d // 2))),
+            "Your exponents are twice as large as they should be. If your index goes",
+        ),
+    ],
+)
+def test_sinusoidal_positions_names_mistake(attempt, message):
+    words = said(
+        ex.sinusoidal_positions,
+        lambda length, dim: attempt(np.arange(length)[:, None], length, dim),
+    )
+    assert words.startswith(message)
 
 
 def sinusoids(length, dim, exponents=None, first=0, flip=False):

@@ -8,10 +8,25 @@ from attnlib import reference as ref
 from attnlib.checking.exercise import exercise
 from attnlib.checking.sandbox import CheckFailed
 from attnlib.exercises._demands import extreme_scores, five_masks
-from attnlib.exercises._mistakes import WITHOUT_EXP, add_softmax_mistakes
+from attnlib.exercises._mistakes import (
+    ADDED,
+    SMALL_CONSTANT,
+    SMALL_NUMBERS,
+    WITHOUT_EXP,
+    add_mask_from_the_front,
+    add_softmax_mistake,
+    add_softmax_mistakes,
+    faulty,
+)
 
 FAR_BELOW = -20_000.0  # scores of real words, further down than constants for padding
-AT_PADDING = 1e10  # what the keys hold there
+
+# Title, the scores of real words, and what the keys hold at padding.
+FAR_SCORES = [
+    ("scores near -20,000, and lower ones at padding", FAR_BELOW, 1.0),
+    ("small scores, and ones of about a million at padding", 1.0, 1e5),
+    ("scores near -20,000, and far above them at padding", FAR_BELOW, -1e10),
+]
 
 
 def _masks_of_queries(source_len):
@@ -42,8 +57,10 @@ def _scaled_cases(rng):
         "four sentences of four words, queries, and dimensions; a mask per sentence",
         (*tensors(4, 4, 4, 4, 4), five_masks(4)[:4]),
     )
+    yield from _extreme_scaled_cases(rng)
     yield (
-        "the same sizes; a mask per query, some with nothing to attend to",
+        "four sentences of four words and queries; a mask per query, some with nothing "
+        "to attend to",
         (*tensors(4, 4, 4, 4, 4), _causal_masks()),
     )
     yield (
@@ -55,7 +72,6 @@ def _scaled_cases(rng):
         "six queries, each with a mask of its own",
         (*tensors(2, 6, 5, 3, 4), np.stack([masks, masks[::-1]])),
     )
-    yield from _extreme_scaled_cases(rng)
     yield from _whole_scaled_cases()
     yield (
         "sentences of one word or none, in single precision",
@@ -67,9 +83,13 @@ def _scaled_cases(rng):
 
 
 def _whole_scaled_cases():
-    query, keys = np.array([[[2, 0], [1, 1]]]), np.array([[[1, 0], [0, 1], [2, 2]]])
-    values, mask = np.array([[[0, 1], [5, 0], [-3, 2]]]), np.tril(np.ones((1, 2, 3)))
-    yield "whole numbers", (query, keys, values, mask == 1)
+    query = np.array([[[2.0, 0.0], [1.0, 1.0]]])
+    keys = np.array([[[1.0, 0.0], [0.0, 1.0], [2.0, 2.0]]])
+    values = np.array([[[0.0, 1.0], [5.0, 0.0], [-3.0, 2.0]]])
+    yield (
+        "whole numbers",
+        (query, keys, values, np.array([[[True, False, False], [True, True, False]]])),
+    )
 
 
 def _extreme_scaled_cases(rng):
@@ -87,12 +107,10 @@ def _extreme_scaled_cases(rng):
         ),
     )
     mask = five_masks(4)[[1, 2]]
-    query = 2 * np.stack([[FAR_BELOW - steps, FAR_BELOW + steps]] * 2)
-    keys = np.where(mask[:, :, None], np.eye(4), -AT_PADDING)
-    yield (
-        "scores near -20,000, and far above them at padding",
-        (query, keys, rng.normal(size=(2, 4, 3)), mask),
-    )
+    for title, score, at_padding in FAR_SCORES:
+        query = 2 * np.stack([[score - steps, score + steps]] * 2)
+        keys = np.where(mask[:, :, None], np.eye(4), at_padding)
+        yield title, (query, keys, rng.normal(size=(2, 4, 3)), mask)
 
 
 @exercise(
@@ -162,6 +180,15 @@ def scaled_by_length(query, keys, values, mask):
 
 
 @scaled_dot_product_attention.known_mistake(
+    "You divide by the square root of target_len. "
+    "Use the dimension of the keys instead."
+)
+def scaled_by_queries(query, keys, values, mask):
+    factor = np.sqrt(keys.shape[-1] / query.shape[1])
+    return _scaled_by(query, keys, values, mask, factor)
+
+
+@scaled_dot_product_attention.known_mistake(
     "You divide by the square root of the values' dimension. "
     "d is the dimension of query and keys."
 )
@@ -206,6 +233,72 @@ def scaled_swapped(query, keys, values, mask):
     ]
 
 
+def _transposed(mask, target_len):
+    return mask if mask.ndim == 2 else mask.swapaxes(1, 2)
+
+
+def _for_queries_too(mask, target_len):
+    if mask.ndim == 3 or mask.shape[1] != target_len:
+        return mask
+    return mask[:, None, :] & mask[:, :, None]
+
+
+def _of_all_queries(choose):
+    """The same mask for every query, made from theirs."""
+    return lambda mask, target_len: mask if mask.ndim == 2 else choose(mask)
+
+
+ONE_FOR_ALL_QUERIES = (
+    "You use one mask for all queries of a sentence. Where it is (batch, target_len, "
+    "source_len), each query has its own."
+)
+WRONG_MASKS = [  # message, function (mask, target_len)
+    (
+        "You transpose a mask of shape (batch, target_len, source_len). "
+        "Its rows are the queries already.",
+        _transposed,
+    ),
+    (
+        "You mask the queries as well. A mask (batch, source_len) says which keys may "
+        "be attended; the queries are other positions, and none of them is left out.",
+        _for_queries_too,
+    ),
+    (ONE_FOR_ALL_QUERIES, _of_all_queries(lambda mask: mask[:, 0])),
+    (ONE_FOR_ALL_QUERIES, _of_all_queries(lambda mask: mask[:, -1])),
+    (ONE_FOR_ALL_QUERIES, _of_all_queries(lambda mask: mask.any(axis=1))),
+    (ONE_FOR_ALL_QUERIES, _of_all_queries(lambda mask: mask.all(axis=1))),
+]
+
+
+def _zero_at_padding(softmax):
+    """The same softmax, with zeros at padding afterwards."""
+
+    def zeroed(scores, mask=None):
+        return softmax(scores, mask) * (True if mask is None else mask)
+
+    return zeroed
+
+
+def _add_mask_mistakes(exercise):
+    """Wrong masks, and constants at padding whose weights are set to zero afterwards,
+    for an exercise with query and mask.
+    """
+    for message, wrong in WRONG_MASKS:
+
+        @exercise.known_mistake(message)
+        def with_another_mask(query, *others, wrong=wrong):
+            *others, mask = others
+            mask = wrong(mask, query.shape[1])
+            return exercise.reference_solution(query, *others, mask)
+
+    add_mask_from_the_front(exercise)
+    zeroed = [(ADDED, faulty("added", fill=-1e9))]
+    zeroed += [(SMALL_CONSTANT, faulty(fill=fill)) for fill in SMALL_NUMBERS]
+    for message, softmax in zeroed:
+        add_softmax_mistake(exercise, message, _zero_at_padding(softmax))
+
+
+_add_mask_mistakes(scaled_dot_product_attention)
 add_softmax_mistakes(
     scaled_dot_product_attention,
     infinite=False,
@@ -344,6 +437,30 @@ def causal_by_length(mask):
     return _pairs(mask) & first[:, None, :]
 
 
+@causal_mask.known_mistake(
+    "You count the real words and let as many positions from the front be attended. "
+    "Padding may stand anywhere, so use the mask itself."
+)
+def causal_block_by_length(mask):
+    first = np.arange(mask.shape[1]) < mask.sum(axis=1, keepdims=True)
+    return _pairs(mask) & first[:, None, :] & first[:, :, None]
+
+
+@causal_mask.known_mistake(
+    "You stop at the first padding of a sentence, but words may follow it: use the "
+    "mask itself."
+)
+def causal_up_to_padding(mask):
+    return _pairs(mask) & np.logical_and.accumulate(mask, axis=1)[:, None, :]
+
+
+@causal_mask.known_mistake(
+    "Your words may attend to padding and to nothing else. mask is True at the words."
+)
+def causal_of_padding(mask):
+    return _pairs(mask) & ~mask[:, None, :]
+
+
 @causal_mask.known_mistake("Your mask is inverted: True means that t may attend to s.")
 def causal_inverted(mask):
     return ~causal_mask.reference_solution(mask)
@@ -379,6 +496,7 @@ def _head_cases(rng):
         "every size is four; a mask per sentence",
         arguments(4, 4, 4, 4, 4, 4, five_masks(4)[:4]),
     )
+    yield from _extreme_head_cases(rng)
     yield (
         "every size is four; a mask per query, some with nothing to attend to",
         arguments(4, 4, 4, 4, 4, 4, _causal_masks()),
@@ -393,9 +511,8 @@ def _head_cases(rng):
         arguments(3, 6, 5, 7, 3, 4, np.stack([masks, masks[::-1], masks])),
     )
     yield "one sentence, all sizes different", arguments(1, 6, 5, 7, 3, 4, masks[None])
-    yield from _extreme_head_cases(rng)
     numbers = (
-        rng.integers(-2, 3, shape)
+        rng.integers(-2, 3, shape).astype(float)
         for shape in ((1, 2, 4), (1, 3, 4), *[(4, 1, 3)] * 3, (1, 3, 4))
     )
     yield "one head, whole numbers", (*numbers, np.array([[True, False, True]]))
@@ -419,12 +536,10 @@ def _extreme_head_cases(rng):
         (2 * extreme_scores(4)[None], np.eye(4)[None], *matrices, np.ones((1, 4)) == 1),
     )
     mask, steps = five_masks(4)[[1, 2]], np.arange(4)
-    query = 2 * np.stack([[FAR_BELOW - steps, FAR_BELOW + steps]] * 2)
-    values = np.where(mask[:, :, None], np.eye(4), -AT_PADDING)
-    yield (
-        "scores near -20,000, and far above them at padding",
-        (query, values, *matrices, mask),
-    )
+    for title, score, at_padding in FAR_SCORES:
+        query = 2 * np.stack([[score - steps, score + steps]] * 2)
+        values = np.where(mask[:, :, None], np.eye(4), at_padding)
+        yield title, (query, values, *matrices, mask)
 
 
 @exercise(
@@ -608,6 +723,58 @@ def heads_matrices_exchanged(query, values, w_query, w_keys, *others):
 
 
 @multi_head_attention.known_mistake(
+    "w_keys and w_values are exchanged: the scores need the keys, the average needs "
+    "the values."
+)
+def heads_keys_and_values_exchanged(query, values, w_query, w_keys, w_values, *others):
+    return multi_head_attention.reference_solution(
+        query, values, w_query, w_values, w_keys, *others
+    )
+
+
+def _one_head(which):
+    """The solution with one head alone, ``which`` of them."""
+
+    def mistake(query, values, w_query, w_keys, w_values, w_output, mask):
+        one = slice(which, which + 1 or None)
+        matrices = (w[:, one] for w in (w_query, w_keys, w_values))
+        return multi_head_attention.reference_solution(
+            query, values, *matrices, w_output[one], mask
+        )
+
+    return mistake
+
+
+for which in (0, -1):
+    multi_head_attention.known_mistake(
+        "You return one head alone. Add up the products of all heads with w_output."
+    )(_one_head(which))
+
+
+def _without_output(join):
+    """The heads before their product with w_output, joined by ``join``."""
+
+    def mistake(query, values, w_query, w_keys, w_values, w_output, mask):
+        scores, v = _scores_and_values(query, values, w_query, w_keys, w_values)
+        heads = ref.softmax(scores, _with_heads(mask)) @ v
+        return join(heads.swapaxes(1, 2))  # of (batch, target_len, heads, key_dim)
+
+    return mistake
+
+
+WITHOUT_OUTPUT = "You leave out w_output: each head has a matrix there."
+multi_head_attention.known_mistake(WITHOUT_OUTPUT)(
+    _without_output(lambda heads: heads.reshape(*heads.shape[:2], -1))
+)
+multi_head_attention.known_mistake(WITHOUT_OUTPUT)(
+    _without_output(lambda heads: heads.sum(axis=2))
+)
+multi_head_attention.known_mistake(WITHOUT_OUTPUT)(
+    _without_output(lambda heads: heads.mean(axis=2))
+)
+
+
+@multi_head_attention.known_mistake(
     "Your mask lines up with the wrong axes. Give it an axis of size 1 for the heads, "
     "and one for the queries if it has none."
 )
@@ -640,6 +807,7 @@ def heads_mask_without_queries(query, values, w_query, w_keys, w_values, *others
     return np.einsum("bhtk,hkd->btd", weights @ v, w_output)
 
 
+_add_mask_mistakes(multi_head_attention)
 add_softmax_mistakes(
     multi_head_attention,
     infinite=False,
@@ -755,8 +923,8 @@ def positions_each_doubled(length, dim):
 
 
 @sinusoidal_positions.known_mistake(
-    "Your exponents are twice as large as they should be: "
-    "np.arange(0, dim, 2) already holds 2i."
+    "Your exponents are twice as large as they should be. "
+    "If your index goes in steps of 2, it is 2i already."
 )
 def positions_doubled_exponent(length, dim):
     return _sinusoids(length, dim, 2 * np.arange(0, dim, 2) / dim)
@@ -783,3 +951,42 @@ def positions_exponent_of_floats(length, dim):
 )
 def positions_one_frequency(length, dim):
     return _sinusoids(length, dim, np.zeros(dim // 2))
+
+
+@sinusoidal_positions.known_mistake(
+    "Your i begins with 1. The first pair of columns has i = 0, and the frequency 1."
+)
+def positions_i_from_one(length, dim):
+    return _sinusoids(length, dim, np.arange(2, dim + 2, 2) / dim)
+
+
+@sinusoidal_positions.known_mistake(
+    "Your odd columns are sines, too. They should be the cosines of the same angles."
+)
+def positions_sines_everywhere(length, dim):
+    angles = np.arange(length)[:, None] / 10000 ** (np.arange(0, dim, 2) / dim)
+    return np.sin(np.repeat(angles, 2, axis=1))
+
+
+def _with_angles(angles):
+    """The solution with other angles, a function (positions, i, dim)."""
+
+    def mistake(length, dim):
+        of_pairs = angles(np.arange(length)[:, None], np.arange(dim // 2), dim)
+        both = np.stack([np.sin(of_pairs), np.cos(of_pairs)], axis=-1)
+        return both.reshape(length, dim)
+
+    return mistake
+
+
+for angles in (
+    lambda p, i, dim: p / 10000**2 * i / dim,
+    lambda p, i, dim: p / 10000 ** (2 * i) / dim,
+    lambda p, i, dim: p / 10000.0 ** (2 * i) / dim,
+    lambda p, i, dim: p / (10000**2 * i / dim),
+    lambda p, i, dim: p / (10000.0 ** (2 * i) / dim),
+):
+    sinusoidal_positions.known_mistake(
+        "The whole exponent needs parentheses. Without them, Python takes the power "
+        "before it multiplies and divides."
+    )(_with_angles(angles))
