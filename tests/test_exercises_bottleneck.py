@@ -153,7 +153,75 @@ def empty_sentences_count(logits, targets, mask):
     return (losses.sum(axis=1) / np.maximum(mask.sum(axis=1), 1)).mean()
 
 
+def over_the_target_axis(logits, targets, mask):
+    logits = np.where(mask[..., None], logits, 0.0)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_weights = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    targets = np.where(mask, targets, 0)[..., None]
+    return -np.take_along_axis(log_weights, targets, axis=-1)[..., 0][mask].mean()
+
+
+def over_all_tokens(logits, targets, mask):
+    logits = logits[mask]
+    losses = np.logaddexp.reduce(logits, axis=0) - logits
+    return losses[np.arange(len(logits)), targets[mask]].mean()
+
+
+def positive_targets(logits, targets, mask):
+    return bottleneck.sequence_loss.reference_solution(logits, targets, targets > 0)
+
+
+def up_to_the_first_padding(logits, targets, mask):
+    total = count = 0
+    for b, words in enumerate(mask):
+        length = len(words) if words.all() else words.argmin()
+        losses = all_losses(logits[b : b + 1, :length], targets[b : b + 1, :length])
+        total, count = total + losses.sum(), count + length
+    return total / np.float64(count)
+
+
+def loops_over_counts(logits, targets, mask):
+    losses = [
+        np.logaddexp.reduce(logits[b, t]) - logits[b, t, targets[b, t]]
+        for b, count in enumerate(mask.sum(axis=1))
+        for t in range(count)
+    ]
+    return sum(losses) / len(losses)
+
+
+def over_all_positions(logits, targets, mask):
+    return all_losses(logits[mask][None], targets[mask][None]).sum() / mask.size
+
+
+def one_sum(logits, targets, mask):
+    logits = logits[mask]
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    picked = shifted[np.arange(len(logits)), targets[mask]]
+    return (np.log(np.exp(shifted).sum()) - picked).mean()
+
+
+def in_decimal_digits(logits, targets, mask):
+    return token_by_token(logits, targets, mask) / np.log(10)
+
+
+def clipped_at_the_smallest_float(logits, targets, mask):
+    weights = ref.softmax(logits[mask])
+    picked = weights[np.arange(len(weights)), targets[mask]]
+    return -np.log(np.maximum(picked, 1e-300)).mean()
+
+
 SEQUENCE_LOSS_MESSAGES = [
+    (over_the_target_axis, bottleneck.OVER_POSITIONS),
+    (over_all_tokens, bottleneck.OVER_POSITIONS),
+    (zero_is_padding, bottleneck.FROM_TARGETS),
+    (positive_targets, bottleneck.FROM_TARGETS),
+    (up_to_the_first_padding, bottleneck.UP_TO_PADDING),
+    (first_tokens, bottleneck.COUNTED_FROM_THE_FRONT),
+    (loops_over_counts, bottleneck.COUNTED_FROM_THE_FRONT),
+    (over_all_positions, bottleneck.OVER_ALL_POSITIONS),
+    (one_sum, "You add up the exponentials of all tokens."),
+    (in_decimal_digits, "Your logarithm has the base 10"),
+    (clipped_at_the_smallest_float, bottleneck.LIMITED),
     (without_shift, bottleneck.OVERFLOWS),
     (at_least_a_billionth, bottleneck.LIMITED),
     (plus_a_billionth, bottleneck.LIMITED),
@@ -165,6 +233,18 @@ SEQUENCE_LOSS_MESSAGES = [
 @pytest.mark.parametrize(("answer", "message"), SEQUENCE_LOSS_MESSAGES)
 def test_sequence_loss_names_mistake(answer, message):
     assert said(bottleneck.sequence_loss, answer).startswith(message)
+
+
+def test_sequence_loss_counted_from_the_front_is_shown_on_one_sentence():
+    message = said(bottleneck.sequence_loss, loops_over_counts)
+    assert "Input: one sentence, with padding in front" in message
+    assert len(message) < 400
+
+
+def test_sequence_loss_has_logits_of_floats_alone():
+    """One that fills an array like the logits would lose all digits."""
+    for title, (logits, _, _) in bottleneck.sequence_loss._fresh_cases():
+        assert logits.dtype.kind == "f", title
 
 
 # greedy_decode: wrong answers
@@ -263,7 +343,53 @@ def most_of_exp(step, state, start, end, max_length):
     return tokens
 
 
+def while_not_end(step, state, start, end, max_length):
+    tokens, token = [], start
+    while token != end and len(tokens) < max_length:
+        logits, state = step(token, state)
+        token = int(np.argmax(logits))
+        if token != end:
+            tokens.append(token)
+    return tokens
+
+
+def state_first(step, state, start, end, max_length):
+    tokens, token = [], start
+    for _ in range(max_length):
+        state, logits = step(token, state)
+        token = int(np.argmax(logits))
+        if token == end:
+            break
+        tokens.append(token)
+    return tokens
+
+
+def with_end(step, state, start, end, max_length):
+    tokens, token = [], start
+    for _ in range(max_length):
+        logits, state = step(token, state)
+        token = int(np.argmax(logits))
+        tokens.append(token)
+        if token == end:
+            break
+    return tokens
+
+
+def cut_by_one(step, state, start, end, max_length):
+    return with_end(step, state, start, end, max_length)[:-1]
+
+
+def one_loop_less(step, state, start, end, max_length):
+    right = bottleneck.greedy_decode.reference_solution
+    return right(step, state, start, end, max_length - 1)
+
+
 GREEDY_MESSAGES = [
+    (while_not_end, "Your loop compares start with end, too"),
+    (state_first, "step returns two things, the logits first"),
+    (with_end, "The list still holds the end token."),
+    (cut_by_one, "Your list is one token short when max_length is reached"),
+    (one_loop_less, "Your list is one token short when max_length is reached"),
     (stops_at_start, "You stop at start as well as at end."),
     (appends_first, "You return a token even where max_length is 0."),
     (without_start, "You leave out every token that equals start."),
@@ -331,6 +457,15 @@ WRONG_MATCHES = {
     "joined by spaces": lambda p, t: " ".join(p) == " ".join(t),
     "zipped": lambda p, t: all(a == b for a, b in zip(p, t, strict=False)),
     "start of the target": lambda p, t: p == t[: len(p)],
+    "start of the prediction": lambda p, t: p[: len(t)] == t,
+    "as many hits as words": lambda p, t: (
+        sum(a == b for a, b in zip(p, t, strict=False)) == len(t)
+    ),
+    "a loop over both": lambda p, t: all(
+        p[i] == t[i] for i in range(min(len(p), len(t)))
+    ),
+    "words of the prediction": lambda p, t: all(word in t for word in p),
+    "words of the target": lambda p, t: all(word in p for word in t),
     "end of the prediction": lambda p, t: p[-len(t) :] == t,
     "first and last": lambda p, t: (p[:1], p[-1:], len(p)) == (t[:1], t[-1:], len(t)),
     "whatever the case": lambda p, t: str(p).lower() == str(t).lower(),
@@ -351,12 +486,86 @@ EXACT_MATCH_MESSAGES = [
     ("joined", bottleneck.JOINED),
     ("joined by spaces", bottleneck.JOINED),
     ("zipped", bottleneck.ZIPPED),
+    ("a loop over both", bottleneck.ZIPPED),
+    ("start of the target", bottleneck.BEGINNING),
+    ("start of the prediction", bottleneck.BEGINNING),
+    ("as many hits as words", bottleneck.BEGINNING),
+    ("words of the prediction", bottleneck.WORDS_FOUND),
+    ("words of the target", bottleneck.WORDS_FOUND),
 ]
 
 
 @pytest.mark.parametrize(("match", "message"), EXACT_MATCH_MESSAGES)
 def test_exact_match_by_length_names_mistake(match, message):
     answer = binned(WRONG_MATCHES[match])
+    assert said(bottleneck.exact_match_by_length, answer).startswith(message)
+
+
+def test_exact_match_by_length_messages_do_not_name_what_is_not_there():
+    """No zip and no strings that the answer need not have made."""
+    message = said(
+        bottleneck.exact_match_by_length, binned(WRONG_MATCHES["joined by spaces"])
+    )
+    assert "['x', 'yz']" not in message.split("The result")[0]
+    assert bottleneck.ZIPPED.startswith("You compare only as far as the shorter list")
+
+
+def with_value_for_empty_bins(value):
+    def fractions(sources, predictions, targets, edges):
+        right = bottleneck.exact_match_by_length.reference_solution
+        result = right(sources, predictions, targets, edges)
+        return [value if fraction != fraction else fraction for fraction in result]
+
+    return fractions
+
+
+@pytest.mark.parametrize("value", [0, 0.0, 1, 1.0, None, "nan"])
+def test_exact_match_by_length_names_a_value_in_an_empty_bin(value):
+    answer = with_value_for_empty_bins(value)
+    message = said(bottleneck.exact_match_by_length, answer)
+    assert message.startswith(bottleneck.NOTHING_MEASURED)
+
+
+def counted(kind):
+    def counts(sources, predictions, targets, edges):
+        triples = list(zip(sources, predictions, targets, strict=True))
+        return [
+            kind(sum(p == t for s, p, t in triples if low <= len(s) < high))
+            for low, high in zip(edges, edges[1:], strict=False)
+        ]
+
+    return counts
+
+
+def clipped_index(sources, predictions, targets, edges):
+    bins = np.digitize([len(source) for source in sources], edges[1:-1])
+    right = np.array([p == t for p, t in zip(predictions, targets, strict=True)], bool)
+    return [
+        float(right[bins == index].mean()) if (bins == index).any() else float("nan")
+        for index in range(len(edges) - 1)
+    ]
+
+
+def never_reset(sources, predictions, targets, edges):
+    hits, count, fractions = 0, 0, []
+    for low, high in zip(edges, edges[1:], strict=False):
+        for source, p, t in zip(sources, predictions, targets, strict=True):
+            if low <= len(source) < high:
+                hits, count = hits + (p == t), count + 1
+        fractions.append(hits / count if count else float("nan"))
+    return fractions
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (counted(int), bottleneck.COUNTS),
+        (counted(float), bottleneck.COUNTS),
+        (clipped_index, "The sentences outside of all bins count in your first"),
+        (never_reset, "You go on counting from bin to bin."),
+    ],
+)
+def test_exact_match_by_length_names_wrong_bins(answer, message):
     assert said(bottleneck.exact_match_by_length, answer).startswith(message)
 
 
@@ -402,6 +611,61 @@ def test_recurrent_parameters_names_a_second_bias_of_the_candidate_alone(answer)
     message = said(bottleneck.recurrent_parameters, answer)
     assert message.startswith("With reset_after=True, the two gates have a second bias")
     assert "108" in message
+
+
+def counting(gates_and_candidates, second_biases=3):
+    def count(kind, input_dim, units):
+        matrices = units * (input_dim + units + 1)
+        second = second_biases * units if kind == "gru_reset_after" else 0
+        return {**BLOCKS, **gates_and_candidates}[kind] * matrices + second
+
+    return count
+
+
+GRU_OF_TWO = {"gru": 2, "gru_reset_after": 2}
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (counting(GRU_OF_TWO), bottleneck.GRU_TWO),
+        (counting(GRU_OF_TWO, 0), bottleneck.GRU_TWO),
+        (counting({"gru": 4}), bottleneck.GRU_FOUR),
+        (counting({**GRU_OF_TWO, "lstm": 3}, 0), bottleneck.GATES_ALONE),
+        (counting({}, 2), "With reset_after=True, the candidate has a second bias"),
+        (
+            lambda kind, input_dim, units: BLOCKS[kind] * (input_dim * units + units),
+            "You left out the matrices from state to state",
+        ),
+        (
+            lambda kind, input_dim, units: BLOCKS[kind] * (units * units + units),
+            "You left out the matrices from input to state",
+        ),
+        (
+            lambda kind, input_dim, units: (
+                BLOCKS[kind] * (units * (input_dim + units) + 1)
+            ),
+            "A bias has a number for each unit. You counted a single number.",
+        ),
+        (
+            lambda kind, input_dim, units: right_parameters(kind, units, input_dim),
+            "You exchange input_dim and units.",
+        ),
+    ],
+)
+def test_recurrent_parameters_names_mistake(answer, message):
+    words = said(
+        bottleneck.recurrent_parameters,
+        lambda kind, input_dim, units: answer(kind, input_dim, units),
+    )
+    assert words.startswith(message)
+
+
+def test_recurrent_parameters_messages_speak_of_gates_as_the_text_does():
+    exercise = bottleneck.recurrent_parameters
+    assert not [m for m, _ in exercise.known_mistakes if "block" in m]
+    titles = [title for title, _ in exercise._fresh_cases()]
+    assert "simple, 1 unit" in titles and "simple, 4 units" in titles
 
 
 def right_parameters(kind, input_dim, units):
