@@ -281,6 +281,11 @@ def of_heads(weights_of):
             LOWER,
         ),
         (added_number_then_zero, mistakes.ADDED, FAR_ABOVE),
+        (
+            lambda s, m: ref.softmax(s - 1e9 * ~m) * m.any(axis=-1, keepdims=True),
+            mistakes.ADDED,
+            FAR_ABOVE,
+        ),
         (lambda s, m: ref.softmax(s - 1e9 * ~m), mistakes.ADDED, FAR_ABOVE),
         (renormalized, mistakes.MAXIMUM_OVER_PADDING, MILLION),
         (

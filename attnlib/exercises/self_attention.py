@@ -279,6 +279,15 @@ def _zero_at_padding(softmax):
     return zeroed
 
 
+def _zero_for_nothing(softmax):
+    """The same softmax, with zeros afterwards in rows with nothing to attend to."""
+
+    def zeroed(scores, mask=None):
+        return softmax(scores, mask) * np.any(mask, axis=-1, keepdims=True)
+
+    return zeroed
+
+
 def _add_mask_mistakes(exercise):
     """Wrong masks, and constants at padding whose weights are set to zero afterwards,
     for an exercise with query and mask.
@@ -292,10 +301,11 @@ def _add_mask_mistakes(exercise):
             return exercise.reference_solution(query, *others, mask)
 
     add_mask_from_the_front(exercise)
-    zeroed = [(ADDED, faulty("added", fill=-1e9))]
-    zeroed += [(SMALL_CONSTANT, faulty(fill=fill)) for fill in SMALL_NUMBERS]
-    for message, softmax in zeroed:
-        add_softmax_mistake(exercise, message, _zero_at_padding(softmax))
+    constants = [(ADDED, faulty("added", fill=-1e9))]
+    constants += [(SMALL_CONSTANT, faulty(fill=fill)) for fill in SMALL_NUMBERS]
+    for message, softmax in constants:
+        for zeroed_where in (_zero_at_padding, _zero_for_nothing):
+            add_softmax_mistake(exercise, message, zeroed_where(softmax))
 
 
 _add_mask_mistakes(scaled_dot_product_attention)
