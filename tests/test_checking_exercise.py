@@ -125,7 +125,8 @@ def test_starter_code_is_detected_by_its_symptom():
         ),
         (
             lambda n, f: {}.get(f),
-            "Return 2 values, scaled and total; got None (is return missing?).",
+            "Return 2 values, scaled and total; got None "
+            "(is return missing, or not always reached?).",
         ),
         (
             lambda n, f: ((n * f).tolist(), n.sum()),

@@ -760,7 +760,8 @@ def test_weights_to_draw_have_no_symmetry():
         if weights.shape[0] == weights.shape[1]:
             others += [weights.T, weights[::-1].T, weights[:, ::-1].T]
         assert all(pattern(other) != pattern(weights) for other in others), title
-        assert np.diff(np.unique(weights.round(6))).min() >= 0.2 - 1e-9
+        apart = 0.08 if title == "weights close together" else 0.2
+        assert np.diff(np.unique(weights.round(6))).min() >= apart - 1e-9
 
 
 def test_check_of_another_exercise_imports_no_matplotlib():
@@ -773,3 +774,22 @@ def test_check_of_another_exercise_imports_no_matplotlib():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "False"
+
+
+def test_draw_alignment_refuses_rounded_weights():
+    def rounded(ax, weights, source, target):
+        ax.imshow(weights.round(1))
+        ax.set_xticks(np.arange(len(source)), labels=source)
+        ax.set_yticks(np.arange(len(target)), labels=target)
+        return ax
+
+    def as_they_are(ax, weights, source, target):
+        ax.imshow(weights, vmin=0, vmax=1, cmap="gray")
+        ax.set_xticks(np.arange(len(source)), labels=source)
+        ax.set_yticks(np.arange(len(target)), labels=target)
+        return ax
+
+    result = ex.draw_alignment.check(rounded)
+    assert "Different weights have the same color" in result.message.replace("\n", " ")
+    assert "Input: weights close together" in result.message
+    assert ex.draw_alignment.check(as_they_are).passed

@@ -1130,7 +1130,8 @@ SPELLED_CHOICES = [
         ),
     ),
     (
-        "Your function returned None.",
+        "The result should be an integer (int), got None (is return missing, or not "
+        "always reached?)",
         lambda c, p, share: next(
             (d for d in range(1, 10) if np.mean(needed(c, p) <= d) >= share), None
         ),
@@ -1360,7 +1361,7 @@ def test_float16_and_lists_get_no_diagnosis(name):
         assert not result.passed or wrap is half
 
 
-PREPARED = ("monotonic_window", "predicted_center", "choose_half_width")
+PREPARED = ("predicted_center",)
 WRAPPED = {
     "text": str,
     "complex": lambda value: np.asarray(value).astype(complex),

@@ -719,3 +719,19 @@ def test_layer_of_the_page_is_not_the_answer():
 def test_module_names_no_other_exercise():
     with pytest.raises(AttributeError, match="no exercise AttentionLair"):
         sentiment.AttentionLair  # noqa: B018
+
+
+def test_layer_whose_call_takes_no_mask_is_told_so():
+    keras = pytest.importorskip("keras")
+    from attnlib.exercises.sentiment_keras import AttentionLayer
+
+    class WithoutMask(keras.layers.Layer):
+        def __init__(self, units):
+            super().__init__()
+
+        def call(self, values):
+            return values[:, 0], values[..., 0]
+
+    message = AttentionLayer.check(WithoutMask).message.replace("\n", " ")
+    assert "call(self, values, mask=None)" in message
+    assert "could not use" not in message

@@ -67,10 +67,13 @@ def _array_difference(expected, got, name):
         shape = expected.shape
         return f"{name} should be a NumPy array of shape {shape}, got {kind(got)}."
     if got.shape != expected.shape:
-        return f"{name} should have shape {expected.shape}, got {got.shape}."
+        shapes = f"{name} should have shape {expected.shape}, got {got.shape}"
+        is_short = expected.ndim == got.ndim == 1 and expected.size <= MAX_SHOWN
+        both = _expected_and_got(expected, got) if is_short else ""
+        return f"{shapes}:{both}" if both else f"{shapes}."
     kinds = got.dtype.kind, expected.dtype.kind
     same_kind = kinds[0] == kinds[1] or set(kinds) == {"i", "u"}
-    if not same_kind or got.dtype == np.float16:
+    if got.size and (not same_kind or got.dtype == np.float16):
         return f"{name} should have dtype {expected.dtype}, got {got.dtype}."
     is_float = got.dtype.kind == "f"
     if is_float:
@@ -109,7 +112,7 @@ def kind(value):
     if isinstance(value, UnsupportedValue):
         return value.description
     if value is None:
-        return "None (is return missing?)"
+        return "None (is return missing, or not always reached?)"
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}"
     return f"an int ({value})" if type(value) is int else f"a {type(value).__name__}"

@@ -787,7 +787,7 @@ def zero_for_nothing(links, sure, possible):
 
 def _drawing_cases(rng):
     """Weights that repeat, in patterns that no transposed, mirrored, or shifted picture
-    has; all of them at least 0.2 apart.
+    has; in one case 0.08 apart, which rounding would hide, else at least 0.2.
     """
     from matplotlib.backends import backend_agg  # noqa: F401, imported before the clock
     from matplotlib.figure import Figure
@@ -815,6 +815,8 @@ def _drawing_cases(rng):
     weights = np.array([*rows, [0.2, 0.8, 0], *rows[1:]])
     words = list("xyz"), [str(year) for year in range(2017, 2025)]
     yield "eight target words, which are numbers", (canvas(), weights, *words)
+    weights = np.array([[0.36, 0.36, 0.28], [0.44, 0.36, 0.2]])
+    yield "weights close together", (canvas(), weights, list("abc"), list("de"))
     weights = np.array([[0.2, 0.6, 0.0, 0.2, 0.0]], "float32")
     yield "one target word", (canvas(), weights, list("abcde"), ["word"])
     yield "one source word", (canvas(), np.ones((3, 1)), ["word"], list("abc"))

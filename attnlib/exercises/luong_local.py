@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from attnlib import reference as ref
-from attnlib.checking.compare import kind
 from attnlib.checking.exercise import exercise
 from attnlib.checking.sandbox import CheckFailed
 from attnlib.exercises import _mistakes
@@ -35,18 +34,8 @@ def _window_cases(rng):
     yield "a long sentence and a wide window", (700, 1000, 150)
 
 
-def _positions(result, *arguments):
-    """An array of positions as a list, so that a message shows all of them."""
-    if not isinstance(result, np.ndarray):
-        raise CheckFailed(f"Return a NumPy array of positions, not {kind(result)}.")
-    if result.size and result.dtype.kind not in "biu":
-        raise CheckFailed(f"The positions should be integers, got {result.dtype}.")
-    return result.tolist()
-
-
 @exercise(
     _window_cases,
-    extract=_positions,
     hints=[
         (
             "The center is the index of the step, but a sentence of 10 words has no "
@@ -1427,18 +1416,8 @@ def _more_choice_cases(rng):
         )
 
 
-def _found(result, *arguments):
-    if result is None:
-        raise CheckFailed(
-            "Your function returned None. Is return missing, or does the search end "
-            "before it finds D?"
-        )
-    return result
-
-
 @exercise(
     _choice_cases,
-    extract=_found,
     hints=[
         (
             "How far is each gold position from the middle of its window, "

@@ -2,6 +2,7 @@
 others do not need TensorFlow.
 """
 
+import inspect
 import re
 import warnings
 
@@ -74,6 +75,10 @@ def _layer_cases(rng):
 _NO_LAYER = (
     "Your class should be a Keras layer: class AttentionLayer(keras.layers.Layer)."
 )
+_NO_MASK = (
+    "call should take the mask, too: call(self, values, mask=None). Keras hands it "
+    "over under that name."
+)
 _PAIR = "call should return two values, context and weights."
 _ORDER = (
     "In a model, call should return context (batch, dim) and weights (batch, "
@@ -108,6 +113,10 @@ def _extract_results(layer, units):
     """
     if not isinstance(layer, keras.layers.Layer):
         raise sandbox.CheckFailed(_NO_LAYER)
+    parameters = inspect.signature(layer.call).parameters.values()
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters)
+    if not takes_any and all(each.name != "mask" for each in parameters):
+        raise sandbox.CheckFailed(_NO_MASK)
     if units == _IN_A_MODEL:
         _put_into_a_model(layer)
         return "it learns"
