@@ -76,7 +76,8 @@ def test_experiment_is_taken_by_the_keyboard_alone_and_analyzed_as_in_python(pag
     found = [[int(number) for number in re.findall(r"\d+", cell)] for cell in cells]
     assert [numbers[3:] for numbers in found] == [[100], [25], []]
     assert np.allclose([numbers[:3] for numbers in found], expected, atol=0.501)
-    assert expected[2][1] > 80  # the made delay was 120 ms
+    # The made delays are 40 ms apart or more, and a frame takes up to 17 ms.
+    assert expected[2][1] > 20
     gap, low, high = found[2]
     assert (
         page.locator(".cu-verdict").inner_text()

@@ -177,7 +177,7 @@ def test_figure_on_paper_is_a_table_of_what_was_set(page_of, figure):
     page.emulate_media(media="screen")
     page.get_by_role("button").first.wait_for()
     assert "Temperature" not in page.locator(".attn-figure").inner_text()
-    assert page.locator("details[open]").count() == 0
+    page.locator("details[open]").wait_for(state="detached")
 
 
 LIGHT, DARK, CARD = (
