@@ -4,8 +4,10 @@ infinite loops, and every error in words.
 The call stays in the thread that asked for it: no subprocess, no signal, no pickling,
 so this works in a kernel, on Windows, and with functions defined in a cell. A second
 thread, the watchdog, raises ``TimeUp`` in the first when the time limit is reached; the
-time that an import takes does not count. Only plain values leave this module: the
-submission's result is copied under the time limit.
+time that an import takes does not count. In a web page, where Python has no threads,
+the watchdog is a function that ``sys.monitoring`` calls at each jump and each start of
+a function. Only plain values leave this module: the submission's result is copied under
+the time limit.
 
 Some code cannot be stopped from here. ``os._exit``, a crash of compiled code, and
 running out of memory end the kernel, as they would outside a check. One long call into
@@ -17,7 +19,6 @@ kernel helps. Only the kernel's variables are lost then; the notebook stays as i
 
 import _thread
 import contextlib
-import ctypes
 import functools
 import io
 import linecache
@@ -39,7 +40,9 @@ TICK = 0.02  # seconds between two looks of the watchdog
 # the checks go on with these.
 _NDARRAY, _GENERIC, _MASKED = np.ndarray, np.generic, np.ma.MaskedArray
 _EVERY_EXCEPTION = BaseException
-_now, _current_frames = time.monotonic, sys._current_frames
+_now, _current_frames, _frame = time.monotonic, sys._current_frames, sys._getframe
+_monitoring = getattr(sys, "monitoring", None)  # since Python 3.12
+_NEVER = float("inf")
 
 
 class CheckFailed(Exception):
@@ -108,11 +111,11 @@ def run(call, submission, time_limit):
         contextlib.redirect_stderr(output),
     ):
         namespaces = isolation.Namespaces()
-        limited = _TimeLimit(limited_call, time_limit, out, namespaces.put_back)
+        limited = _time_limit(limited_call, time_limit, out, namespaces.put_back)
         outcome, exceptions = limited.run()
         # The frames that an exception holds may hold generators, whose `finally` blocks
         # run now: under a time limit again.
-        _TimeLimit(exceptions.clear, 1, out, namespaces.put_back).run()
+        _time_limit(exceptions.clear, 1, out, namespaces.put_back).run()
     if namespaces.changed and not outcome.interrupted:
         problem = f"Your code changed {namespaces.changed[0]}. It has been put back."
         outcome = Outcome(problem=problem)
@@ -154,14 +157,57 @@ class _CapturedOutput(io.TextIOBase):
         return saved
 
 
-# Holds the interpreter's lock during the call, so no other thread can come between.
-_raise_in = ctypes.PYFUNCTYPE(None, ctypes.c_ulong, ctypes.py_object)(
-    ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
-)
+def _where_it_is(frame):
+    """Whether a frame is in the middle of an import (a module left half imported would
+    break what comes later), and whether it is in this file itself: writing for compiled
+    code, perhaps, which could not pass an exception on.
+    """
+    in_machine = frame is not None and frame.f_code is _CapturedOutput.write.__code__
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "importlib._bootstrap":
+            return True, in_machine
+        frame = frame.f_back
+    return False, in_machine
 
 
 class _TimeLimit:
-    """One call under a time limit: a watchdog thread stops an infinite (endless) loop.
+    """One call under a time limit, which stops an infinite (endless) loop: what both
+    watchdogs share.
+
+    Until ``put_back`` has run, ``builtins`` may be empty and the functions of every
+    module replaced. So nothing before that call uses a name of ``builtins``.
+    """
+
+    def __init__(self, call, time_limit, out, put_back):
+        self.call = call
+        self.time_limit = time_limit
+        self.out = out
+        self.put_back = put_back
+        self.seconds = self.seconds_of_imports = 0.0
+        self.time_up = type("TimeUp", (BaseException,), {})
+
+    def conclude(self, outcome, exceptions, started):
+        """The call's Outcome, and ``exceptions``: a list of the exception that ended
+        it, if any.
+        """
+        self.put_back()
+        self.seconds = _now() - started - self.seconds_of_imports
+        if exceptions and type(exceptions[0]) is self.time_up:
+            problem = (
+                f"Your code was still running after {self.time_limit:g} seconds and "
+                "was stopped. Is there an infinite loop?"
+            )
+            outcome = Outcome(problem=problem, timed_out=True)
+        elif exceptions and type(exceptions[0]) is KeyboardInterrupt:
+            outcome = Outcome(problem=INTERRUPTED, interrupted=True)
+        elif exceptions:
+            problem = f"Your code raised {type(exceptions[0]).__name__}."
+            outcome = Outcome(problem=problem)
+        return outcome, exceptions
+
+
+class _TimeLimitByThread(_TimeLimit):
+    """The watchdog is a thread.
 
     The interpreter raises a pending exception only at certain points: a call, the start
     of a function, a jump backward. Code that swallows it (``except BaseException:
@@ -170,20 +216,13 @@ class _TimeLimit:
     asks for the next one: ``TimeUp.__init__`` is the C function that raises it. The
     handler meets it at its first call or jump, and so does each handler further out.
 
-    Until ``put_back`` has run, ``builtins`` may be empty and the functions of every
-    module replaced. So the watchdog waits on a lock, which needs neither, and nothing
-    before that call uses a name of ``builtins``.
+    The watchdog waits on a lock, which needs neither ``builtins`` nor any module.
     """
 
     def __init__(self, call, time_limit, out, put_back):
-        self.call = call
-        self.time_limit = time_limit
-        self.out = out
-        self.put_back = put_back
+        super().__init__(call, time_limit, out, put_back)
         self.done = False
-        self.seconds = self.seconds_of_imports = 0.0
         self.thread = _thread.get_ident()
-        self.time_up = type("TimeUp", (BaseException,), {})
         self.interrupt = functools.partial(_raise_in, self.thread, self.time_up)
         self.time_up.__init__ = staticmethod(self.interrupt)
         self.plain_init = BaseException.__init__
@@ -217,20 +256,7 @@ class _TimeLimit:
             except _EVERY_EXCEPTION as raised:
                 if raised.__class__ is not self.time_up:  # an interrupt
                     exceptions = [raised]
-        self.put_back()
-        self.seconds = _now() - started - self.seconds_of_imports
-        if exceptions and type(exceptions[0]) is self.time_up:
-            problem = (
-                f"Your code was still running after {self.time_limit:g} seconds and "
-                "was stopped. Is there an infinite loop?"
-            )
-            outcome = Outcome(problem=problem, timed_out=True)
-        elif exceptions and type(exceptions[0]) is KeyboardInterrupt:
-            outcome = Outcome(problem=INTERRUPTED, interrupted=True)
-        elif exceptions:
-            problem = f"Your code raised {type(exceptions[0]).__name__}."
-            outcome = Outcome(problem=problem)
-        return outcome, exceptions
+        return self.conclude(outcome, exceptions, started)
 
     def watch(self):
         """The watchdog: once the time is up, interrupts the call until it has ended."""
@@ -238,7 +264,7 @@ class _TimeLimit:
         started = last_look = _now()
         while not self.over.acquire(True, TICK):
             now = _now()
-            importing, in_machine = self.where_it_is()
+            importing, in_machine = _where_it_is(_current_frames().get(self.thread))
             if importing:
                 self.seconds_of_imports += now - last_look
             last_look = now
@@ -253,21 +279,6 @@ class _TimeLimit:
                 self.say_that_it_still_runs(now - started)
         self.watched.release()
 
-    def where_it_is(self):
-        """Whether the call is in the middle of an import (a module left half imported
-        would break what comes later), and whether it is in this file itself: writing
-        for compiled code, perhaps, which could not pass an exception on.
-        """
-        frame = _current_frames().get(self.thread)
-        in_machine = (
-            frame is not None and frame.f_code is _CapturedOutput.write.__code__
-        )
-        while frame is not None:
-            if frame.f_globals.get("__name__") == "importlib._bootstrap":
-                return True, in_machine
-            frame = frame.f_back
-        return False, in_machine
-
     def say_that_it_still_runs(self, seconds):
         try:
             self.out.write(
@@ -278,6 +289,90 @@ class _TimeLimit:
             self.out.flush()
         except _EVERY_EXCEPTION:
             pass
+
+
+class _TimeLimitByEvents(_TimeLimit):
+    """The watchdog is a function that the interpreter itself calls (``sys.monitoring``)
+    at each jump, at each start of a function, and wherever a generator goes on.
+
+    It needs no threads, and so works in a web page. Once the time is up, it raises
+    ``TimeUp`` at every such event, so code that swallows one meets the next. It cannot
+    stop one long call into compiled code, and says nothing about one. Within the check
+    of another exercise, which a submission may call, the time limit of the outer call
+    applies.
+    """
+
+    TOOL = 4  # no debugger, coverage tool, profiler, or optimizer has this number
+    EVENTS = (
+        ()
+        if _monitoring is None
+        else (
+            _monitoring.events.JUMP,
+            _monitoring.events.PY_START,
+            _monitoring.events.PY_RESUME,
+        )
+    )
+
+    def run(self):
+        """The call's Outcome, and a list of the exception that ended it, if any."""
+        outcome, exceptions, started = None, [], _now()
+        self.started = self.last_look = started
+        self.next_look = started + TICK
+        watches = self.start_watching()
+        try:
+            outcome = self.call()
+            self.next_look = _NEVER  # from here on, no event raises anything
+        except _EVERY_EXCEPTION as raised:
+            self.next_look = _NEVER
+            exceptions = [raised]
+        if watches:
+            self.stop_watching()
+        return self.conclude(outcome, exceptions, started)
+
+    def start_watching(self):
+        """Ask for the events, and return whether they were free to have."""
+        if _monitoring.get_tool(self.TOOL) is not None:
+            return False
+        _monitoring.use_tool_id(self.TOOL, "attnlib")
+        for event in self.EVENTS:
+            _monitoring.register_callback(self.TOOL, event, self.look)
+        _monitoring.set_events(self.TOOL, sum(self.EVENTS))
+        return True
+
+    def stop_watching(self):
+        try:
+            _monitoring.set_events(self.TOOL, 0)
+        except _EVERY_EXCEPTION:  # the submission itself has given the tool back
+            return
+        for event in self.EVENTS:
+            _monitoring.register_callback(self.TOOL, event, None)
+        _monitoring.free_tool_id(self.TOOL)
+
+    def look(self, *event):
+        """The watchdog: look at the clock and, every TICK, at where the call is."""
+        now = _now()
+        if now < self.next_look:
+            return
+        importing, in_machine = _where_it_is(_frame(1))
+        if importing:
+            self.seconds_of_imports += now - self.last_look
+        self.last_look = now
+        is_over = now - self.started - self.seconds_of_imports > self.time_limit
+        if is_over and not importing and not in_machine:
+            raise self.time_up  # and at the next event again
+        self.next_look = now + TICK
+
+
+_HAS_THREADS = sys.platform not in ("emscripten", "wasi")
+_time_limit = _TimeLimitByThread if _HAS_THREADS else _TimeLimitByEvents
+
+if _HAS_THREADS:
+    import ctypes  # which a Python in a web page may lack
+
+    # Holds the interpreter's lock during the call, so no other thread can come between.
+    _raise_in = ctypes.PYFUNCTYPE(None, ctypes.c_ulong, ctypes.py_object)(
+        ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
+    )
 
 
 def describe(call, submission):
@@ -323,9 +418,18 @@ def frame_of(error, submission):
     entry = error.__traceback__
     while entry is not None and own is not None:
         if entry.tb_frame.f_code.co_filename == own:
-            trace = entry
+            if trace is None or not _ends_at_start(error, entry):
+                trace = entry
         entry = entry.tb_next
     return trace
+
+
+def _ends_at_start(error, entry):
+    """Whether the one call too many was the watchdog's, at the start of a function: it
+    is the call of that function that is endless.
+    """
+    code = entry.tb_frame.f_code
+    return type(error) is RecursionError and entry.tb_lineno == code.co_firstlineno
 
 
 def _filename_of(submission):
