@@ -11,8 +11,8 @@ and is tested, in any Python.
                "seconds": …}
 
 All cells of a request run in one namespace, in order; what the last one shows is in
-the answer. It holds text, PNG in base64, and figures by name, and never HTML: nothing
-that the reader's code returns can become part of the page.
+the answer. It holds text, PNG in base64, and figures by name, and never HTML:
+nothing that the reader's code returns can become part of the page.
 """
 
 import ast
