@@ -562,10 +562,12 @@ def source_of(function):
 
 
 def _highlighted(source):
-    from pygments import highlight
-    from pygments.formatters import HtmlFormatter
-    from pygments.lexers import PythonLexer
-
+    try:
+        from pygments import highlight
+        from pygments.formatters import HtmlFormatter
+        from pygments.lexers import PythonLexer
+    except ModuleNotFoundError:  # in a web page
+        return f"<pre>{html.escape(source)}</pre>"
     return highlight(source, PythonLexer(), HtmlFormatter()).strip()
 
 
