@@ -38,7 +38,9 @@ from attnlib import reference
 _ERRSTATE, _PRINTOPTIONS = np.errstate, np.printoptions
 _GET_STATE, _SET_STATE = np.random.get_state, np.random.set_state
 _MISSING = object()
-_RECURSION_LIMIT = 3000  # what IPython sets
+# What IPython sets; in a web page, calls that go through compiled code would overflow
+# the browser's stack, which ends the interpreter.
+_RECURSION_LIMIT = 500 if sys.platform == "emscripten" else 3000
 _PRINT_SETTINGS = {
     "edgeitems": 3,
     "threshold": 1000,
