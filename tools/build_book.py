@@ -26,6 +26,12 @@ SOURCES = (
     "benchmarks",
     "requirements.txt",
     "tools/build_book.py",
+    "tools/engine.lock.json",
+    "tools/engine.py",
+    "tools/engine_compile.mjs",
+    "tools/engine_compile.py",
+    "tools/engine_recipe.py",
+    "tools/pack_attnlib.py",
 )
 NOT_SOURCES = {"_build", "__pycache__", ".ipynb_checkpoints"}
 COMMAND = [
@@ -44,9 +50,19 @@ def sources():
         yield from [path] if path.is_file() else filter(Path.is_file, path.rglob("*"))
 
 
+def engine_of_the_pages():
+    """The name of the folder of the Python that the pages would get now, or ""."""
+    from tools import engine
+
+    folder = engine.folder()
+    return folder.name if folder else ""
+
+
 def is_fresh():
-    """Whether the built book is newer than all of its sources."""
-    if not STAMP.exists():
+    """Whether the built book is newer than all of its sources, and has the Python that
+    it would get now.
+    """
+    if not STAMP.exists() or STAMP.read_text("utf-8") != engine_of_the_pages():
         return False
     built = STAMP.stat().st_mtime
     return all(
@@ -62,7 +78,7 @@ def build():
     environment = {**os.environ, "PYTHONUTF8": "1"}
     done = subprocess.run(COMMAND, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
     if done.returncode == 0:
-        STAMP.touch()
+        STAMP.write_text(engine_of_the_pages(), "utf-8")
     return done.returncode
 
 
@@ -73,8 +89,18 @@ def escape_what_the_terminal_cannot_show():
             stream.reconfigure(errors="backslashreplace")
 
 
+def get_engine():
+    """Build the Python of the pages if it is missing; say so if it cannot be had."""
+    from tools import engine
+
+    built, line = engine.build(online=os.environ.get("ATTNLIB_OFFLINE") != "1")
+    if built is None:
+        print(line, file=sys.stderr)
+
+
 def main():
     escape_what_the_terminal_cannot_show()
+    get_engine()
     if not is_fresh():
         try:
             HTML.parent.mkdir(exist_ok=True)

@@ -1,0 +1,141 @@
+// The page's side of the worker: starts it, asks it, and replaces it.
+
+const PATIENCE = 180_000; // milliseconds for Python to start
+const TOO_MUCH = 700e6; // bytes of memory after which a new worker starts
+const POLICY =
+  "connect-src 'self'; worker-src 'self' blob:; " +
+  "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval' blob:";
+
+// Code in the page reaches no other host from here on. A worker takes over the policy
+// only if it is started from a blob.
+let hasPolicy = false;
+function setPolicy() {
+  if (hasPolicy) return;
+  hasPolicy = true;
+  const policy = document.createElement("meta");
+  policy.httpEquiv = "Content-Security-Policy";
+  policy.content = POLICY;
+  document.head.append(policy);
+}
+
+function startFrom(address) {
+  const source = `import ${JSON.stringify(address)};`;
+  const blob = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const worker = new Worker(blob, { type: "module" });
+  worker.addEventListener("message", () => URL.revokeObjectURL(blob), { once: true });
+  return worker;
+}
+
+function checkWebAssembly() {
+  try {
+    new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
+  } catch {
+    // Pyodide would wait for ever.
+    throw new Error("this server forbids WebAssembly");
+  }
+}
+
+export class Stopped extends Error {}
+
+export class Engine {
+  // base: the engine's folder; own(name): the address of one of our files.
+  constructor(base, own) {
+    this.base = base;
+    this.own = own;
+    this.lives = 0; // how many workers there have been
+    this.listener = () => {};
+    this.forget();
+  }
+
+  forget() {
+    this.worker = this.started = null;
+    this.isReady = false;
+    this.asked = new Map();
+    this.last = 0;
+  }
+
+  // Start Python, unless it is there or on its way.
+  start() {
+    this.started ??= this.wake().catch((error) => {
+      this.end(error);
+      throw error;
+    });
+    this.started.catch(() => {}); // whoever waits for it hears of it
+    return this.started;
+  }
+
+  async wake() {
+    checkWebAssembly();
+    setPolicy();
+    this.lives += 1;
+    const worker = (this.worker = startFrom(this.own("worker.js")));
+    worker.onmessage = ({ data }) => this.hear(worker, data);
+    worker.onerror = () => this.end(new Error("the worker could not be started"));
+    const limit = setTimeout(
+      () => this.end(new Error("it has not answered for three minutes")),
+      PATIENCE,
+    );
+    const [attnlib, kernel] = ["attnlib.zip", "kernel.py"].map(this.own);
+    const adapter = this.own("pyodide_adapter.js");
+    const files = { attnlib, kernel };
+    try {
+      await this.ask({ op: "start", base: this.base, files, adapter });
+    } finally {
+      clearTimeout(limit);
+    }
+    this.isReady = true;
+  }
+
+  ask(message) {
+    const id = (this.last += 1);
+    return new Promise((resolve, reject) => {
+      this.asked.set(id, { resolve, reject });
+      this.worker.postMessage({ id, ...message });
+    });
+  }
+
+  hear(worker, data) {
+    if (worker !== this.worker) return;
+    if (data.stream) {
+      this.listener(data);
+      return;
+    }
+    const asked = this.asked.get(data.id);
+    this.asked.delete(data.id);
+    if (data.ok) asked?.resolve(data);
+    else this.end(new Error(data.error));
+  }
+
+  // Run cells; listener({stream, text}) hears what they print. Resolves to the worker's
+  // answer; rejects if the worker has ended, in which case another is on its way.
+  async run(request, listener) {
+    await this.start();
+    this.listener = listener;
+    try {
+      return await this.ask({ op: "run", request });
+    } catch (error) {
+      this.start();
+      throw error;
+    }
+  }
+
+  // After a run: memory never shrinks, so a worker with too much of it is replaced.
+  renewIf(memory) {
+    if (memory < TOO_MUCH) return false;
+    this.end(new Stopped());
+    this.start();
+    return true;
+  }
+
+  stop() {
+    this.end(new Stopped());
+    this.start();
+  }
+
+  end(error) {
+    const { worker, asked } = this;
+    this.forget();
+    worker?.terminate();
+    for (const { reject } of asked.values()) reject(error);
+  }
+}

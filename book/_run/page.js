@@ -1,0 +1,350 @@
+// Buttons, editor, and output of each cell that runs in the page. Nothing is loaded
+// before the reader acts: Python comes with the first Run or Edit (client.js), and the
+// editor with the first Edit.
+
+const page = JSON.parse(document.getElementById("run-page").textContent);
+const own = (name) => new URL(`${name}?v=${page.version}`, import.meta.url).href;
+const KEY = "attention-step-by-step.code";
+const HINT_AFTER = 8000; // milliseconds
+const BUTTONS = { edit: "Edit", run: "Run", stop: "Stop", reset: "Start over" };
+const BUSY = ["loading", "running"];
+const STORE = { version: 1, code: {} };
+
+// What the reader has written, by exercise or cell, in this browser alone.
+
+function kept() {
+  try {
+    const found = JSON.parse(localStorage.getItem(KEY));
+    const fits = found?.version === 1 && typeof found.code === "object";
+    return fits && found.code ? found : STORE;
+  } catch {
+    return STORE;
+  }
+}
+
+function keep(name, code) {
+  const { code: all, ...rest } = kept();
+  const { [name]: _, ...others } = all;
+  const changed = code === null ? others : { ...others, [name]: code };
+  try {
+    localStorage.setItem(KEY, JSON.stringify({ ...rest, code: changed }));
+  } catch {
+    // The browser keeps nothing; the page still runs.
+  }
+}
+
+// One engine and one status for the page
+
+let engine;
+let running = null; // the cell whose code runs
+const status = make("p", { className: "run-status" });
+status.dataset.runStatus = "";
+status.setAttribute("role", "status");
+
+function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+async function getEngine() {
+  if (!engine) {
+    const { Engine } = await import(own("client.js"));
+    engine ??= new Engine(new URL(page.engine, import.meta.url).href, own);
+  }
+  return engine;
+}
+
+let editorModule;
+function getEditor() {
+  editorModule ??= import(own(page.editor))
+    .then((module) => {
+      if (typeof module.makeEditor !== "function") throw new TypeError();
+      return module;
+    })
+    .catch(() => import(own("plain_editor.js")));
+  return editorModule;
+}
+
+// Text of a status, next to the cell that it is about. A screen reader hears of a
+// change only in an element that was there before.
+function say(cell, text) {
+  if (status.parentElement !== cell.bar) cell.bar.append(status);
+  clearTimeout(say.later);
+  say.later = setTimeout(() => (status.textContent = text), 50);
+}
+
+class Cell {
+  constructor(element) {
+    this.element = element;
+    this.exercise = element.dataset.exercise;
+    this.number = element.dataset.runCell;
+    this.key = this.exercise ?? `${page.space}#${this.number}`;
+    this.pre = element.querySelector(".cell_input pre");
+    this.original = [...this.pre.childNodes].map((node) => node.cloneNode(true));
+    this.start = this.pre.textContent.replace(/\n+$/, "");
+    this.name = this.findName();
+    this.addParts();
+    const code = kept().code[this.key];
+    if (typeof code === "string" && code !== this.start) this.show(code);
+    this.set("idle");
+  }
+
+  findName() {
+    const box = document.getElementById(this.element.dataset.label ?? "");
+    const title = box?.querySelector(".admonition-title")?.textContent;
+    return title ? title.trim().replace(/\s+/g, " ") : `cell ${this.number}`;
+  }
+
+  addParts() {
+    this.buttons = {};
+    this.bar = make("div", { className: "run-bar" });
+    for (const [action, words] of Object.entries(BUTTONS)) {
+      const isCheck = action === "run" && this.exercise;
+      const textContent = isCheck ? "Run and check" : words;
+      const button = make("button", { type: "button", textContent });
+      button.dataset.runAction = action;
+      button.setAttribute("aria-description", this.name);
+      button.addEventListener("click", () => this[action]());
+      this.buttons[action] = button;
+      this.bar.append(button);
+    }
+    this.output = make("div", { className: "run-output", hidden: true });
+    this.output.dataset.runOutput = "";
+    this.output.setAttribute("role", "region");
+    this.output.setAttribute("aria-label", `Output of ${this.name}`);
+    this.holder = make("div", { className: "run-editor", hidden: true });
+    this.holder.dataset.name = this.name;
+    this.holder.addEventListener("input", () => this.save());
+    this.holder.addEventListener("focusout", () => this.save());
+    this.element
+      .querySelector(".cell_input")
+      .after(this.holder, this.bar, this.output);
+  }
+
+  get code() {
+    return this.editor ? this.editor.code() : this.pre.textContent.replace(/\n+$/, "");
+  }
+
+  // Put code into the page as text; it is what is printed, too.
+  show(code) {
+    this.pre.textContent = `${code}\n`;
+  }
+
+  save() {
+    if (!this.editor) return;
+    const { code } = this;
+    this.show(code);
+    keep(this.key, code === this.start ? null : code);
+    this.buttons.reset.hidden = !this.canReset();
+  }
+
+  canReset() {
+    const { state } = this.output.dataset;
+    return !BUSY.includes(state) && (state !== "idle" || this.code !== this.start);
+  }
+
+  set(state) {
+    this.output.dataset.state = state;
+    if (state !== "idle") this.output.hidden = false;
+    this.buttons.edit.hidden = Boolean(this.editor);
+    this.buttons.stop.hidden = !BUSY.includes(state);
+    this.buttons.reset.hidden = !this.canReset();
+    this.element.classList.toggle("run-used", state !== "idle");
+  }
+
+  // The four buttons
+
+  async edit() {
+    if (this.editor || this.opening) return;
+    this.opening = true;
+    const { makeEditor } = await getEditor();
+    this.holder.hidden = false;
+    this.editor = makeEditor(this.holder, this.code, () => this.run());
+    this.opening = false;
+    this.element.classList.add("run-edited");
+    this.buttons.edit.hidden = true;
+    this.editor.focus();
+    if (navigator.connection?.saveData) return;
+    const { isReady } = await getEngine();
+    if (!isReady) this.awaken();
+  }
+
+  async awaken() {
+    say(this, "Loading Python, 10 MB, once. You can write meanwhile.");
+    try {
+      await engine.start();
+      if (!running) say(this, "Python is ready.");
+    } catch (error) {
+      if (!running) say(this, `Python has not started: ${error.message}.`);
+    }
+  }
+
+  async run() {
+    if (running) {
+      const where = running === this ? "This cell" : `The code of ${running.name}`;
+      say(this, `${where} is still running. Wait for it, or press Stop there.`);
+      return;
+    }
+    running = this;
+    this.save();
+    this.output.replaceChildren();
+    const hint = setTimeout(() => {
+      if (this.output.dataset.state === "running") {
+        say(this, "Still running. An endless loop? Press Stop.");
+      }
+    }, HINT_AFTER);
+    try {
+      await this.work(await getEngine());
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      clearTimeout(hint);
+      running = null;
+    }
+  }
+
+  stop() {
+    if (running !== this) return;
+    engine?.stop();
+    this.buttons.run.focus();
+  }
+
+  reset() {
+    keep(this.key, null);
+    this.editor?.destroy();
+    this.editor = null;
+    this.holder.hidden = true;
+    this.element.classList.remove("run-edited");
+    this.pre.replaceChildren(...this.original.map((node) => node.cloneNode(true)));
+    this.output.replaceChildren();
+    this.output.hidden = true;
+    this.set("idle");
+    say(this, "The first code is back.");
+    this.buttons.edit.focus();
+  }
+
+  // Running
+
+  async work(python) {
+    if (!python.isReady) {
+      this.set("loading");
+      say(this, "Loading Python, 10 MB, once.");
+      await python.start();
+    }
+    this.set("running");
+    say(this, "Running.");
+    const needs = (this.element.dataset.needs ?? "").split(" ").filter(Boolean);
+    const ask = async (...cells) => {
+      const request = { space: page.space, cells, needs };
+      const answer = await python.run(request, (part) => this.print(part));
+      this.showAnswer(answer);
+      return answer;
+    };
+    const before = this.exercise ? [["setup", this.setup()]] : this.cellsBefore(python);
+    let last = await ask(...before, [this.fileName(), this.code]);
+    if (!last.answer.error && this.exercise) {
+      const name = this.exercise.split(".").at(-1);
+      last = await ask(["check", `ex.${name}.check(${name})`]);
+    }
+    this.conclude(last, python);
+  }
+
+  setup() {
+    const [module] = this.exercise.split(".");
+    const draws = this.element.dataset.needs?.includes("matplotlib");
+    return [
+      ...(draws ? ["import matplotlib.pyplot as plt"] : []),
+      "import numpy as np",
+      "from attnlib import reference as ref",
+      `from attnlib.exercises import ${module} as ex`,
+    ].join("\n");
+  }
+
+  fileName() {
+    return this.name.replace(/[<>]|\s*\(.*/g, "").toLowerCase();
+  }
+
+  cellsBefore() {
+    return [];
+  }
+
+  conclude({ answer, memory }, python) {
+    const { error, check } = answer;
+    const state = error ? "error" : !check || check.passed ? "passed" : "failed";
+    this.set(state);
+    const words = { error: "Your code raised an error.", failed: "Not passed yet." };
+    const passed = check ? "Passed." : "Done.";
+    const renewed = python.renewIf(memory)
+      ? " Your code used much memory, so Python starts again, without its variables."
+      : "";
+    say(this, (words[state] ?? passed) + renewed);
+    if (check?.passed) this.markAsSolved();
+  }
+
+  markAsSolved() {
+    const box = document.getElementById(this.element.dataset.label ?? "");
+    const mark = box?.querySelector(".exercise-foot input");
+    if (mark && !mark.checked) mark.click();
+  }
+
+  fail(error) {
+    const stopped = error.constructor.name === "Stopped";
+    const wasLoading = this.output.dataset.state === "loading";
+    const text = stopped
+      ? "Stopped. Python starts again, without its variables."
+      : wasLoading
+        ? `Python has not started: ${error.message}.`
+        : `Python has ended (${error.message}), and starts again without its variables.`;
+    this.set(stopped ? "stopped" : "error");
+    this.addText(text, "run-note");
+    say(this, stopped ? "Stopped." : text);
+  }
+
+  // Output: text nodes, and pictures from data, never HTML
+
+  addText(text, className) {
+    const block = make("pre", { className, textContent: text });
+    this.output.append(block);
+    return block;
+  }
+
+  print({ stream, text }) {
+    let block = this.output.lastElementChild;
+    if (!block?.classList.contains("run-printed")) {
+      block = this.addText("", "run-printed");
+      block.tabIndex = 0; // it may scroll
+      block.setAttribute("role", "group");
+      block.setAttribute("aria-label", "What your code printed");
+    }
+    block.append(stream === "stderr" ? make("span", {}, text) : text);
+  }
+
+  showAnswer({ answer, cut }) {
+    if (cut) {
+      const rest = cut.toLocaleString("en-US");
+      this.addText(`... and ${rest} more characters`, "run-note");
+    }
+    for (const { text, png } of answer.outputs) {
+      if (typeof text === "string") {
+        this.addText(text, answer.check ? "run-verdict" : "run-value");
+      } else if (/^[\w+/=]+$/.test(png ?? "")) {
+        const alt = "The figure that your code drew";
+        this.output.append(make("img", { src: `data:image/png;base64,${png}`, alt }));
+      }
+    }
+    if (answer.error) this.addText(answer.error.text, "run-error");
+  }
+}
+
+const canRun =
+  typeof WebAssembly === "object" &&
+  typeof Worker === "function" &&
+  location.protocol !== "file:";
+if (canRun) {
+  document.documentElement.classList.add("can-run");
+  const found = document.querySelectorAll("[data-exercise], [data-run-cell]");
+  const cells = [...found].map((element) => new Cell(element));
+  cells[0]?.bar.append(status);
+  addEventListener("pagehide", () => cells.forEach((cell) => cell.save()));
+}
