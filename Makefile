@@ -128,10 +128,15 @@ python:
 	@test -x $(VENV) -o -n "$(PYTHON)" \
 	  || { echo "Python 3.11, 3.12 or 3.13 is needed, and none is on the path." >&2; exit 1; }
 
-$(READY): requirements.txt pyproject.toml | python
+# What the Python of the page is made by.
+ENGINE := $(addprefix tools/,engine.lock.json engine.py engine_recipe.py \
+  engine_compile.py engine_compile.mjs)
+
+$(READY): requirements.txt pyproject.toml $(ENGINE) | python
 	@test -w . \
 	  || { echo "This folder cannot be written to, and .venv does not exist or is out of" \
 	    "date: copy the folder." >&2; exit 1; }
 	@test -x $(VENV) || $(PYTHON) -m venv .venv
 	$(VENV) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(VENV) -m tools.engine || true   # the book can be built without it
 	@touch $(READY)

@@ -62,6 +62,8 @@ def test_every_component_ships_and_brings_its_text(html, component):
         "MIT": "MIT|permission is hereby granted",
         "BSD": "redistribution and use",
         "Apache": "apache license",
+        "MPL": "mozilla public license",
+        "PSF": "license agreement",
     }
     kind = next(kind for kind in marks if kind in component.license)
     assert re.search(marks[kind], " ".join(text.split()), re.IGNORECASE), text[:200]

@@ -11,6 +11,8 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import NamedTuple
 
+from tools import engine, engine_recipe
+
 THEME = "pydata_sphinx_theme/theme/pydata_sphinx_theme/static"
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-chtml.js"
 
@@ -20,17 +22,18 @@ class Component(NamedTuple):
 
     ``files`` are patterns of the files, relative to the pages' folder, in which the
     component stands. ``package`` is the package it is installed with. ``version`` is a
-    path in the package and a pattern, or None for the version of the package. ``text``
-    is the path of the license in the package ``text_from`` (or else in ``package``);
-    without it, the package's own LICENSE is the text.
+    path in the package and a pattern, None for the version of the package, or the
+    version itself. ``text`` is the path of the license in the package ``text_from`` (or
+    else in ``package``), or the file itself; without it, the package's own LICENSE is
+    the text.
     """
 
     name: str
     license: str
     package: str
     files: tuple
-    version: tuple | None = None
-    text: str | None = None
+    version: tuple | str | None = None
+    text: str | Path | None = None
     text_from: str | None = None
 
 
@@ -167,16 +170,83 @@ COMPONENTS = (
         **_APACHE,
     ),
 )
+# What is in the Python of the page: the archive, and the name in the lock.
+_ENGINE_NAMES = {
+    "pyodide": ("Pyodide", "pyodide*"),
+    "python": ("Python, in Pyodide", "std.zip"),
+    "numpy": ("NumPy, in Pyodide", "numpy.zip"),
+}
+# The plain texts, which Pyodide's own files leave out.
+_ENGINE_TEXTS = {"pyodide": "hypothesis", "python": "typing_extensions"}
+
+
+def engine_components(folder, lock):
+    """The rows of the Python of the page, if it is there.
+
+    Parameters
+    ----------
+    folder : pathlib.Path or None
+        What ``engine.folder`` returns.
+    lock : dict
+        What ``engine.read_lock`` returns.
+
+    Returns
+    -------
+    tuple of Component
+        One for each package.
+    """
+    rows = []
+    for package, kind in engine_recipe.LICENSES.items() if folder else ():
+        default = (f"{package.replace('_', '-')}, in Pyodide", "matplotlib.zip")
+        name, files = _ENGINE_NAMES.get(package, default)
+        lent = _ENGINE_TEXTS.get(package)
+        rows.append(
+            Component(
+                name[0].upper() + name[1:],
+                kind,
+                lent or package,
+                (f"_static/run/{folder.name}/{files}",),
+                engine_version(package, lock),
+                text=None if lent else folder / "licenses" / f"{package}.txt",
+                text_from=lent,
+            )
+        )
+    return tuple(rows)
+
+
+def engine_version(package, lock):
+    """The version of a package of the Python of the page."""
+    if package == "python":
+        return lock["info"]["python"]
+    if package == "pyodide":
+        return lock["version"]
+    return engine_recipe.file_of(lock, package).split("-")[1]
+
+
+COMPONENTS += engine_components(engine.folder(), engine.read_lock())
 # What the book brings itself, beside its pages.
 OWN_STATIC = tuple(
     f"_static/{name}"
     for name in ("book.*", "favicon.svg", "card.png", "print.js", "solved.js")
 )
-OWN = ("*.html", "_sources/*", "_images/*", "_static/licenses/*", *OWN_STATIC)
+OWN_RUN = tuple(
+    f"_static/run/{name}"
+    for name in (
+        *("attnlib.zip", "client.js", "kernel.py", "page.js", "plain_editor.js"),
+        *("pyodide_adapter.js", "run.css", "worker.js"),
+    )
+)
+OWN = (
+    *("*.html", "_sources/*", "_images/*", "_static/licenses/*"),
+    *OWN_STATIC,
+    *OWN_RUN,
+)
 
 
 def version(component):
     """The installed version, as text."""
+    if isinstance(component.version, str):
+        return component.version
     package = distribution(component.package)
     if component.version is None:
         return package.version
@@ -187,6 +257,8 @@ def version(component):
 
 def license_file(component):
     """The path of the license's text, in an installed package."""
+    if isinstance(component.text, Path):
+        return component.text
     package = distribution(component.text_from or component.package)
     if component.text and "/" in component.text:
         return Path(package.locate_file(component.text))

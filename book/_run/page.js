@@ -309,6 +309,15 @@ class Cell {
     return block;
   }
 
+  addFigure(src) {
+    const alt = "The figure that your code drew";
+    const image = make("img", { src, alt });
+    image.addEventListener("load", () => {
+      image.width = image.naturalWidth / 2; // it has two pixels for each one shown
+    });
+    this.output.append(image);
+  }
+
   print({ stream, text }) {
     let block = this.output.lastElementChild;
     if (!block?.classList.contains("run-printed")) {
@@ -329,8 +338,7 @@ class Cell {
       if (typeof text === "string") {
         this.addText(text, answer.check ? "run-verdict" : "run-value");
       } else if (/^[\w+/=]+$/.test(png ?? "")) {
-        const alt = "The figure that your code drew";
-        this.output.append(make("img", { src: `data:image/png;base64,${png}`, alt }));
+        this.addFigure(`data:image/png;base64,${png}`);
       }
     }
     if (answer.error) this.addText(answer.error.text, "run-error");

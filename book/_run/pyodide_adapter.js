@@ -54,7 +54,7 @@ export async function start({ base, files, write }) {
   const python = await loadPyodide({
     indexURL: base,
     stdLibURL: base + "std.zip",
-    env: { HOME: "/home/pyodide", MPLBACKEND: "agg" },
+    env: { MPLBACKEND: "agg" },
   });
   const packages = python.runPython("import site; site.getsitepackages()[0]");
   const unpack = (zip) => python.unpackArchive(zip, "zip", { extractDir: packages });
