@@ -233,7 +233,7 @@ OWN_RUN = tuple(
     f"_static/run/{name}"
     for name in (
         *("attnlib.zip", "client.js", "kernel.py", "page.js", "plain_editor.js"),
-        *("pyodide_adapter.js", "run.css", "worker.js"),
+        *("pyodide_adapter.js", "run.css", "running.js", "worker.js"),
     )
 )
 OWN = (

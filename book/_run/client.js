@@ -100,10 +100,12 @@ export class Engine {
       this.listener(data);
       return;
     }
-    const asked = this.asked.get(data.id);
+    if (!data.ok) {
+      this.end(new Error(data.error)); // which answers whoever has asked
+      return;
+    }
+    this.asked.get(data.id)?.resolve(data);
     this.asked.delete(data.id);
-    if (data.ok) asked?.resolve(data);
-    else this.end(new Error(data.error));
   }
 
   // Run cells; listener({stream, text}) hears what they print. Resolves to the worker's

@@ -195,9 +195,14 @@ class Cell {
       }
     }, HINT_AFTER);
     try {
-      await this.work(await getEngine());
-    } catch (error) {
-      this.fail(error);
+      const [python, { runCell }] = await Promise.all([
+        getEngine(),
+        import(own("running.js")),
+      ]);
+      await runCell(this, python, page.space, say);
+    } catch {
+      this.set("error");
+      say(this, "Python could not be loaded. Is there a network?");
     } finally {
       clearTimeout(hint);
       running = null;
@@ -222,126 +227,6 @@ class Cell {
     this.set("idle");
     say(this, "The first code is back.");
     this.buttons.edit.focus();
-  }
-
-  // Running
-
-  async work(python) {
-    if (!python.isReady) {
-      this.set("loading");
-      say(this, "Loading Python, 10 MB, once.");
-      await python.start();
-    }
-    this.set("running");
-    say(this, "Running.");
-    const needs = (this.element.dataset.needs ?? "").split(" ").filter(Boolean);
-    const ask = async (...cells) => {
-      const request = { space: page.space, cells, needs };
-      const answer = await python.run(request, (part) => this.print(part));
-      this.showAnswer(answer);
-      return answer;
-    };
-    const before = this.exercise ? [["setup", this.setup()]] : this.cellsBefore(python);
-    let last = await ask(...before, [this.fileName(), this.code]);
-    if (!last.answer.error && this.exercise) {
-      const name = this.exercise.split(".").at(-1);
-      last = await ask(["check", `ex.${name}.check(${name})`]);
-    }
-    this.conclude(last, python);
-  }
-
-  setup() {
-    const [module] = this.exercise.split(".");
-    const draws = this.element.dataset.needs?.includes("matplotlib");
-    return [
-      ...(draws ? ["import matplotlib.pyplot as plt"] : []),
-      "import numpy as np",
-      "from attnlib import reference as ref",
-      `from attnlib.exercises import ${module} as ex`,
-    ].join("\n");
-  }
-
-  fileName() {
-    return this.name.replace(/[<>]|\s*\(.*/g, "").toLowerCase();
-  }
-
-  cellsBefore() {
-    return [];
-  }
-
-  conclude({ answer, memory }, python) {
-    const { error, check } = answer;
-    const state = error ? "error" : !check || check.passed ? "passed" : "failed";
-    this.set(state);
-    const words = { error: "Your code raised an error.", failed: "Not passed yet." };
-    const passed = check ? "Passed." : "Done.";
-    const renewed = python.renewIf(memory)
-      ? " Your code used much memory, so Python starts again, without its variables."
-      : "";
-    say(this, (words[state] ?? passed) + renewed);
-    if (check?.passed) this.markAsSolved();
-  }
-
-  markAsSolved() {
-    const box = document.getElementById(this.element.dataset.label ?? "");
-    const mark = box?.querySelector(".exercise-foot input");
-    if (mark && !mark.checked) mark.click();
-  }
-
-  fail(error) {
-    const stopped = error.constructor.name === "Stopped";
-    const wasLoading = this.output.dataset.state === "loading";
-    const text = stopped
-      ? "Stopped. Python starts again, without its variables."
-      : wasLoading
-        ? `Python has not started: ${error.message}.`
-        : `Python has ended (${error.message}), and starts again without its variables.`;
-    this.set(stopped ? "stopped" : "error");
-    this.addText(text, "run-note");
-    say(this, stopped ? "Stopped." : text);
-  }
-
-  // Output: text nodes, and pictures from data, never HTML
-
-  addText(text, className) {
-    const block = make("pre", { className, textContent: text });
-    this.output.append(block);
-    return block;
-  }
-
-  addFigure(src) {
-    const alt = "The figure that your code drew";
-    const image = make("img", { src, alt });
-    image.addEventListener("load", () => {
-      image.width = image.naturalWidth / 2; // it has two pixels for each one shown
-    });
-    this.output.append(image);
-  }
-
-  print({ stream, text }) {
-    let block = this.output.lastElementChild;
-    if (!block?.classList.contains("run-printed")) {
-      block = this.addText("", "run-printed");
-      block.tabIndex = 0; // it may scroll
-      block.setAttribute("role", "group");
-      block.setAttribute("aria-label", "What your code printed");
-    }
-    block.append(stream === "stderr" ? make("span", {}, text) : text);
-  }
-
-  showAnswer({ answer, cut }) {
-    if (cut) {
-      const rest = cut.toLocaleString("en-US");
-      this.addText(`... and ${rest} more characters`, "run-note");
-    }
-    for (const { text, png } of answer.outputs) {
-      if (typeof text === "string") {
-        this.addText(text, answer.check ? "run-verdict" : "run-value");
-      } else if (/^[\w+/=]+$/.test(png ?? "")) {
-        this.addFigure(`data:image/png;base64,${png}`);
-      }
-    }
-    if (answer.error) this.addText(answer.error.text, "run-error");
   }
 }
 
