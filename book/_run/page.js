@@ -189,6 +189,7 @@ class Cell {
     running = this;
     this.save();
     this.output.replaceChildren();
+    this.set(engine?.isReady ? "running" : "loading"); // at once: the old one is over
     const hint = setTimeout(() => {
       if (this.output.dataset.state === "running") {
         say(this, "Still running. An endless loop? Press Stop.");

@@ -56,9 +56,10 @@ function conclude(cell, { answer, memory }, python, say) {
 
 function fail(cell, error, say) {
   const stopped = error.constructor.name === "Stopped";
-  let text = `Python has ended (${error.message}), and starts again without its variables.`;
+  const { message } = error;
+  let text = `Python has ended (${message}), and starts again without its variables.`;
   if (cell.output.dataset.state === "loading") {
-    text = `Python has not started: ${error.message}.`;
+    text = `Python has not started: ${message}.`;
   }
   if (stopped) text = "Stopped. Python starts again, without its variables.";
   cell.set(stopped ? "stopped" : "error");
