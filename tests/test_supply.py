@@ -151,6 +151,8 @@ EXAMPLES = {
     "tests/test_supply.py",
     "tools/normalize_notebooks.py",
 }
+# The licenses of others, word for word: their authors give their addresses.
+NOTICES = {"book/_run/editor.licenses.txt"}
 
 
 def machine_names():
@@ -234,6 +236,8 @@ def test_no_committed_text_tells_of_a_machine_or_a_secret():
         ]
         for name, text in texts.items()
     }
+    for name in NOTICES:
+        told[name] = [leak for leak in told[name] if leak[0] != "mail"]
     assert {name: found for name, found in told.items() if found} == {}
 
 
