@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from tools import engine, engine_recipe
 
+ROOT = Path(__file__).resolve().parents[2]
 THEME = "pydata_sphinx_theme/theme/pydata_sphinx_theme/static"
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-chtml.js"
 
@@ -21,16 +22,17 @@ class Component(NamedTuple):
     """One row of the table.
 
     ``files`` are patterns of the files, relative to the pages' folder, in which the
-    component stands. ``package`` is the package it is installed with. ``version`` is a
-    path in the package and a pattern, None for the version of the package, or the
-    version itself. ``text`` is the path of the license in the package ``text_from`` (or
-    else in ``package``), or the file itself; without it, the package's own LICENSE is
-    the text.
+    component stands. ``package`` is the package it is installed with, or None if it is
+    in this repository. ``version`` is a path in the package and a pattern, None for the
+    version of the package, or the version itself. ``text`` is the path of the license in
+    the package ``text_from`` (or else in ``package``), or the file itself; without it,
+    the package's own LICENSE is the text. Without a package, paths start at the
+    repository's root.
     """
 
     name: str
     license: str
-    package: str
+    package: str | None
     files: tuple
     version: tuple | str | None = None
     text: str | Path | None = None
@@ -224,6 +226,15 @@ def engine_version(package, lock):
 
 
 COMPONENTS += engine_components(engine.folder(), engine.read_lock())
+# The editor of runnable cells. It joins COMPONENTS with the first page that loads it.
+EDITOR = Component(
+    "CodeMirror, with Lezer",
+    "MIT",
+    None,
+    ("_static/run/editor.js",),
+    ("tools/editor/bundle.json", r'"@codemirror/view",\s+"version": "([\d.]+)"'),
+    "book/_run/editor.licenses.txt",
+)
 # What the book brings itself, beside its pages.
 OWN_STATIC = tuple(
     f"_static/{name}"
@@ -244,24 +255,31 @@ OWN = (
 
 
 def version(component):
-    """The installed version, as text."""
+    """The version that ships, as text."""
     if isinstance(component.version, str):
         return component.version
-    package = distribution(component.package)
     if component.version is None:
-        return package.version
+        return distribution(component.package).version
     path, pattern = component.version
-    content = Path(package.locate_file(path)).read_text("utf-8")
+    content = located(component.package, path).read_text("utf-8")
     return re.search(pattern, content).group(1)
 
 
+def located(package, path):
+    """A path in an installed package or, without a package, in the repository."""
+    if package is None:
+        return ROOT / path
+    return Path(distribution(package).locate_file(path))
+
+
 def license_file(component):
-    """The path of the license's text, in an installed package."""
+    """The path of the license's text, in an installed package or in the repository."""
     if isinstance(component.text, Path):
         return component.text
-    package = distribution(component.text_from or component.package)
+    name = component.text_from or component.package
     if component.text and "/" in component.text:
-        return Path(package.locate_file(component.text))
+        return located(name, component.text)
+    package = distribution(name)
     own = re.compile(r"dist-info/(licenses/)?(LICENSE|COPYING)[^/]*$")
     found = next(file for file in package.files if own.search(str(file)))
     return Path(package.locate_file(found))
