@@ -24,9 +24,9 @@ class Component(NamedTuple):
     ``files`` are patterns of the files, relative to the pages' folder, in which the
     component stands. ``package`` is the package it is installed with, or None if it is
     in this repository. ``version`` is a path in the package and a pattern, None for the
-    version of the package, or the version itself. ``text`` is the path of the license in
-    the package ``text_from`` (or else in ``package``), or the file itself; without it,
-    the package's own LICENSE is the text. Without a package, paths start at the
+    version of the package, or the version itself. ``text`` is the path of the license
+    in the package ``text_from`` (or else in ``package``), or the file itself; without
+    it, the package's own LICENSE is the text. Without a package, paths start at the
     repository's root.
     """
 
