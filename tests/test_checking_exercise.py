@@ -320,8 +320,8 @@ STUBS = [
 
 @pytest.mark.parametrize("stub", STUBS, ids=lambda stub: stub.__qualname__)
 def test_stub_is_recognized_by_its_syntax_tree(stub, monkeypatch):
-    monkeypatch.setattr(exercise, "_steps", None)  # opcodes are not needed
-    assert exercise._is_stub(stub)
+    monkeypatch.setattr(exercise.stubs, "_steps", None)  # opcodes are not needed
+    assert exercise.stubs.is_stub(stub)
     result = scale.check(stub)
     assert repr(result) == "Not attempted yet: scale."
     assert not result.attempted and not result.passed
@@ -382,7 +382,7 @@ def test_begun_submission_is_no_stub(submission):
 def test_stub_without_source_is_recognized_by_its_instructions(body, is_stub):
     namespace = {}
     exec(f"def scale(numbers, factor=1): {body}", namespace)
-    assert exercise._syntax_tree(namespace["scale"].__code__) is None
+    assert exercise.stubs.syntax_tree(namespace["scale"].__code__) is None
     assert scale.check(namespace["scale"]).attempted is not is_stub
 
 

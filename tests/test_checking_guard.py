@@ -111,7 +111,7 @@ def test_interrupt_of_the_check_itself_raises_nothing(monkeypatch):
     def interrupt(submission):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(exercise, "_is_stub", interrupt)
+    monkeypatch.setattr(exercise.stubs, "is_stub", interrupt)
     assert sandbox.INTERRUPTED in plus_one.check(RIGHT).message
 
 
@@ -555,7 +555,7 @@ def test_check_that_fails_itself_says_so(monkeypatch):
     def broken(submission):
         raise ZeroDivisionError("a fault of ours")
 
-    monkeypatch.setattr(exercise, "_is_stub", broken)
+    monkeypatch.setattr(exercise.stubs, "is_stub", broken)
     assert plus_one.check(RIGHT).message == (
         "Not yet: plus_one.\n"
         "The check itself failed (ZeroDivisionError: a fault of ours). That may not be "
