@@ -26,7 +26,7 @@ NBVAL := $(VENV) -m pytest -v --nbval-current-env --nbval-cell-timeout=300 \
 # No browser, no build of the book, no long training, no notebook.
 QUICK := $(addprefix tests/test_,$(addsuffix .py,floors arguments reference reference_luong \
   additive luong local pooling search metrics vocabulary numbers dates results \
-  provenance plots quiz checking_exercise exercises project binder))
+  provenance plots tables quiz checking_exercise exercises project binder))
 
 # Notebooks run in book/, so a relative path would not do.
 ifdef ATTNLIB_DATA

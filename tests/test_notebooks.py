@@ -410,8 +410,8 @@ VIOLATIONS = {
         "cell 2: an <img> without alt text",
     ),
     "a large figure": (
-        lambda n: n.cells[3].outputs[0].data.update({"image/png": "A" * 4 * 1024 * 30}),
-        "cell 4: a figure of 90 KB, 80 at most",
+        lambda n: n.cells[3].outputs[0].data.update({"image/png": "A" * 4 * 1024 * 60}),
+        "cell 4: a figure of 180 KB, 160 at most",
     ),
 }
 
@@ -478,6 +478,14 @@ def test_normalize_brings_a_run_into_normal_form():
         None,
     ]
     assert normalize_notebooks.normalize(notebook) == [], "twice changes nothing"
+
+
+def test_normalize_leaves_the_height_of_a_figure_to_the_page():
+    notebook = good_notebook()
+    (figure,) = notebook.cells[3].outputs
+    figure.metadata = {"image/png": {"width": 600, "height": 340}}
+    normalize_notebooks.normalize(notebook)
+    assert figure.metadata == {"image/png": {"width": 600}}
 
 
 SMALL_CHAPTER = [

@@ -54,6 +54,42 @@ def test_plots_import_leaves_backend_and_tensorflow_alone():
     assert run.stdout.split() == ["False", "False", "False"]
 
 
+SHOWN_IN_A_NOTEBOOK = """
+import base64, io
+from IPython.core.interactiveshell import InteractiveShell
+from matplotlib.figure import Figure
+from PIL import Image
+from attnlib import plots
+shell = InteractiveShell.instance()
+shell.kernel = None
+plots.use_style()
+figure = Figure()
+figure.subplots()
+data, metadata = shell.display_formatter.format(figure, include=["image/png"])
+image = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+print(image.width, metadata["image/png"]["width"])
+"""
+
+
+def test_figure_in_a_notebook_has_two_pixels_per_pixel_of_its_width():
+    run = subprocess.run(
+        [sys.executable, "-c", SHOWN_IN_A_NOTEBOOK],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    pixels, width = map(int, run.stdout.split())
+    assert pixels // 2 == width
+    assert 500 < width <= 620
+
+
+def test_style_keeps_tick_labels_legible_at_the_width_of_a_phone(ax):
+    png(ax)
+    points = ax.get_xticklabels()[0].get_size()
+    pixels = points / 72 * matplotlib.rcParams["figure.dpi"]
+    assert pixels * 328 / (100 * ax.figure.get_figwidth()) >= 9
+
+
 def test_alignment_has_a_row_per_target_token_and_a_column_per_source_token(ax):
     weights = np.zeros((6, 4))
     weights[5, 3] = 0.5
@@ -218,7 +254,7 @@ def test_length_curve_of_four_models_and_three_seeds_stays_small(ax):
     plots.length_curve(
         ax, np.arange(7), dict(zip("abcd", falls[:, None] + noise, strict=True))
     )
-    assert len(png(ax)) <= 80_000
+    assert len(png(ax)) <= 160_000
 
 
 def warned(draw):

@@ -245,6 +245,7 @@ LIGHT = [
     "attnlib.quiz",
     "attnlib.reference",
     "attnlib.results",
+    "attnlib.tables",
     "attnlib.tasks.numbers",
     "attnlib.vocabulary",
 ]

@@ -10,7 +10,7 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {"name": "python"}
 NOTEBOOK_METADATA = {"kernelspec", "language_info", "mystnb"}
 CELL_METADATA = {"tags", "mystnb", "editable"}
-LARGEST_FIGURE = 80 * 1024  # bytes
+LARGEST_FIGURE = 160 * 1024  # bytes
 NOT_COMPARED = "nbval-ignore-output"
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
@@ -70,6 +70,8 @@ def _normalize_outputs(cell):
             if settled != output.text and not _has_tag(cell, NOT_COMPARED):
                 notes.append(f"shows progress, so it needs the tag {NOT_COMPARED}")
             output.text = settled
+        # A figure keeps its proportions where a narrow page makes it smaller.
+        output.get("metadata", {}).get("image/png", {}).pop("height", None)
     cell.outputs = outputs
     return notes
 

@@ -26,6 +26,7 @@ ROOTS = (
     "quiz",
     "reference",
     "results",
+    "tables",
     "vocabulary",
 )
 NEEDS_TENSORFLOW = "attnlib.backend"
