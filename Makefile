@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help book pdf quick test weekly lowest lab refresh format experiments bench
-.PHONY: pins clean style everything slow on-lowest python
+.PHONY: pins clean style everything slow on-lowest python gone
 
 VENV := .venv/bin/python
 # The first Python on the path that the pinned packages support.
@@ -10,10 +10,12 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
   $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
     && { echo $$p; break; }; done)
 READY := .venv/.ready
+# $(VENV), unless it is missing or leads to a Python that is gone.
+RUNNABLE = $(shell test -x $(VENV) && echo $(VENV))
 # Within .venv: an environment with the lowest versions that pyproject.toml allows.
 LOWEST := .venv/lowest
 # For what has to run alone in this folder. At first, .venv does not exist yet.
-ALONE = $(or $(wildcard $(VENV)),$(PYTHON)) -m tools.single_instance \
+ALONE = $(or $(RUNNABLE),$(PYTHON)) -m tools.single_instance \
   $(MAKE) --no-print-directory
 # Files only: Binder has links for the old names of chapters (tools/link_old_names.py).
 NOTEBOOKS := $(sort $(shell find book -maxdepth 1 -name "*.ipynb" -type f))
@@ -26,7 +28,8 @@ NBVAL := $(VENV) -m pytest -v --nbval-current-env --nbval-cell-timeout=300 \
 # No browser, no build of the book, no long training, no notebook.
 QUICK := $(addprefix tests/test_,$(addsuffix .py,floors arguments reference reference_luong \
   additive luong local pooling search metrics vocabulary numbers dates results \
-  provenance plots tables quiz checking_exercise exercises project binder))
+  provenance plots tables quiz checking_exercise exercises project binder \
+  pack_attnlib run_kernel watchdog))
 
 # Notebooks run in book/, so a relative path would not do.
 ifdef ATTNLIB_DATA
@@ -132,11 +135,10 @@ python:
 ENGINE := $(addprefix tools/,engine.lock.json engine.py engine_recipe.py \
   engine_compile.py engine_compile.mjs)
 
-$(READY): requirements.txt pyproject.toml $(ENGINE) | python
+$(READY): requirements.txt pyproject.toml $(ENGINE) $(if $(RUNNABLE),,gone) | python
 	@test -w . \
 	  || { echo "This folder cannot be written to, and .venv does not exist or is out of" \
 	    "date: copy the folder." >&2; exit 1; }
-	@test -x $(VENV) || $(PYTHON) -m venv .venv
-	$(VENV) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(or $(PYTHON),$(VENV)) -m tools.make_environment
 	@$(VENV) -m tools.engine || true   # the book can be built without it
 	@touch $(READY)

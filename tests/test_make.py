@@ -4,15 +4,21 @@ It is run for real, in a copy of its own, with a .venv whose Python only writes 
 what it is asked to run.
 """
 
+import importlib.metadata
+import importlib.util
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
+
+from tools import make_environment
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="make is not used on Windows"
@@ -296,3 +302,178 @@ def test_make_without_a_python_says_which_are_needed(checkout):
     assert (
         "Python 3.11, 3.12 or 3.13 is needed, and none is on the path." in done.stderr
     )
+
+
+# ---------------------------------------------------------------- the environment
+
+EVERYTHING = f"PYTHON='{sys.executable}'"
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    """A folder with one package, which takes the place of the package index."""
+    folder = tmp_path_factory.mktemp("index")
+    info = "tiny-1.0.dist-info"
+    with zipfile.ZipFile(folder / "tiny-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny.py", "")
+        wheel.writestr(
+            f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
+        )
+        wheel.writestr(
+            f"{info}/WHEEL",
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        wheel.writestr(f"{info}/RECORD", "")
+    return folder
+
+
+VENV = """
+import shutil, sys
+shutil.copytree({template!r}, sys.argv[-1], symlinks=True, dirs_exist_ok=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def quick_venv(tmp_path_factory):
+    """A folder with a module venv that copies an environment, which takes a moment.
+
+    Making one takes seconds.
+    """
+    folder = tmp_path_factory.mktemp("quick")
+    half_made(folder / "template")
+    source = Path(importlib.util.find_spec("pip").origin).parent
+    shutil.copytree(source, site_packages(folder / "template") / "pip")
+    (folder / "modules").mkdir()
+    source = VENV.format(template=str(folder / "template"))
+    (folder / "modules" / "venv.py").write_text(source)
+    return folder / "modules"
+
+
+@pytest.fixture
+def new(checkout, quick_venv, monkeypatch):
+    """A checkout without .venv, whose only requirement is the package of the index."""
+    monkeypatch.setenv("PYTHONPATH", str(quick_venv))
+    shutil.rmtree(checkout / ".venv")
+    (checkout / "requirements.txt").write_text("tiny==1.0\n")
+    for tool in ("engine", "build_book"):
+        (checkout / "tools" / f"{tool}.py").write_text(f"print('{tool} ran')")
+    return checkout
+
+
+def from_index(index):
+    """Variables with which pip asks the folder and nobody else."""
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index), "PIP_CONFIG_FILE": "/x"}
+
+
+UNREACHABLE = {  # nothing listens there
+    **{"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0"},
+    **{"PIP_CONFIG_FILE": os.devnull, "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""},
+}
+
+
+def is_ready(folder):
+    python = folder / ".venv" / "bin" / "python"
+    done = subprocess.run([python, "-c", "import tiny, pip"], capture_output=True)
+    return done.returncode == 0 and (folder / ".venv" / ".ready").exists()
+
+
+def test_make_without_a_network_says_so_and_goes_on_when_there_is_one(new, index):
+    done, _ = make(new, "book", EVERYTHING, **UNREACHABLE)
+    assert done.returncode != 0 and not (new / ".venv" / ".ready").exists()
+    said = done.stderr
+    assert "Connect this computer to the network and run the command again." in said
+    assert "Traceback" not in said and "WARNING" not in said and "ERROR" not in said
+
+    started = (new / ".venv" / "pyvenv.cfg").stat().st_mtime_ns
+    done, _ = make(new, "book", EVERYTHING, **from_index(index))
+    assert done.returncode == 0, done.stderr
+    assert is_ready(new) and "engine ran\nbuild_book ran\n" in done.stdout
+    assert (new / ".venv" / "pyvenv.cfg").stat().st_mtime_ns == started
+    assert not (new / ".venv" / ".installing").exists()
+
+
+def half_made(folder):
+    """What Debian leaves behind without python3-venv: a Python, and no pip."""
+    command = [sys.executable, "-I", "-m", "venv", "--without-pip", folder]
+    subprocess.run(command, check=True)
+
+
+def site_packages(folder):
+    return next((folder / "lib").glob("python*/site-packages"))
+
+
+def gone(folder):
+    """An environment that was ready until the system's Python was replaced."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").symlink_to("/usr/bin/python3.4.gone")
+    (folder / ".ready").touch()
+
+
+def interrupted(folder):
+    """What an installation leaves behind that was killed."""
+    half_made(folder)
+    (folder / ".installing").touch()
+    (site_packages(folder) / "pip.py").touch()
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (half_made, "its Python has no pip"),
+        (gone, "its Python is gone"),
+        (interrupted, "its installation was interrupted"),
+    ],
+)
+def test_make_makes_a_broken_environment_again(new, index, damage, reason):
+    damage(new / ".venv")
+    (new / ".venv" / "engine").mkdir()
+    done, _ = make(new, "book", EVERYTHING, **from_index(index))
+    assert done.returncode == 0, done.stderr
+    assert f".venv is made again, because {reason}" in done.stdout
+    assert "about 2.4 GB" in done.stdout
+    assert is_ready(new)
+    assert (new / ".venv" / "engine").is_dir(), "it belongs to no Python"
+    done, _ = make(new, "book", EVERYTHING, **UNREACHABLE)
+    assert done.returncode == 0, done.stderr
+    assert "engine ran" not in done.stdout and "build_book ran" in done.stdout
+
+
+def test_make_with_a_python_without_ensurepip_names_the_package_of_debian(new):
+    python = new / "python"
+    python.write_text(
+        f"#!/bin/sh\nexec '{sys.executable}' -c \"import runpy, sys;"
+        " sys.modules['ensurepip'] = None;"
+        ' runpy.run_module(sys.argv[2], run_name=\'__main__\')" "$@"\n'
+    )
+    python.chmod(0o755)
+    done, _ = make(new, "book", f"PYTHON='{python}'")
+    assert done.returncode != 0
+    assert "sudo apt install python3-venv\n" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "`python3-venv`" in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_environment_has_about_the_size_that_is_announced():
+    """Without compiled files, whose sizes pip does not write down."""
+    files = [
+        file
+        for package in importlib.metadata.distributions()
+        for file in package.files or ()
+    ]
+    sources = sum(file.size or 0 for file in files) / 1e9
+    assert sources == pytest.approx(0.9 * make_environment.GIGABYTES, rel=0.15)
+
+
+@pytest.mark.parametrize("engine", ["", "314"])
+def test_build_says_which_server_makes_exercises_run(monkeypatch, capsys, engine):
+    from tools import build_book
+
+    monkeypatch.setattr(build_book, "get_engine", lambda: None)
+    monkeypatch.setattr(build_book, "is_fresh", lambda: True)
+    monkeypatch.setattr(build_book, "engine_of_the_pages", lambda: engine)
+    assert build_book.main() == 0
+    said = capsys.readouterr().out.strip().split("\n")
+    assert said[0].startswith("The book is at ")
+    command = "python -m http.server -d book/_build/html"
+    assert [line.endswith(f": {command}") for line in said[1:]] == [True] * bool(engine)
+    assert f"`{command}`" in (ROOT / "README.md").read_text("utf-8")

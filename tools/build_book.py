@@ -117,6 +117,11 @@ def main():
             print("The book was not built: see the warnings above.", file=sys.stderr)
             return status
     print(f"The book is at {HTML / 'index.html'}")
+    if engine_of_the_pages():
+        print(
+            "Exercises run in its pages when a server delivers them:"
+            f" python -m http.server -d {HTML.relative_to(ROOT).as_posix()}"
+        )
     return 0
 
 
