@@ -336,7 +336,7 @@ def strip_plot(ax, rows, label=None, marker="o", color=ATTENTION, offset=0.0):
     return ax
 
 
-def token_accuracy_map(ax, accuracy, lengths, label="token accuracy"):
+def token_accuracy_map(ax, accuracy, lengths, label="token accuracy", lowest=0.0):
     """Draw accuracy by source length and target position.
 
     Parameters
@@ -350,6 +350,8 @@ def token_accuracy_map(ax, accuracy, lengths, label="token accuracy"):
         Name of each bin, such as "5–9".
     label : str
         Label of the color bar.
+    lowest : float
+        Accuracy at the dark end of the colors, which lower ones share.
 
     Returns
     -------
@@ -364,7 +366,7 @@ def token_accuracy_map(ax, accuracy, lengths, label="token accuracy"):
     accuracy = array_of_shape("accuracy", accuracy, len(lengths), "positions")
     image = ax.imshow(
         accuracy,
-        vmin=0,
+        vmin=lowest,
         vmax=1,
         origin="lower",
         aspect="auto",
@@ -375,8 +377,29 @@ def token_accuracy_map(ax, accuracy, lengths, label="token accuracy"):
     ax.set_yticks(range(len(lengths)), lengths)
     ax.grid(False)
     ax.set(xlabel="target position (tokens)", ylabel="source length (tokens)")
-    ax.figure.colorbar(image, ax=ax, ticks=[0, 0.5, 1], aspect=25).set_label(label)
+    ticks = [lowest, (lowest + 1) / 2, 1]
+    ax.figure.colorbar(image, ax=ax, ticks=ticks, aspect=25).set_label(label)
     return ax
+
+
+def plain_ticks(axis, values):
+    """Label a logarithmic axis with plain numbers, in place of powers of ten.
+
+    Parameters
+    ----------
+    axis : matplotlib.axis.Axis
+        An axis such as ``ax.yaxis``, whose scale is set already.
+    values : list of float
+        Numbers at which the axis gets ticks.
+
+    Returns
+    -------
+    matplotlib.axis.Axis
+        The same ``axis``.
+    """
+    axis.set_ticks(values, [f"{value:,g}" for value in values])
+    axis.set_ticks([], minor=True)
+    return axis
 
 
 def words(ax, tokens, weights, columns=60):

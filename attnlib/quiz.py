@@ -16,8 +16,8 @@ def quiz(question, choices):
     Parameters
     ----------
     question : str
-        The question. All text is shown as it is, except that text between
-        backticks is code.
+        The question. Text between backticks is code, and text between dollar signs
+        is mathematics in TeX. Straight quotation marks become curly ones.
     choices : list of (str, bool, str)
         Two or more tuples (text, is_correct, feedback), at least one of them correct.
         Opening a choice shows whether it is correct, and the feedback.
@@ -37,8 +37,9 @@ def quiz(question, choices):
 
     Notes
     -----
-    The HTML needs no script. It is the same on the built page and in JupyterLab, before
-    and after a run.
+    The HTML needs no script of its own. It is the same on the built page and in
+    JupyterLab, before and after a run; both set its mathematics as they set that of the
+    text.
     """
     _check_text("question", question)
     choices = list(choices)
@@ -102,5 +103,25 @@ def _check_text(name, text):
 
 
 def _to_html(text):
-    """Escaped text, in which text between backticks is code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    """Escaped text with code, mathematics, and curly quotation marks."""
+    parts = re.split(r"`([^`]+)`|\$([^$]+)\$", text)  # text, code, mathematics, text, …
+    html = []
+    for words, code, mathematics in zip(
+        parts[::3], [*parts[1::3], None], [*parts[2::3], None], strict=True
+    ):
+        html.append(escape(_curly(words)))
+        if code is not None:
+            html.append(f"<code>{escape(code)}</code>")
+        if mathematics is not None:
+            # The markup of Sphinx, which tells MathJax where to look.
+            tex = escape(mathematics)
+            html.append(
+                f'<span class="math notranslate nohighlight">\\({tex}\\)</span>'
+            )
+    return "".join(html)
+
+
+def _curly(text):
+    """Text with curly quotation marks and apostrophes."""
+    text = re.sub(r"(?<![^\s(\[])'(?=\S)", "‘", text).replace("'", "’")
+    return re.sub(r'(?<![^\s(\[])"(?=\S)', "“", text).replace('"', "”")

@@ -228,6 +228,21 @@ def test_token_accuracy_map_puts_the_first_position_at_one_and_keeps_nan_empty(a
         plots.token_accuracy_map(ax, accuracy, ["a", "b", "c"])
 
 
+def test_token_accuracy_map_spends_its_colors_on_the_values_from_the_lowest_on(ax):
+    plots.token_accuracy_map(ax, [[1, 0.9]], ["1–4"], lowest=0.8)
+    assert ax.images[0].get_clim() == (0.8, 1)
+    assert ax.images[0].colorbar.get_ticks() == pytest.approx([0.8, 0.9, 1])
+
+
+def test_plain_ticks_label_a_logarithmic_axis_with_plain_numbers(ax):
+    ax.plot([1, 2], [0.25, 3000])
+    ax.set_yscale("log")
+    assert plots.plain_ticks(ax.yaxis, [0.3, 1, 2000]) is ax.yaxis
+    png(ax)
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["0.3", "1", "2,000"]
+    assert [text.get_text() for text in ax.get_yticklabels(minor=True)] == []
+
+
 def test_words_shade_and_underline_by_weight_and_wrap(ax):
     plots.words(ax, ["not", "bad", "$at$", "all"], [0.5, 0.25, 0, 0.25], columns=12)
     assert [line.get_linewidth() for line in ax.lines] == pytest.approx([4, 2, 0, 2])

@@ -83,6 +83,29 @@ def test_quiz_escapes_everything_and_marks_code():
 
 
 @pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        (
+            "what does $h_t$ depend on?",
+            (
+                'what does <span class="math notranslate nohighlight">\\(h_t\\)</span>'
+                " depend on?"
+            ),
+        ),
+        ("$a < b$", '<span class="math notranslate nohighlight">\\(a &lt; b\\)</span>'),
+        ("5 $ alone", "5 $ alone"),
+        ("`cost = '$5'` and `$x$`", "<code>cost = &#x27;$5&#x27;</code> and <code>$x$"),
+        ("Luong's and Bahdanau's models'", "Luong’s and Bahdanau’s models’"),
+        ("'dog' in ('man bites dog')", "‘dog’ in (‘man bites dog’)"),
+        ('say "one" now', "say “one” now"),
+    ],
+)
+def test_quiz_sets_mathematics_code_and_quotation_marks(text, html):
+    assert html in quiz(text, CHOICES)._repr_html_()
+    assert repr(quiz(text, CHOICES)).startswith(text)
+
+
+@pytest.mark.parametrize(
     "question, choices, error, message",
     [
         (3, CHOICES, TypeError, "question should be a str, got int"),

@@ -1,8 +1,8 @@
 """How much time a chapter takes: a line below its title, and on cards that link to it.
 
 The minutes of reading are estimated from the notebook (200 words per minute, and two
-seconds per line of code). The time to run is what ``make refresh`` measured
-(_data/run_times.json).
+seconds per line of code that is not folded). The time to run is what ``make refresh``
+measured (_data/run_times.json).
 """
 
 import json
@@ -18,6 +18,7 @@ from book._ext import exercises
 CHAPTER = re.compile(r"\d\d_")
 WORDS_PER_MINUTE = 200
 MINUTES_PER_LINE = 2 / 60
+NOT_READ = {"hide-input", "remove-input", "remove-cell"}  # tags of folded code
 
 
 def reading_minutes(folder, name):
@@ -29,7 +30,7 @@ def reading_minutes(folder, name):
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
             words += len(source.split())
-        elif "remove-input" not in cell["metadata"].get("tags", []):
+        elif NOT_READ.isdisjoint(cell["metadata"].get("tags", [])):
             lines += len(source.splitlines())
     minutes = words / WORDS_PER_MINUTE + lines * MINUTES_PER_LINE
     return 5 * math.ceil(minutes / 5)
