@@ -117,6 +117,22 @@ def focused(page):
     )
 
 
+def swipe(page, x, y, dx, dy, steps=8):
+    """Move a finger from (x, y) by (dx, dy), as the browser itself hears of it."""
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind, *points):
+        event = {"type": kind, "touchPoints": list(points)}
+        session.send("Input.dispatchTouchEvent", event)
+
+    touch("touchStart", {"x": x, "y": y})
+    for step in range(1, steps + 1):
+        touch("touchMove", {"x": x + dx * step / steps, "y": y + dy * step / steps})
+        page.evaluate("new Promise(requestAnimationFrame)")
+    touch("touchEnd")
+    page.evaluate("new Promise(requestAnimationFrame)")
+
+
 # Sets every slider, box, and button in turn, and returns what the figure then shows.
 SET = """([name, settings]) => {
   const root = document.querySelector(".attn-" + name);

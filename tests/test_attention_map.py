@@ -137,9 +137,9 @@ def test_attention_map_stays_small():
     weights = near / near.sum(axis=1, keepdims=True)
     assert (
         len(str(attention_map(["hundred"] * 36, ["cent"] * 36, weights)).encode())
-        <= 30_000
+        <= 40_000
     )
-    assert len(str(attention_map(SOURCE, TARGET, WEIGHTS)).encode()) <= 16_000
+    assert len(str(attention_map(SOURCE, TARGET, WEIGHTS)).encode()) <= 20_000
 
 
 def test_attention_map_keeps_what_is_shown_and_short():
@@ -335,11 +335,15 @@ def said(page):
 def test_map_works_with_the_keyboard_alone(page_of, example):
     page = page_of(example)
     page.keyboard.press("Tab")
-    assert said(page) == "eighty: attended to by quatre 0.90, vingt 0.85, hyphen 0.62"
+    assert said(page) == (
+        "eighty: attended to by quatre 0.90, vingt 0.85, hyphen (1st of 2) 0.62"
+    )
     page.keyboard.press("Tab")  # one tab stop a row
     assert said(page) == "quatre: attends to eighty 0.90, hyphen 0.06"
     page.keyboard.press("ArrowRight")
-    assert said(page) == "hyphen: attends to eighty 0.62, hyphen 0.30, one 0.05"
+    assert (
+        said(page) == "hyphen (1st of 2): attends to eighty 0.62, hyphen 0.30, one 0.05"
+    )
     page.keyboard.press("End")
     assert said(page) == "mille: attends to thousand 0.92, one 0.06"
     page.keyboard.press("ArrowUp")  # to the word with the largest weight
@@ -434,7 +438,8 @@ def test_map_plays_through_the_output_words_and_stops(page_of, example, motion):
     for _ in TARGET:
         played.append(said(page).split(":")[0])
         page.clock.run_for(1100)
-    assert played == ["quatre", "hyphen", "vingt", "hyphen", "un", "mille"]
+    hyphens = "hyphen (1st of 2)", "hyphen (2nd of 2)"
+    assert played == ["quatre", hyphens[0], "vingt", hyphens[1], "un", "mille"]
     assert said(page).startswith("Point at a word")
     page.get_by_role("button", name="Play").click()
     assert (
@@ -527,7 +532,7 @@ def test_map_says_what_follows_from_the_unrounded_weights(page_of):
     page.get_by_role("button", name="s5", exact=True).focus()
     assert said(page) == "s5: attended to by 4 words, none of them 0.05 or more"
     page.get_by_role("button", name="t3", exact=True).focus()
-    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowLeft")  # so many words stand upright
     assert said(page) == "s0: attended to by t6 0.30"
 
 
@@ -543,9 +548,9 @@ def test_map_of_2000_by_2000_tokens_is_usable(page_of):
     start = time.perf_counter()
     target.get_by_role("button", name="w1000", exact=True).focus()
     assert said(page) == "w1000: attends to w1000 0.46, w999 0.17, w1001 0.17"
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
     assert said(page).startswith("w1001: attends to w1001 0.46")
-    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowLeft")
     assert said(page).startswith("w1001: attended to by w1001 0.46")
     assert time.perf_counter() - start < 10  # it was more than that for each
     assert page.locator(".am-lines path.am-lit").count() == 7  # those of 0.01 or more
@@ -743,20 +748,191 @@ def test_map_has_no_accessibility_violation(page_of, example, scheme):
         assert found == [], step
 
 
-def test_map_scrolls_inside_its_box_on_a_narrow_page(page_of, example):
-    page = page_of(
-        example,
-        attention_map(["hundred"] * 30, ["cent"] * 30, np.eye(30)),
-        viewport={"width": 360, "height": 640},
+# How the map stands.
+
+ENDS = """map => {
+  const box = map.getBoundingClientRect();
+  const picture = map.querySelector(".am-lines"), lines = picture.firstElementChild;
+  const {x, y} = picture.getBoundingClientRect();
+  const inside = [...lines.children].every(path =>
+    [0, path.getTotalLength()].every(at => {
+      const end = path.getPointAtLength(at);
+      return x + end.x >= box.left && x + end.x <= box.right
+        && y + end.y >= box.top && y + end.y <= box.bottom;
+    }));
+  const {left, right} = map.querySelector(".am-source").getBoundingClientRect();
+  const other = map.querySelector(".am-target").getBoundingClientRect();
+  const boxes = [map, ...map.querySelectorAll(".am-stage, .am-board, .am-foot")];
+  const wide = boxes.filter(e => e.scrollWidth > e.clientWidth);
+  return {
+    inside,
+    upright: right <= other.left,
+    level: Math.abs(left - other.left) < 3,
+    wide: wide.map(e => e.className),
+  };
+}"""
+
+
+def date_map():
+    source, target = list("Tuesday, March 5, 2024"), list("2024-03-05")
+    rng = np.random.default_rng(0)
+    weights = rng.dirichlet(np.full(len(source), 0.1), len(target))
+    return attention_map(source, target, weights, gold=[(0, 18), (4, 7), (9, 15)])
+
+
+@pytest.mark.parametrize(("width", "upright"), [(320, True), (360, True), (720, False)])
+def test_map_shows_both_ends_of_every_line(page_of, width, upright):
+    """720 px are what a page of the book gives to a figure."""
+    page = page_of(date_map(), viewport={"width": width, "height": 640})
+    map_ = page.locator(".attn-attention_map")
+    expected = {"inside": True, "upright": upright, "level": not upright, "wide": []}
+    assert map_.evaluate(ENDS) == expected
+    page.set_viewport_size({"width": 1080 - width, "height": 640})  # and turned around
+    turned = 1080 - width < 700
+    page.wait_for_function(
+        "upright => upright === !!document.querySelector('.am-upright')", arg=turned
     )
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    first, long = page.locator(".am-stage").evaluate_all(
-        "all => all.map(s => s.scrollWidth - s.clientWidth)"
+    assert map_.evaluate(ENDS)["inside"] and map_.evaluate(ENDS)["wide"] == []
+    for box in map_.get_by_role("button").all():
+        size = box.bounding_box()
+        assert min(size["width"], size["height"]) >= 24
+
+
+@pytest.mark.parametrize("form", ["upright", "level"])
+def test_map_lines_lead_from_word_to_word_in_either_form(page_of, form):
+    width = {"upright": 360, "level": 720}[form]
+    page = page_of(date_map(), viewport={"width": width, "height": 900})
+    page.get_by_role("button", name="hyphen (1st of 2)").focus()
+    axis = {"upright": "y", "level": "x"}[form]
+    ends = page.locator("path.am-lit").evaluate_all(
+        """(paths, axis) => paths.map(path => {
+          const origin = path.ownerSVGElement.getBoundingClientRect()[axis];
+          return [0, path.getTotalLength()].map(
+            at => Math.round(origin + path.getPointAtLength(at)[axis]));
+        })""",
+        axis,
     )
-    assert first <= 0 < long
-    page.locator(".attn-attention_map").nth(1).get_by_role(
-        "button", name="cent"
-    ).first.focus()
+    middles = page.locator(".am-chosen .am-token, .am-lit .am-token").evaluate_all(
+        """(all, axis) => all.map(e => {
+          const box = e.getBoundingClientRect();
+          const size = axis === "x" ? box.width : box.height;
+          return Math.round(box[axis] + size / 2);
+        })""",
+        axis,
+    )
+    *lit, chosen = middles
+    assert {start for start, _ in ends} <= {chosen - 1, chosen, chosen + 1}
+    assert lit and all(min(abs(m - end) for _, end in ends) <= 1 for m in lit)
+
+
+def test_upright_map_is_used_with_the_arrows_that_point_along_it(page_of):
+    page = page_of(date_map(), viewport={"width": 360, "height": 900})
+    page.keyboard.press("Tab")
+    assert said(page).startswith("T: ")
+    page.keyboard.press("ArrowDown")
+    assert said(page).startswith("u: ")
     page.keyboard.press("End")
-    last = page.locator(".am-target").nth(1).locator(".am-token").last.bounding_box()
-    assert 0 <= last["x"] and last["x"] + last["width"] <= 360
+    assert said(page).startswith("4: attended to by ")
+    page.keyboard.press("ArrowUp")
+    assert said(page).startswith("2 (2nd of 2): attended to by ")
+    page.keyboard.press("ArrowRight")
+    assert ": attends to " in said(page)
+    page.keyboard.press("ArrowLeft")
+    assert ": attended to by " in said(page)
+
+
+def test_map_of_many_words_plays_where_both_ends_can_be_seen(page_of):
+    tokens = [f"w{i}" for i in range(60)]
+    page = page_of(attention_map(tokens, tokens, np.eye(60)[::-1]))
+    page.clock.install()
+    page.reload()
+    stage = page.locator(".am-stage")
+    assert stage.evaluate("e => e.scrollHeight > e.clientHeight")
+    page.get_by_role("button", name="Play").click()
+    page.clock.run_for(700 * 30 + 50)
+    box = stage.bounding_box()
+    for side in ("source .am-lit .am-token", "target .am-chosen .am-token"):
+        word = page.locator(f".am-{side}").bounding_box()
+        assert box["y"] <= word["y"] <= box["y"] + box["height"]
+
+
+# Words that occur again, and gold links.
+
+
+def test_map_names_equal_words_apart(page_of):
+    """In buttons, in what is said, and in the table."""
+    page = page_of(attention_map(list("2024"), list("22"), np.eye(2, 4)))
+    for side, names in {
+        "input": ["2 (1st of 2)", "0", "2 (2nd of 2)", "4"],
+        "output": ["2 (1st of 2)", "2 (2nd of 2)"],
+    }.items():
+        group = page.get_by_role("group", name=f"{side} words")
+        found = group.get_by_role("button").evaluate_all(
+            "all => all.map(e => e.ariaLabel ?? e.textContent)"
+        )
+        assert found == names
+    page.get_by_role("button", name="2 (1st of 2)").last.focus()
+    assert said(page) == "2 (1st of 2): attends to 2 (1st of 2) 1.00"
+    page.get_by_text("The weights as a table").click()
+    for name in ("2 (1st of 2)", "2 (2nd of 2)"):
+        assert page.get_by_role("columnheader", name=name, exact=True).count() == 1
+        assert page.get_by_role("rowheader", name=name, exact=True).count() == 1
+
+
+def test_equal_words_are_counted_as_in_english():
+    names = frame.distinct_names(["a"] * 23 + ["-", "hyphen", "b"])
+    assert [names[i].split()[1] for i in (0, 1, 2, 3, 10, 11, 12, 20, 21, 22)] == (
+        "(1st (2nd (3rd (4th (11th (12th (13th (21st (22nd (23rd".split()
+    )
+    assert names[-3:] == ["hyphen (1st of 2)", "hyphen (2nd of 2)", "b"]
+
+
+def test_map_shows_gold_links_where_they_are_switched_on(page_of):
+    page = page_of(date_map())
+    links = page.locator(".am-gold path")
+    assert links.count() == 3 and not links.first.is_visible()
+    word = page.get_by_role("group", name="output words").get_by_role("button").first
+    word.focus()
+    assert "Gold" not in said(page)
+    switch = page.get_by_role("button", name="Gold links", exact=True)
+    switch.click()
+    assert links.first.is_visible() and links.last.is_visible()
+    assert page.get_by_role("button", name="Gold links", pressed=True).count() == 1
+    word.focus()
+    assert said(page).endswith(". Gold: 2 (1st of 2)")
+    assert page.locator(".am-gold path.am-lit").count() == 1
+    switch.press("Enter")
+    assert not links.first.is_visible()
+    page.get_by_text("The weights as a table").click()
+    starred = page.locator("td").filter(has_text="*")
+    assert starred.count() == 3
+    assert "Gold links are marked with a star" in page.locator("caption").inner_text()
+
+
+def test_map_without_gold_links_has_no_switch(page_of, example):
+    page = page_of(example)
+    assert page.get_by_role("button", name="Gold links").count() == 0
+    assert "*" not in page.locator("table").text_content()
+
+
+@pytest.mark.parametrize(
+    ("gold", "error", "message"),
+    [
+        ([(6, 0)], ValueError, r"6 target and 4 source tokens, .* got \(6, 0\)"),
+        ([(0, -1)], ValueError, r"counted from 0, got \(0, -1\)"),
+        ([(0.5, 1)], TypeError, r"pairs \(target_index, source_index\) .* \(0.5, 1\)"),
+        ([3], TypeError, "of integers, got 3"),
+        (["ab"], TypeError, "of integers, got 'ab'"),
+        ([(1, 2, 3)], TypeError, r"of integers, got \(1, 2, 3\)"),
+    ],
+)
+def test_attention_map_refuses_gold_links_that_lead_nowhere(gold, error, message):
+    with pytest.raises(error, match=message):
+        attention_map(SOURCE, TARGET, WEIGHTS, gold=gold)
+
+
+def test_attention_map_takes_gold_links_as_any_set_of_pairs():
+    pairs = {(np.int64(5), 3), (0, 0)}
+    data = attention_map(SOURCE, TARGET, WEIGHTS, gold=pairs).data
+    assert data["gold"] == [[0, 0], [5, 3]]
+    assert "gold" not in attention_map(SOURCE, TARGET, WEIGHTS, gold=[]).data

@@ -202,6 +202,49 @@ def test_answer_without_a_target_is_a_false_alarm(page_of, short):
     assert saved(page)[1]["outcome"][-1] == "false alarm"
 
 
+WHERE = """() => [...document.querySelectorAll(".cu-stage, .cu-foot button, progress")]
+  .map(e => Object.values(e.getBoundingClientRect().toJSON()).map(Math.round))"""
+
+
+@pytest.mark.parametrize("width", [360, 760, 1280])
+def test_one_click_stops_and_shows_the_result(page_of, short, width):
+    page = page_of(viewport={"width": width, "height": 700})
+    begin(page)
+    pause = page.evaluate(WHERE)
+    go_on(page)
+    until_dot(page)
+    page.clock.run_for(300)
+    page.keyboard.press("Space")
+    until(page, "arrow")
+    assert page.evaluate(WHERE) == pause  # nothing moves between pause and trial
+    stop = page.get_by_role("button", name="Stop").bounding_box()
+    page.mouse.move(stop["x"] + 8, stop["y"] + 4)
+    page.mouse.down()
+    assert now(page)[0] == "arrow" and page.evaluate(WHERE) == pause
+    page.clock.run_for(200)  # as long as a press takes
+    assert page.evaluate(WHERE) == pause
+    page.mouse.up()
+    assert page.locator(".cu-verdict").is_visible()
+    outcomes = Counter(saved(page)[1]["outcome"])
+    assert outcomes == {"answered": 1, "left": 1} | (
+        {"withheld": outcomes["withheld"]} if outcomes["withheld"] else {}
+    )
+
+
+def test_nothing_moves_when_a_trial_goes_wrong(page_of, short):
+    page = page_of(viewport={"width": 360, "height": 700})
+    begin(page)
+    before = page.evaluate(WHERE)
+    go_on(page)
+    until(page, "arrow")
+    page.keyboard.press("Space")
+    assert message(page).startswith("Too early") and page.evaluate(WHERE) == before
+    until(page, "arrow")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    assert message(page).startswith("You turned away")
+    assert page.evaluate(WHERE) == before
+
+
 @pytest.mark.parametrize("way", ["tab key", "other tab"])
 def test_turning_away_voids_the_trial(page_of, short, way):
     page = page_of()
@@ -238,6 +281,10 @@ def test_pause_waits_for_the_reader_and_not_for_an_answer_that_comes_late(
     page.clock.run_for(500)
     page.keyboard.press("Space")
     assert now(page)[0] == "pause"
+    assert message(page) == (
+        "That press came right after the pause began, so it does not count."
+        " Press space, or tap here, once more to continue."
+    )
     page.clock.run_for(60_000)
     assert now(page)[0] == "pause"
     page.keyboard.press("Space")

@@ -279,6 +279,34 @@ def test_figures_move_only_where_motion_is_welcome(page_of):
     )
 
 
+def test_figures_name_equal_words_apart(page_of):
+    words = ["a", "b", "a"]
+    page = page_of(weights(words, [1, 0, 2]), window(words, [0, 0, 9], 1, 1))
+    for name in ("a (1st of 2)", "b", "a (2nd of 2)"):
+        assert page.get_by_label(f"score of {name}", exact=True).count() == 1
+        assert page.get_by_label(f"{name}: may be attended", exact=True).count() == 1
+    said = page.get_by_role("status").all_inner_texts()
+    assert "for a (2nd of 2). " in said[0]
+    assert said[1].endswith("at position 2, “a (2nd of 2)”.")
+
+
+def test_toggles_have_names_of_words_alone(page_of):
+    gold = attention_map(["a"], ["b"], [[1]], gold=[(0, 0)])
+    page = page_of(day(), gold)
+    for name in ("σ = D / 2", "Gaussian", "renormalize", "Gold links", "Play"):
+        toggle = page.get_by_role("button", name=name, exact=True)
+        assert toggle.count() == 1
+        assert toggle.evaluate("e => getComputedStyle(e, '::before').content") in (
+            '""',
+            "none",
+        )
+    # Pressed is a check mark, and not pressed is a circle.
+    shape = "e => getComputedStyle(e, '::before').borderTopWidth !== '0px'"
+    for pressed in (True, False):
+        mark = page.locator(f"[aria-pressed={str(pressed).lower()}]:not(.am-token)")
+        assert mark.first.evaluate(shape) is not pressed
+
+
 # In the built book.
 
 

@@ -12,6 +12,7 @@ from figures import (
     local,
     open_figures,
     said,
+    swipe,
     texts,
 )
 
@@ -231,22 +232,88 @@ def test_window_is_drawn_where_it_is(page_of):
     assert page.locator(".wi-none").count() == 2
 
 
-@pytest.mark.parametrize("touch", [False, True])
-def test_window_follows_the_pointer(page_of, touch):
-    page = page_of(day(), has_touch=touch)
+def test_window_follows_the_mouse(page_of):
+    page = page_of(day())
     box = page.locator(".wi-picture").bounding_box()
     slot = box["width"] / (len(DATE) + 4)
     at = box["x"] + 2.5 * slot, box["y"] + 50  # the middle of position 0
-    if touch:
-        page.touchscreen.tap(*at)
-    else:
-        page.mouse.move(*at)
-        assert texts(page, ".af-value")[0] == "= 6.4"
-        page.mouse.down()
-        page.mouse.move(at[0] + 3 * slot, at[1], steps=3)
-        page.mouse.up()
-        page.mouse.move(*at)  # and is let go
-    assert texts(page, ".af-value")[0] == ("= 0" if touch else "= 3")
+    page.mouse.move(*at)
+    assert texts(page, ".af-value")[0] == "= 6.4"
+    page.mouse.down()
+    page.mouse.move(at[0] + 3 * slot, at[1], steps=3)
+    page.mouse.up()
+    page.mouse.move(*at)  # and is let go
+    assert texts(page, ".af-value")[0] == "= 3"
+
+
+PHONE = dict(has_touch=True, is_mobile=True, viewport={"width": 360, "height": 640})
+
+
+def test_window_stays_where_a_finger_scrolls_past(page_of):
+    page = page_of(day(), "<div style='height:2000px'></div>", **PHONE)
+    before = texts(page, ".af-value")
+    picture = page.locator(".wi-picture").bounding_box()
+    swipe(page, 80, picture["y"] + 180, 10, -120)
+    page.wait_for_function("scrollY > 50")
+    assert texts(page, ".af-value") == before
+    page.evaluate("scrollTo(0, 0)")
+    slider = page.get_by_label("center").bounding_box()
+    swipe(page, 300, slider["y"] + 14, 5, -120)
+    page.wait_for_function("scrollY > 50")
+    assert texts(page, ".af-value") == before
+    assert page.get_by_label("center").input_value() == "6.4"
+    page.evaluate("scrollTo(0, 0)")
+    page.touchscreen.tap(80, picture["y"] + 180)
+    assert texts(page, ".af-value") == before
+
+
+def test_window_follows_a_finger_that_moves_sideways_or_drags_its_handle(page_of):
+    page = page_of(day(), "<div style='height:2000px'></div>", **PHONE)
+    picture = page.locator(".wi-picture").bounding_box()
+    slot = picture["width"] / (len(DATE) + 4)
+    position = picture["x"] + 2.5 * slot  # of position 0
+    swipe(page, position + slot, picture["y"] + 150, 7 * slot, 12)
+    assert texts(page, ".af-value")[0] == "= 8"
+    handle = page.locator(".wi-handle path").bounding_box()
+    at = handle["x"] + handle["width"] / 2, handle["y"] + 5
+    swipe(page, *at, -3 * slot, 90)
+    assert texts(page, ".af-value")[0] == "= 5"
+    assert page.evaluate("scrollY") == 0
+
+
+BARS = """() => Array.from(document.querySelectorAll("rect.wi-weight"),
+  bar => Number(bar.getAttribute("height")))"""
+
+
+def test_window_bars_can_be_compared_between_settings(page_of):
+    """The same weight has the same height, whatever the other weights are."""
+    page = page_of(day())
+    units = []
+    for half_width in ("1", "3", "13"):
+        page.get_by_label("half-width").fill(half_width)
+        for name in ("renormalize", "Gaussian"):
+            page.get_by_role("button", name=name, exact=True).click()
+            weights = exact(page, "window")
+            units.append(max(page.evaluate(BARS)) / weights.max())
+    assert len(units) == 6 and max(units) == pytest.approx(min(units))
+
+
+def test_window_covers_no_number(page_of):
+    page = page_of(day(center=6, half_width=1))
+    page.get_by_role("button", name="renormalize").click()
+    numbers = page.locator(".wi-picture text.wi-number")
+    page.get_by_label("σ of the Gaussian").fill("0.1")
+    assert numbers.all_text_contents() == ["0.00", "1.00", "0.00"]
+    handle = page.locator(".wi-handle path").bounding_box()
+    for number in numbers.all():
+        box = number.bounding_box()
+        assert handle["y"] + handle["height"] <= box["y"]
+        # Nothing is drawn after the numbers but the handle.
+        rest = number.evaluate(
+            "e => [...e.parentNode.children].slice("
+            "[...e.parentNode.children].indexOf(e)).every(e => e.tagName === 'text')"
+        )
+        assert rest
 
 
 def test_static_window_has_the_same_numbers_as_the_interactive_one(page_of):

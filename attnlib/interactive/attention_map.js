@@ -1,4 +1,5 @@
-// The attention map: two rows of words, and a line for each weight between them.
+// The attention map: two rows of words, and a line for each weight between them. Where
+// the rows are too long for the page, they stand upright, side by side.
 const figure = "attention_map";
 const sides = ["source", "target"], other = {source: "target", target: "source"};
 
@@ -32,24 +33,53 @@ const makeLines = (side, i, row, attributes = {}) => row.flatMap(([k, w]) => {
   return w < 0.01 ? [] : [{path, w, [side]: i, [other[side]]: k}];
 });
 
-const middle = ({box}) => box.offsetLeft + box.offsetWidth / 2;
+// Where the words are, and how far apart the rows.
+const measure = (words, picture, upright) => {
+  const [edge, size, at, length] = upright
+    ? ["offsetLeft", "offsetWidth", "offsetTop", "offsetHeight"]
+    : ["offsetTop", "offsetHeight", "offsetLeft", "offsetWidth"];
+  const {button} = words.source[0], from = button[edge] + button[size];
+  const gap = words.target[0].button[edge] - from;
+  picture.style.cssText = upright
+    ? `left:${from}px;top:0;width:${gap}px;height:100%`
+    : `left:0;top:${from}px;width:100%;height:${gap}px`;
+  const middles = side => words[side].map(({box}) => box[at] + box[length] / 2);
+  return {upright, gap, source: middles("source"), target: middles("target")};
+};
 
 // Puts each line between the middles of its two words, in the space between the rows.
-const placeLines = (lines, {height, source, target}) => {
+const placeLines = (lines, {upright, gap, source, target}) => {
+  const point = (along, across) =>
+    upright ? `${across} ${along}` : `${along} ${across}`;
   for (const {path, w, source: s, target: t} of lines) {
-    const a = target[t], b = source[s], half = height / 2;
+    const a = target[t], b = source[s], half = gap / 2;
     const end = 2 + 6.5 * w;  // half the width of the line, whose end is round
-    const bends = `${a} ${half} ${b} ${half}`;
-    path.setAttribute("d", `M${a} ${height - end}C${bends} ${b} ${end}`);
+    const bends = `${point(a, half)} ${point(b, half)}`;
+    path.setAttribute("d", `M${point(a, gap - end)}C${bends} ${point(b, end)}`);
   }
 };
 
-// What is said of a word: its three largest weights of 0.05 or more, or `none`.
-const describe = (name, verb, names, entries, none) => {
+// The links of the gold alignment, by word of either side.
+const readGold = (gold, words) => {
+  const links = {source: words.source.map(() => []), target: words.target.map(() => [])};
+  for (const [t, s] of gold) {
+    links.target[t].push(s);
+    links.source[s].push(t);
+  }
+  return links;
+};
+
+// What is said of a word: its three largest weights of 0.05 or more, or `none`, and its
+// gold links where they are shown.
+const describe = (name, verb, names, entries, none, gold) => {
   const ranked = entries.filter(([, w]) => w >= 0.05).sort((a, b) => b[1] - a[1]);
   const large = ranked.slice(0, 3).flatMap(([k, w], n) =>
     [n ? ", " : "", make("bdi", {}, names[k]), ` ${w.toFixed(2)}`]);
-  return [make("b", {}, make("bdi", {}, name)), `: ${verb} `, ...none ? [none] : large];
+  const links = gold.flatMap((k, n) => [n ? ", " : "", make("bdi", {}, names[k])]);
+  return [
+    make("b", {}, make("bdi", {}, name)), `: ${verb} `, ...none ? [none] : large,
+    ...gold.length ? [". Gold: ", ...links] : [],
+  ];
 };
 
 // A button that calls step(0), step(1), … until `count`, and then rest().
@@ -85,12 +115,19 @@ const start = ({live, said, data}) => {
   const lines = entries.target.flatMap((row, i) =>
     makeLines("target", i, row.filter(([, w]) => w >= data.least)));
   const all = svg("g", {}, ...lines.map(({path}) => path)), chosen = svg("g");
-  const picture = svg("svg", {class: "am-lines", "aria-hidden": "true"}, all, chosen);
+  const gold = readGold(data.gold ?? [], words);
+  const links = (data.gold ?? []).map(([target, source]) =>
+    ({path: svg("path"), w: 0, source, target}));
+  const ideal = svg("g", {class: "am-gold"}, ...links.map(({path}) => path));
+  const picture =
+    svg("svg", {class: "am-lines", "aria-hidden": "true"}, all, chosen, ideal);
   let places, lit = [];  // where the words are, and the lines of the chosen word
+  let withGold = false;
   const rows = sides.map(side => makeRow(side, data[side].dir, words[side]));
   const board = make("div", {class: "am-board"}, ...rows, picture);
   const stage = make("div", {class: "am-stage"}, board);
   board.classList.toggle("am-many", many);
+  const isUpright = () => board.classList.contains("am-upright");
   let pinned = [];  // side and index of the word that was clicked, if any
   const isPinned = (side, i) => pinned[0] === side && pinned[1] === i;
 
@@ -109,10 +146,14 @@ const start = ({live, said, data}) => {
     lit = side ? makeLines(side, i, entries[side][i], {class: "am-lit"}) : [];
     chosen.replaceChildren(...lit.map(({path}) => path));
     if (places) placeLines(lit, places);
+    for (const {path, ...ends} of links) {
+      path.classList.toggle("am-lit", ends[side] === i);
+    }
     const verb = side === "target" ? "attends to" : "attended to by";
     said.replaceChildren(...side
       ? describe(
         names[side][i], verb, names[other[side]], entries[side][i], data[side].none[i],
+        withGold ? gold[side][i] : [],
       )
       : ["Point at a word, tap it, or use Tab and the arrow keys."]);
   };
@@ -130,7 +171,9 @@ const start = ({live, said, data}) => {
   const step = i => {
     pinned = [];
     show("target", i);
-    stage.scrollLeft = middle(words.target[i]) - stage.clientWidth / 2;
+    // Where the map is longer than its box, both ends come into view if they fit.
+    const ends = places.target[i] + places.source[data.target.largest[i]];
+    stage.scrollTop = (ends - stage.clientHeight) / 2;
   };
   const player = makePlayer(words.target.length, step, () => show(), playing => {
     stage.classList.toggle("am-playing", playing);
@@ -157,16 +200,21 @@ const start = ({live, said, data}) => {
   board.onkeydown = e => {
     const [side, i] = find(":focus");
     if (!side) return;
-    const last = words[side].length - 1;
+    const last = words[side].length - 1, isSource = side === "source";
     const ahead = data[side].dir === "rtl" ? -1 : 1;  // what "right" means
-    const moves = {ArrowLeft: i - ahead, ArrowRight: i + ahead, Home: 0, End: last};
+    const moves = isUpright()
+      ? {ArrowUp: i - 1, ArrowDown: i + 1, Home: 0, End: last}
+      : {ArrowLeft: i - ahead, ArrowRight: i + ahead, Home: 0, End: last};
+    const across = isUpright()
+      ? isSource ? "ArrowRight" : "ArrowLeft"
+      : isSource ? "ArrowDown" : "ArrowUp";
     if (e.key === "Escape") {
       player.stop();
       pinned = [];
       show();
     } else if (e.key in moves) {
       words[side][Math.min(Math.max(moves[e.key], 0), last)].button.focus();
-    } else if (e.key === (side === "source" ? "ArrowDown" : "ArrowUp")) {
+    } else if (e.key === across) {
       words[other[side]][data[side].largest[i]].button.focus();
     } else return;
     e.preventDefault();
@@ -176,17 +224,26 @@ const start = ({live, said, data}) => {
     if (!board.contains(e.relatedTarget)) show(...pinned);
   });
 
-  live.append(stage, make("div", {class: "am-foot"}, said, player.play));
+  const foot = make("div", {class: "am-foot"}, said, player.play);
+  if (links.length) {
+    player.play.before(toggle("Gold links", false, on => {
+      withGold = on;
+      picture.classList.toggle("am-with-gold", on);
+      rest();
+    }));
+  }
+  const ruler = make("div");  // as wide as the page allows, whatever the map needs
+  live.append(ruler, stage, foot);
   show();
-  // A text that is written from right to left begins at the right.
-  if (data.target.dir === "rtl") stage.scrollLeft = stage.scrollWidth;
   new ResizeObserver(() => {
-    const above = words.source[0].button, top = above.offsetTop + above.offsetHeight;
-    const height = words.target[0].button.offsetTop - top;
-    picture.style.top = top + "px";
-    picture.style.height = height + "px";
-    places = {height};
-    for (const side of sides) places[side] = words[side].map(middle);
-    placeLines([...lines, ...lit], places);
+    board.classList.remove("am-upright");
+    const upright = board.offsetWidth > ruler.offsetWidth;
+    board.classList.toggle("am-upright", upright);
+    const tall = words.source.length > 40 || words.target.length > 40;
+    stage.classList.toggle("am-tall", upright && tall);
+  }).observe(ruler);
+  new ResizeObserver(() => {
+    places = measure(words, picture, isUpright());
+    placeLines([...lines, ...links, ...lit], places);
   }).observe(board);
 };

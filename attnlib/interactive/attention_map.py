@@ -2,6 +2,9 @@
 attends to.
 """
 
+import operator
+from html import escape
+
 import numpy as np
 
 from attnlib.arguments import array_of_shape
@@ -10,9 +13,9 @@ from attnlib.interactive.frame import (
     GREEN,
     Figure,
     direction,
+    distinct_names,
     foldable_table,
     printable_tokens,
-    spoken,
     to_html,
     visible,
 )
@@ -25,7 +28,7 @@ MAX_CELLS = 100_000  # of the static table
 MAX_LINES = 2_000  # at rest, where no word is chosen
 
 
-def attention_map(source, target, weights, title=None):
+def attention_map(source, target, weights, title=None, gold=None):
     r"""The attention map of one sentence pair, to point at, tab through, or play.
 
     Target token :math:`i` attends to source token :math:`j` with the weight
@@ -46,6 +49,9 @@ def attention_map(source, target, weights, title=None):
         give ``[*target, "<end>"]``.
     title : str, optional
         Heading of the figure.
+    gold : iterable of (int, int), optional
+        (target_index, source_index) of the links in the gold alignment, which a button
+        shows.
 
     Returns
     -------
@@ -56,10 +62,12 @@ def attention_map(source, target, weights, title=None):
     Raises
     ------
     TypeError
-        If tokens are not str, or weights are not an array of numbers.
+        If tokens are not str, weights are not an array of numbers, or gold links are
+        not pairs of integers.
     ValueError
-        If there are no tokens, or if ``weights`` is None (from a model without
-        attention), has another shape, is not finite, or is not between 0 and 1.
+        If there are no tokens, if ``weights`` is None (from a model without
+        attention), has another shape, is not finite, or is not between 0 and 1, or if a
+        gold link leads to no token.
 
     Notes
     -----
@@ -70,13 +78,14 @@ def attention_map(source, target, weights, title=None):
     weights = checked_weights(
         weights, len(target), len(source), "attention_map(source, {target}, {weights})"
     )
-    return AttentionMap(source, target, weights, title)
+    gold = _checked_gold(gold, len(target), len(source))
+    return AttentionMap(source, target, weights, title, gold)
 
 
 class AttentionMap(Figure):
     """What ``attention_map`` returns."""
 
-    def __init__(self, source, target, weights, title):
+    def __init__(self, source, target, weights, title, gold=()):
         data = {
             "source": _side(source, weights.T),
             "target": _side(target, weights),
@@ -84,10 +93,13 @@ class AttentionMap(Figure):
             # The weight of the thinnest line at rest. Very many would be slow.
             "least": _least_line(weights),
         }
-        table = _table if weights.size <= MAX_CELLS else _list
-        fallback = foldable_table(
-            "The weights as a table", table(source, target, weights)
-        )
+        if gold:
+            data["gold"] = [list(link) for link in gold]
+        if weights.size <= MAX_CELLS:
+            table = _table(source, target, weights, gold)
+        else:
+            table = _list(source, target, weights)
+        fallback = foldable_table("The weights as a table", table)
         super().__init__("attention_map", title, fallback, data)
 
     def __repr__(self):
@@ -159,6 +171,26 @@ def _way(shape, expected, call):
     return ""
 
 
+def _checked_gold(gold, target_len, source_len):
+    """The gold links as sorted (target_index, source_index) pairs."""
+    links = set()
+    for link in () if gold is None else gold:
+        try:
+            row, column = map(operator.index, link)
+        except (TypeError, ValueError):
+            raise TypeError(
+                "gold should hold pairs (target_index, source_index) of integers, got"
+                f" {link!r}"
+            ) from None
+        if not (0 <= row < target_len and 0 <= column < source_len):
+            raise ValueError(
+                f"gold should hold links between {target_len} target and {source_len}"
+                f" source tokens, counted from 0, got {(row, column)}"
+            )
+        links.add((row, column))
+    return sorted(links)
+
+
 def _least_line(weights):
     """A weight from which on there are at most MAX_LINES: LINE, or a larger one."""
     if (weights >= LINE).sum() <= MAX_LINES:
@@ -169,7 +201,7 @@ def _least_line(weights):
 
 def _side(tokens, weights):
     """What the script gets of one row of words, with a row of weights for each."""
-    names = {i: spoken(token) for i, token in enumerate(tokens)}
+    names = dict(enumerate(distinct_names(tokens)))
     return {
         "tokens": [visible(token) for token in tokens],
         "names": {i: name for i, name in names.items() if name != tokens[i]},
@@ -207,46 +239,55 @@ def _short(weight):
     return rounded if same and not halfway else exact
 
 
-def _table(source, target, weights):
+def _table(source, target, weights, gold):
     """The static fallback: a row per target token, a column per source token."""
-    head = "".join(f"<th scope=col>{to_html(token)}" for token in source)
-    rows = [f"<tr><td>{head}"]
-    for token, row in zip(target, weights, strict=True):
-        rows.append(f"<tr><th scope=row>{to_html(token)}{''.join(map(_cell, row))}")
+    rows, gold = [f"<tr><td>{''.join(_headings('col', source))}"], set(gold)
+    for i, heading in enumerate(_headings("row", target)):
+        cells = (_cell(w, (i, j) in gold) for j, w in enumerate(weights[i]))
+        rows.append(f"<tr>{heading}{''.join(cells)}")
+    marked = " Gold links are marked with a star." if gold else ""
     return (
         f'<table dir={direction(source)} style="--columns:{len(source)}">'
         "<caption dir=ltr>Attention weights: one row per output token, one column per"
-        " input token; weights below 0.01 are left out.</caption>"
+        f" input token; weights below 0.01 are left out.{marked}</caption>"
         f"{''.join(rows)}</table>"
     )
 
 
+def _headings(scope, tokens):
+    """The headings of rows or columns; equal tokens have different names."""
+    for token, name in zip(tokens, distinct_names(tokens), strict=True):
+        label = f' aria-label="{escape(name)}"' if name != token else ""
+        yield f"<th scope={scope}{label}>{to_html(token)}"
+
+
 def _list(source, target, weights):
     """The static fallback of a large map: each target token's largest weights."""
-    rows = []
-    for token, row in zip(target, weights, strict=True):
+    rows, names = [], distinct_names(source)
+    for heading, row in zip(_headings("row", target), weights, strict=True):
         largest = [j for j in np.argsort(-row, kind="stable")[:3] if row[j] >= LARGE]
-        named = [f"<bdi>{to_html(source[j])}</bdi> {row[j]:.2f}" for j in largest]
-        rows.append(f"<tr><th scope=row>{to_html(token)}<td>{', '.join(named) or '–'}")
+        named = [f"<bdi>{escape(names[j])}</bdi> {row[j]:.2f}" for j in largest]
+        rows.append(f"<tr>{heading}<td>{', '.join(named) or '–'}")
     return (
         "<table><caption>The largest attention weights of each output token, of 0.05 or"
         f" more.</caption>{''.join(rows)}</table>"
     )
 
 
-def _cell(weight):
+def _cell(weight, is_gold):
     """A table cell, shaded toward the green of attention; not shaded below LARGE, and
-    empty below LINE.
+    without a number below LINE.
     """
+    star = "*" if is_gold else ""
     if weight < LARGE:
-        return f"<td>{weight:.2f}" if weight >= LINE else "<td>"
+        return f"<td>{weight:.2f}{star}" if weight >= LINE else f"<td>{star}"
     shade = "".join(
         f"{round(card + (green - card) * weight):02x}"
         for card, green in zip(_rgb(CARD), _rgb(GREEN), strict=True)
     )
     # The better of the two has a contrast of 4.5 or more.
     ink = "fff" if weight > 0.87 else "000"
-    return f"<td style=background:#{shade};color:#{ink}>{weight:.2f}"
+    return f"<td style=background:#{shade};color:#{ink}>{weight:.2f}{star}"
 
 
 def _rgb(color):

@@ -1,10 +1,14 @@
-// Sliders and toggles, and what figures that have them share.
+// Sliders, and what figures that have them share.
 
 // A slider. `change(number)` is called with what the reader chose;
 // `input.show(value, text)` sets the slider without calling `change`.
 const slider = (range, change) => {
   const input = make("input", {type: "range", ...range});
   input.addEventListener("input", () => change(input.valueAsNumber));
+  // A finger that scrolls the page past a slider leaves it as it was.
+  let before;
+  input.addEventListener("pointerdown", () => { before = input.valueAsNumber; });
+  input.addEventListener("pointercancel", () => change(before));
   input.show = (value, text) => {
     input.value = value;
     input.setAttribute("aria-valuetext", text);
@@ -22,17 +26,6 @@ const control = (name, range, change) => {
     output.textContent = ` = ${text}`;
   };
   return {box: make("label", {class: "af-control"}, label, input), input, show};
-};
-
-// A button that stays pressed: `change(pressed)` is called with its new state.
-const toggle = (name, pressed, change) => {
-  const element = button(name, () => {
-    element.show(element.getAttribute("aria-pressed") !== "true");
-    change(element.getAttribute("aria-pressed") === "true");
-  });
-  element.show = value => element.setAttribute("aria-pressed", String(value));
-  element.show(pressed);
-  return element;
 };
 
 // Writes to the one live region of a figure. It waits until the reader rests, so that

@@ -265,7 +265,7 @@ const start = ({root, live, data: {settings, simulated, minutes, about}}) => {
   // Between the blocks, and when the reader turned away.
   const pause = text => {
     enter("pause", 0);
-    message.textContent = text + " Press space, or tap here, to continue.";
+    message.textContent = `${text} Press space, or tap here, to continue.`;
   };
   const rest = () => {
     const finished = blocks - plan.length;
@@ -284,8 +284,13 @@ const start = ({root, live, data: {settings, simulated, minutes, about}}) => {
     pause("You turned away, so this trial does not count.");
   };
   const resume = () => {
+    if (phase !== "pause") return;
     // A press right after the pause began is an answer that came too late.
-    if (phase !== "pause" || performance.now() - since < waits.pause) return;
+    if (performance.now() - since < waits.pause) {
+      message.textContent = "That press came right after the pause began, so it does " +
+        "not count. Press space, or tap here, once more to continue.";
+      return;
+    }
     if (!trial) [queue, number] = [plan.shift(), 0];
     next();
     requestAnimationFrame(frame);
@@ -300,7 +305,10 @@ const start = ({root, live, data: {settings, simulated, minutes, about}}) => {
     [trial, done, plan] = [null, [], [first, ...schedule()]];
     progress.textContent = "";
     bar.value = 0;
-    view("field", stage, paragraph("cu-foot", bar, progress, button("Stop", stop)));
+    const end = button("Stop", stop);
+    // The field keeps the focus, so that a click stops before the reader turns away.
+    end.addEventListener("mousedown", e => e.preventDefault());
+    view("field", stage, paragraph("cu-foot", bar, end, progress));
     stage.focus();
     pause("First some practice. " +
       "Keep your eyes on the middle, and answer as soon as you see a dot.");

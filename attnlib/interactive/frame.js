@@ -21,6 +21,17 @@ const button = (name, click) => {
   return element;
 };
 
+// A button that stays pressed: `change(pressed)` is called with its new state.
+const toggle = (name, pressed, change) => {
+  const element = button(name, () => {
+    element.show(element.getAttribute("aria-pressed") !== "true");
+    change(element.getAttribute("aria-pressed") === "true");
+  });
+  element.show = value => element.setAttribute("aria-pressed", String(value));
+  element.show(pressed);
+  return element;
+};
+
 const minus = number => String(number).replace("-", "\u2212");
 const sum = numbers => numbers.reduce((a, b) => a + b, 0);
 

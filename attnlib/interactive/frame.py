@@ -9,6 +9,7 @@ trusted, a browser with scripts turned off, paper), its static fallback is shown
 import json
 import re
 import unicodedata
+from collections import Counter
 from functools import cache
 from html import escape
 from importlib import resources
@@ -175,6 +176,27 @@ def spoken(token):
         return _names(token)
     named = SHAPELESS.sub(lambda found: f" {_names(found[0])} ", token)
     return named.strip() if named != token else token
+
+
+def distinct_names(tokens):
+    """The tokens as a screen reader should say them; those that sound alike are
+    counted, as in "2 (1st of 3)".
+    """
+    names = [spoken(token) for token in tokens]
+    totals = Counter(names)
+    counts = Counter()
+    for i, name in enumerate(names):
+        if totals[name] > 1:
+            counts[name] += 1
+            names[i] = f"{name} ({_ordinal(counts[name])} of {totals[name]})"
+    return names
+
+
+def _ordinal(number):
+    """1st, 2nd, 3rd, 4th, ..."""
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    ending = "th" if number % 100 in (11, 12, 13) else endings.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def _has_shape(character):

@@ -9,9 +9,9 @@ from attnlib.interactive.frame import (
     SOURCE,
     Figure,
     bar,
+    distinct_names,
     minus,
     printable_tokens,
-    spoken,
     to_html,
 )
 from attnlib.reference import softmax
@@ -60,7 +60,7 @@ def weights(words, scores, temperature=1.0, mask=None, title="From scores to wei
     mask = np.ones(len(words), bool) if mask is None else mask
     mask = boolean_mask(mask, scores.shape)
     data = {
-        "words": [spoken(word) for word in words],
+        "words": distinct_names(words),
         "scores": scores.tolist(),
         "temperature": temperature,
         "mask": mask.tolist(),

@@ -2,7 +2,7 @@
 // words, the weights above them, and the window behind.
 const figure = "window";
 const margin = 2;  // empty positions drawn on either side
-const top = 26, baseline = 190;  // of the weights, in pixels from the top
+const top = 40, baseline = 230;  // of weights 1 and 0, in pixels from the top
 
 const round = number => String(Number(number.toPrecision(3)));
 const gaussianAt = (s, center, sigma) =>
@@ -22,21 +22,20 @@ const calculate = (scores, {center, halfWidth, sigma, gaussian, renormalize}) =>
   return {first, last, inside, align, factors, weights};
 };
 
-// Sizes and positions in the drawing, which depend on its width and the largest weight.
-const layOut = (width, {words, scores}, {first, last, align, weights}) => {
+// Sizes and positions in the drawing, which depend on its width. Bars of the same height
+// are the same weight, whatever the sliders say.
+const layOut = (width, {words, scores}, {first, last}) => {
   const column = width / (words.length + 2 * margin);
   const longest = Math.max(...words.map(word => Math.min(word.length, 12)));
   const turned = longest * 8 > column;
   const scoreTop = baseline + (turned ? 12 + 8 * longest : 22), bottom = scoreTop + 62;
-  const largest = Math.max(...align, ...weights);
-  const scale = [0.25, 0.5, 1].find(step => step >= largest - 1e-9);
   const highest = Math.max(0, ...scores), lowest = Math.min(0, ...scores);
   const unit = 34 / (highest - lowest || 1);
   const x = s => (s + margin + 0.5) * column;
-  const y = weight => baseline - (baseline - top) * weight / scale;
+  const y = weight => baseline - (baseline - top) * weight;
   const left = Math.max(x(first - 0.5), 0), right = Math.min(x(last + 0.5), width);
   const zero = scoreTop + 6 + highest * unit;
-  const sizes = {width, column, turned, scoreTop, bottom, scale, unit, zero};
+  const sizes = {width, column, turned, scoreTop, bottom, unit, zero};
   return {...sizes, x, y, left, right};
 };
 
@@ -52,15 +51,16 @@ const box = (middle, width, from, to, kind) => svg(
 
 // The window behind everything, its edges where they are in the picture, and the grid.
 const drawBackground = (layout, {first, last}, size) => {
-  const {width, bottom, scale, x, y, left, right} = layout;
+  const {width, bottom, x, y, left, right} = layout;
   const edge = (s, at) => s < -margin || s >= size + margin ? ""
     : `M${at} ${top - 6}V${bottom}`;
   const edges = edge(first, x(first - 0.5)) + edge(last, x(last + 0.5));
   return [
     box((left + right) / 2, right - left, top - 6, bottom, "wi-window"),
     svg("path", {d: edges, class: "wi-edge"}),
-    ...[0, 0.5, 1].map(share =>
-      svg("path", {d: `M0 ${y(scale * share)}H${width}`, class: "wi-line"})),
+    ...[0, 0.25, 0.5, 0.75, 1].map(weight =>
+      svg("path", {d: `M0 ${y(weight)}H${width}`, class: "wi-line"})),
+    ...[0.5, 1].map(weight => text(2, y(weight) - 3, 11, weight, "wi-start")),
   ];
 };
 
@@ -80,14 +80,17 @@ const drawScore = (s, score, {column, unit, zero, bottom, x}, kind) => {
   return [bar, text(x(s), bottom - 4, Math.min(column * 0.62, 11), s, "wi-position")];
 };
 
-const drawWeight = (s, align, weight, {column, x, y}) => {
-  const bars = [
-    box(x(s), column * 0.84, y(align), baseline, "wi-align"),
-    box(x(s), column * 0.56, y(weight), baseline, "wi-weight"),
-  ];
-  if (column < 34) return bars;
-  const above = Math.min(y(align), y(weight)) - 4;
-  return [...bars, text(x(s), above, 11, weight.toFixed(2))];
+const drawWeight = (s, align, weight, {column, x, y}) => [
+  box(x(s), column * 0.84, y(align), baseline, "wi-align"),
+  box(x(s), column * 0.56, y(weight), baseline, "wi-weight"),
+];
+
+// The numbers above the bars, which come last, so that nothing covers them.
+const drawNumbers = ({inside, align, weights}, {column, x, y}) => {
+  if (column < 30) return [];
+  return weights.flatMap((weight, s) => inside[s]
+    ? [text(x(s), y(Math.max(align[s], weight)) - 4, 11, weight.toFixed(2), "wi-number")]
+    : []);
 };
 
 const drawPosition = (s, {words, scores}, layout, {first, last, align, weights}) => {
@@ -103,38 +106,46 @@ const drawPosition = (s, {words, scores}, layout, {first, last, align, weights})
   ];
 };
 
-const drawGaussian = (center, sigma, {column, left, right}) => {
+const drawGaussian = (center, sigma, {column, left, right, y}) => {
   const points = [];
   for (let at = left; at <= right; at += 2) {
-    const s = at / column - margin - 0.5;
-    points.push(`${at} ${baseline - (baseline - top) * gaussianAt(s, center, sigma)}`);
+    points.push(`${at} ${y(gaussianAt(at / column - margin - 0.5, center, sigma))}`);
   }
   return svg("path", {d: "M" + points.join("L"), class: "wi-gaussian"});
 };
 
-const draw = (picture, data, settings, result) => {
+const draw = ({picture, drawing, handle}, data, settings, result) => {
   const layout = layOut(picture.clientWidth, data, result), size = data.words.length;
-  const {width, scale, scoreTop, bottom, x, y} = layout, {center, sigma} = settings;
+  const {x, bottom} = layout, {center, sigma} = settings;
   const positions = Array.from({length: size + 2 * margin}, (_, i) => i - margin);
-  const total = `sum ${sum(result.weights).toFixed(2)}`;
   picture.setAttribute("height", bottom);
-  picture.replaceChildren(
+  handle.setAttribute("transform", `translate(${x(center)})`);
+  drawing.replaceChildren(
     ...drawBackground(layout, result, size),
     ...positions.flatMap(s => drawPosition(s, data, layout, result)),
     ...settings.gaussian ? [drawGaussian(center, sigma, layout)] : [],
-    svg("path", {d: `M${x(center)} 10V${baseline}`, class: "wi-center"}),
-    svg("path", {d: `M${x(center)} 20l-8 -12h16z`, class: "wi-handle"}),
-    text(4, y(scale) - 3, 11, scale, "wi-start"),
-    text(4, scoreTop + 8, 11, "scores", "wi-start"),
-    text(width - 4, y(scale) - 5, 14, total, "wi-sum"),
+    svg("path", {d: `M${x(center)} 20V${baseline}`, class: "wi-center"}),
+    ...drawNumbers(result, layout),
   );
 };
 
-const makeLegend = () => make("div", {class: "wi-key"}, ...[
+// The picture, whose handle stays the same element while it is dragged.
+const makePicture = () => {
+  const drawing = svg("g");
+  const handle = svg("g", {class: "wi-handle"},
+    svg("rect", {x: -22, y: 0, width: 44, height: 36}),
+    svg("path", {d: "M0 22l-9 -14h18z"}));
+  const attributes = {class: "wi-picture", "aria-hidden": "true"};
+  return {picture: svg("svg", attributes, drawing, handle), drawing, handle};
+};
+
+const makeLegend = total => make("div", {class: "wi-key"}, ...[
   ["align", "softmax over the window"],
   ["gaussian", "Gaussian, 1 at its peak"],
-  ["weight", "weight"],
-].map(([kind, name]) => make("span", {}, make("i", {class: `wi-${kind}`}), name)));
+  ["weight", "weight", total],
+  ["score", "score, below the words"],
+].map(([kind, ...names]) =>
+  make("span", {}, make("i", {class: `wi-${kind}`}), ...names)));
 
 const updateTable = (table, settings, result) => {
   const {center, halfWidth, sigma, gaussian, renormalize} = settings;
@@ -199,7 +210,8 @@ const start = ({root, live, said, data}) => {
     renormalize: false,
   };
   let settings = initial;
-  const picture = svg("svg", {class: "wi-picture", "aria-hidden": "true"});
+  const parts = makePicture(), {picture, handle} = parts;
+  const total = make("b", {});
   const change = changes => {
     settings = {...settings, ...changes};
     if (settings.tied) settings.sigma = settings.halfWidth / 2;
@@ -210,31 +222,48 @@ const start = ({root, live, said, data}) => {
     root.weights = result.weights;
     controls.show(settings);
     updateTable(table, settings, result);
-    if (picture.clientWidth) draw(picture, data, settings, result);
+    total.textContent = ` (sum ${sum(result.weights).toFixed(2)})`;
+    if (picture.clientWidth) draw(parts, data, settings, result);
     say(describe(data.names, result));
   };
   const controls = makeControls(size, data, change);
   const reset = button("Reset", () => change(initial));
   live.append(
-    picture, makeLegend(),
+    picture, makeLegend(total),
     make("div", {class: "af-controls"}, ...controls.sliders),
     make("div", {class: "af-controls wi-buttons"}, ...controls.buttons, reset),
   );
 
-  // The center can be dragged with a mouse or a finger.
+  // The center follows a mouse, and a finger that drags its handle or moves sideways:
+  // one that moves up or down scrolls the page past the picture.
+  let dragged = null;  // the pointer, and where it began
   const follow = e => {
     const column = picture.clientWidth / (size + 2 * margin);
     const x = e.clientX - picture.getBoundingClientRect().left;
     const s = x / column - margin - 0.5;
     change({center: Math.round(10 * Math.min(Math.max(s, 0), size)) / 10});
   };
+  const isSideways = e => {
+    const across = Math.abs(e.clientX - dragged.x);
+    return across > 6 && across > Math.abs(e.clientY - dragged.y);
+  };
   picture.addEventListener("pointerdown", e => {
+    if (!e.isPrimary || e.button) return;
+    const follows = e.pointerType !== "touch" || handle.contains(e.target);
+    dragged = {id: e.pointerId, x: e.clientX, y: e.clientY, follows};
     picture.setPointerCapture(e.pointerId);
-    follow(e);
+    if (e.pointerType !== "touch") follow(e);
   });
   picture.addEventListener("pointermove", e => {
-    if (picture.hasPointerCapture(e.pointerId)) follow(e);
+    if (dragged?.id !== e.pointerId) return;
+    dragged.follows ||= isSideways(e);
+    if (dragged.follows) follow(e);
   });
+  // Not every browser heeds touch-action inside of a drawing.
+  handle.addEventListener("touchstart", e => e.preventDefault(), {passive: false});
+  for (const end of ["pointerup", "pointercancel"]) {
+    picture.addEventListener(end, () => { dragged = null; });
+  }
   new ResizeObserver(() => show()).observe(picture);
   change({});
 };

@@ -8,10 +8,10 @@ from attnlib.arguments import integer, numbers_between
 from attnlib.interactive.frame import (
     Figure,
     bar,
+    distinct_names,
     foldable_table,
     minus,
     printable_tokens,
-    spoken,
     to_html,
     visible,
 )
@@ -80,7 +80,7 @@ def window(
     table = _table(words, scores, center, half_width, sigma or half_width / 2)
     data = {
         "words": [visible(word) for word in words],
-        "names": [spoken(word) for word in words],
+        "names": distinct_names(words),
         "scores": scores.tolist(),
         "center": center,
         "half_width": half_width,
