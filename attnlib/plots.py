@@ -282,7 +282,7 @@ def _label_line_ends(ax, ends):
     """
     height = -1.0
     for y, x, label, color in sorted(ends, key=lambda end: end[0]):
-        height = max(y, height + 0.075)
+        height = max(y, height + 0.085)
         line = {"arrowstyle": "-", "color": color, "linewidth": 0.6, "shrinkB": 6}
         ax.annotate(
             label,

@@ -167,7 +167,7 @@ def test_length_curve_labels_stand_apart_at_their_lines_ends(ax):
     plots.length_curve(ax, [5, 15], curves)
     heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
     assert heights["d"] == 0 and heights["a"] == 0.5
-    assert min(np.diff(sorted(heights.values()))) >= 0.074
+    assert min(np.diff(sorted(heights.values()))) >= 0.084
     assert ax.get_legend() is None
 
 
