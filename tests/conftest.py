@@ -1,10 +1,12 @@
-"""What several test files need: the built book on a local server, and a browser."""
+"""What several test files need: the built book on a local server, and two browsers."""
 
 import contextlib
 import functools
 import http.server
 import os
+import socket
 import threading
+import types
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,19 @@ def site(html):
         yield address
 
 
+USED = []  # what the tests have used, with its version
+
+
+def pytest_terminal_summary(terminalreporter):
+    for line in USED:
+        terminalreporter.write_line(f"The tests have used {line}.")
+
+
+def missing(reason):
+    """Skip a test because something is not installed; with CI=true, let it fail."""
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+
+
 @pytest.fixture(scope="session")
 def browser():
     """Chromium, driven by Playwright."""
@@ -62,7 +77,51 @@ def browser():
     with sync_playwright() as playwright:
         chromium = launch(playwright)
         if chromium is None:
-            reason = "no Chromium on this machine: install it to test the built pages"
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+            missing("no Chromium on this machine: install it to test the built pages")
+        USED.append(f"Chromium {chromium.version}")
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def firefox():
+    """Firefox, driven over WebDriver BiDi."""
+    from firefox import find, launch
+
+    path = find()
+    if path is None:
+        missing("no Firefox on this machine: install it to test the built pages")
+    with launch(path) as running:
+        USED.append(f"Firefox {running.version}")
+        yield running
+
+
+@pytest.fixture(scope="session")
+def engine_folder():
+    """The folder of the page's Python."""
+    from tools import engine
+
+    folder = engine.folder()
+    if folder is None:
+        missing("the page's Python is missing: `python -m tools.engine` says why")
+    USED.append(f"Pyodide {engine.read_lock()['version']}")
+    return folder
+
+
+@pytest.fixture
+def listener():
+    """Another host: its address, and what it has heard from whoever came."""
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def listen():
+            with contextlib.suppress(OSError):  # at the end
+                while True:
+                    connection, _ = server.accept()
+                    heard.append(connection.recv(1000))
+                    connection.close()
+
+        threading.Thread(target=listen, daemon=True).start()
+        port = server.getsockname()[1]
+        yield types.SimpleNamespace(port=port, heard=heard)
+        server.shutdown(socket.SHUT_RDWR)
