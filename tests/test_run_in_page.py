@@ -146,6 +146,34 @@ def test_exercise_that_draws_brings_matplotlib_and_shows_the_figure(tab):
     assert image.evaluate("image => image.naturalWidth / image.width") == 2
 
 
+DRAWN = """
+class Named:
+    _page_figure_ = lambda self: ("attention_map", [1, "<b>"])
+class Unknown:
+    _page_figure_ = lambda self: ("nonsense", None)
+display("first", Named(), Unknown(), "last")
+"""
+DRAWS = """
+export function drawFigure(element, name, data) {
+  if (name !== "attention_map") throw new Error(name);
+  element.append(`${name} of ${data[1]}`);
+}
+"""
+
+
+def test_named_figures_are_drawn_in_order_by_our_own_script(tab):
+    cell = Cell(tab)
+    draws = {"content_type": "text/javascript", "body": DRAWS}
+    tab.route("**/figures.js*", lambda route: route.fulfill(**draws))
+    _, text = cell.run(DRAWN + SOFTMAX)
+    lines = [line for line in text.splitlines() if line]
+    assert lines[:4] == [
+        *("'first'", "attention_map of <b>"),
+        *('This page cannot draw the figure "nonsense".', "'last'"),
+    ]
+    assert lines[4].startswith("Passed: ")
+
+
 def test_every_exercise_without_keras_can_be_run(html):
     found, elsewhere = set(), 0
     for path in sorted(html.glob("[0-9]*.html")):
@@ -169,15 +197,35 @@ def test_editor_indents_and_is_left_by_keyboard_alone(tab):
     focused = "[role=textbox]:focus"
     tab.wait_for_selector(focused)
     tab.keyboard.press("ControlOrMeta+a")
-    tab.keyboard.type("if 1:\n7")
+    tab.keyboard.type("if 1:\n7")  # the editor indents the second line by itself
     tab.keyboard.press("Tab")
     assert tab.locator(focused).count() == 1
     tab.keyboard.press("Escape")
     tab.keyboard.press("Tab")
     assert tab.locator(focused).count() == 0
     printed = cell.element.locator(".cell_input pre").text_content()
-    assert printed.startswith("if 1:\n    7")
+    assert printed.startswith("if 1:\n        7")
     assert cell.button("run").evaluate("each => each === document.activeElement")
+
+
+def test_editor_names_the_exercise_and_what_its_keys_do(tab):
+    cell = Cell(tab)
+    cell.button("edit").click()
+    box = cell.element.get_by_role("textbox")
+    name = box.get_attribute("aria-label")
+    assert name.startswith("Code of Exercise 1.1 (Softmax). Tab indents.")
+    assert "cm-content" in box.get_attribute("class")
+
+
+def test_editor_that_cannot_be_loaded_is_reported_and_can_be_tried_again(tab):
+    cell = Cell(tab)
+    tab.route("**/editor.js*", lambda route: route.abort())
+    cell.button("edit").click()
+    cell.wait_for_status("The editor could not be loaded. Is there a network?")
+    assert cell.run()[0] == "failed"  # running needs no editor
+    tab.unroute("**/editor.js*")
+    cell.button("edit").click()
+    cell.element.get_by_role("textbox").wait_for()
 
 
 def test_run_by_key_keeps_the_focus(tab):

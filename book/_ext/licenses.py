@@ -226,7 +226,7 @@ def engine_version(package, lock):
 
 
 COMPONENTS += engine_components(engine.folder(), engine.read_lock())
-# The editor of runnable cells. It joins COMPONENTS with the first page that loads it.
+# The editor of the cells that run in the page.
 EDITOR = Component(
     "CodeMirror, with Lezer",
     "MIT",
@@ -235,6 +235,7 @@ EDITOR = Component(
     ("tools/editor/bundle.json", r'"@codemirror/view",\s+"version": "([\d.]+)"'),
     "book/_run/editor.licenses.txt",
 )
+COMPONENTS += (EDITOR,) if engine.folder() else ()
 # What the book brings itself, beside its pages.
 OWN_STATIC = tuple(
     f"_static/{name}"
@@ -243,7 +244,7 @@ OWN_STATIC = tuple(
 OWN_RUN = tuple(
     f"_static/run/{name}"
     for name in (
-        *("attnlib.zip", "client.js", "kernel.py", "page.js", "plain_editor.js"),
+        *("attnlib.zip", "client.js", "figures.js", "kernel.py", "page.js"),
         *("pyodide_adapter.js", "run.css", "running.js", "worker.js"),
     )
 )

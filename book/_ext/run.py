@@ -30,7 +30,7 @@ from sphinx.util import logging
 from tools import engine, pack_attnlib
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "_run"
-EDITORS = ("editor.js", "plain_editor.js")  # the first that is there is used
+SERVED = (".css", ".js", ".py")
 CHECK = re.compile(r"ex\.(\w+)\.check\(\1\)")
 SHOWN = re.compile(r"display\(\s*ex\.\w+\.hint\(\)")
 MODULE = re.compile(r"from attnlib\.exercises import (\w+) as ex\b")
@@ -130,7 +130,7 @@ def prepare(app):
         pack_attnlib.pack(archive)
         app.run_files = {"attnlib.zip": archive.read_bytes()}
     for path in sorted(SCRIPTS.iterdir()):
-        if path.is_file():
+        if path.suffix in SERVED:
             app.run_files[path.name] = path.read_bytes()
     content = b"\0".join(app.run_files.values())
     app.run_version = hashlib.sha256(content).hexdigest()[:12]
@@ -144,7 +144,6 @@ def add_to_page(app, pagename, templatename, context, doctree):
         "space": pagename,
         "version": app.run_version,
         "engine": f"{app.run_engine.name}/",
-        "editor": next(name for name in EDITORS if name in app.run_files),
     }
     text = json.dumps(settings).replace("<", "\\u003c")
     context["body"] += f'<script type="application/json" id="run-page">{text}</script>'

@@ -55,17 +55,6 @@ async function getEngine() {
   return engine;
 }
 
-let editorModule;
-function getEditor() {
-  editorModule ??= import(own(page.editor))
-    .then((module) => {
-      if (typeof module.makeEditor !== "function") throw new TypeError();
-      return module;
-    })
-    .catch(() => import(own("plain_editor.js")));
-  return editorModule;
-}
-
 // Text of a status, next to the cell that it is about. A screen reader hears of a
 // change only in an element that was there before.
 function say(cell, text) {
@@ -114,7 +103,6 @@ class Cell {
     this.output.setAttribute("role", "region");
     this.output.setAttribute("aria-label", `Output of ${this.name}`);
     this.holder = make("div", { className: "run-editor", hidden: true });
-    this.holder.dataset.name = this.name;
     this.holder.addEventListener("input", () => this.save());
     this.holder.addEventListener("focusout", () => this.save());
     this.element
@@ -158,10 +146,17 @@ class Cell {
   async edit() {
     if (this.editor || this.opening) return;
     this.opening = true;
-    const { makeEditor } = await getEditor();
-    this.holder.hidden = false;
-    this.editor = makeEditor(this.holder, this.code, () => this.run());
-    this.opening = false;
+    try {
+      const { makeEditor } = await import(own("editor.js"));
+      this.holder.hidden = false;
+      const label = `Code of ${this.name}`;
+      this.editor = makeEditor(this.holder, this.code, () => this.run(), label);
+    } catch {
+      say(this, "The editor could not be loaded. Is there a network?");
+      return;
+    } finally {
+      this.opening = false;
+    }
     this.element.classList.add("run-edited");
     this.buttons.edit.hidden = true;
     this.editor.focus();

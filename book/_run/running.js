@@ -23,7 +23,7 @@ async function ask(cell, python, space) {
   const run = async (...cells) => {
     const request = { space, cells, needs };
     const answer = await python.run(request, (part) => print(cell, part));
-    showAnswer(cell, answer);
+    await showAnswer(cell, answer, python.own);
     return answer;
   };
   const [module, name] = cell.exercise.split(".");
@@ -99,13 +99,25 @@ function print(cell, { stream, text }) {
   block.append(part);
 }
 
-function showAnswer(cell, { answer, cut }) {
+// A figure that our own script draws from data.
+async function drawNamed(cell, figure, data, own) {
+  try {
+    const { drawFigure } = await import(own("figures.js"));
+    await drawFigure(cell.output, figure, data);
+  } catch {
+    addText(cell, `This page cannot draw the figure "${figure}".`, "run-note");
+  }
+}
+
+async function showAnswer(cell, { answer, cut }, own) {
   if (cut) {
     addText(cell, `... and ${cut.toLocaleString("en-US")} more characters`, "run-note");
   }
-  for (const { text, png } of answer.outputs) {
+  for (const { text, png, figure, data } of answer.outputs) {
     if (typeof text === "string") {
       addText(cell, text, answer.check ? "run-verdict" : "run-value");
+    } else if (figure) {
+      await drawNamed(cell, String(figure), data, own);
     } else if (/^[\w+/=]+$/.test(png ?? "")) {
       addFigure(cell, png);
     }
