@@ -69,8 +69,10 @@ def cueing():
         "simulated": trials,
         "minutes": minutes(),
         "about": f"{ABOUT} {INTERVAL}",
+        "table": _rows(trials),
     }
-    return Figure("cueing", "A cueing experiment to take", _fallback(trials), data)
+    fallback = _fallback(data["table"])
+    return Figure("cueing", "A cueing experiment to take", fallback, data)
 
 
 def simulated_reader(seed=0, share=0.8):
@@ -182,7 +184,7 @@ def minutes():
     return int(np.ceil((SETTINGS["blocks"] * block + practice) / 60_000))
 
 
-def _fallback(trials):
+def _fallback(rows):
     """The static fallback: three pictures of a trial, and the simulated reader's
     table, which the script folds.
     """
@@ -203,7 +205,7 @@ def _fallback(trials):
         " points. How soon do you see it? The page measures your times where scripts"
         " run.</p>"
         "<details open><summary>A simulated reader's result as a table</summary>"
-        f"{_table(trials)}"
+        f"{_table(rows)}"
         f'<p class="cu-small">{ABOUT} {INTERVAL}</p></details>'
     )
 
@@ -226,8 +228,8 @@ def _panel(left, middle, right, caption):
     )
 
 
-def _table(trials):
-    """The medians of trials, and how sure they are."""
+def _rows(trials):
+    """The medians of trials, and how sure they are: the rows of the table, as texts."""
     times = reaction_times(trials)
     valid, invalid = map(median_interval, times)
     results = (
@@ -235,10 +237,17 @@ def _table(trials):
         ("invalid cue", invalid, len(times[1])),
         ("difference", difference(valid, invalid), ""),
     )
-    rows = "".join(
-        f"<tr><th scope=row>{name}<td>{median:.0f}<td>{low:.0f} to {high:.0f}"
-        f"<td>{count}"
+    return [
+        [name, f"{median:.0f}", f"{low:.0f} to {high:.0f}", str(count)]
         for name, (median, low, high), count in results
+    ]
+
+
+def _table(rows):
+    """The rows as HTML."""
+    rows = "".join(
+        f"<tr><th scope=row>{name}{''.join(f'<td>{cell}' for cell in cells)}"
+        for name, *cells in rows
     )
     return (
         '<table class="cu-table">'

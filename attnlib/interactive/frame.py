@@ -38,10 +38,20 @@ BLANKS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol that are empty
 MARKS = ("Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk")
 
 
+# Scripts and styles of each figure, beside those of the frame.
+FILES = {
+    "attention_map": ("attention_map",),
+    "cueing": ("cueing",),
+    "weights": ("controls", "weights"),
+    "window": ("controls", "window"),
+}
+
+
 class Figure:
     """An interactive figure, which a notebook displays.
 
-    ``str(figure)`` is its HTML, which is the same every time.
+    ``str(figure)`` is its HTML, which is the same every time. A page that runs cells
+    itself gets the figure's name and data instead, and draws them with the same script.
 
     Parameters
     ----------
@@ -59,26 +69,20 @@ class Figure:
         styles.
     data : dict
         What ``start`` gets as ``data``; anything that JSON can hold.
-    controls : bool
-        Whether the figure uses the sliders and toggles of controls.js.
     """
 
-    def __init__(self, name, title, fallback, data, controls=False):
+    def __init__(self, name, title, fallback, data):
         self.name = name
         self.title = title
         self.fallback = fallback
         self.data = data
-        self.files = ["controls", name] if controls else [name]
 
     def __repr__(self):
         return f"Figure({self.name!r}, {self.title!r})"
 
     def __str__(self):
         label = escape(self._label())
-        # The style starts with the frame, so that a figure may override it. The script
-        # ends with the frame, which starts the figure.
-        style = "".join(_minified_css(f"{name}.css") for name in ["frame", *self.files])
-        script = "".join(_minified_js(f"{name}.js") for name in [*self.files, "frame"])
+        style, script = _style(self.name), _script(self.name)
         data = to_script_json(self.data)
         heading = f'<p class="af-title" style="font-weight:600">{label}</p>'
         return (
@@ -97,6 +101,10 @@ class Figure:
 
     def _repr_html_(self):
         return str(self)
+
+    def _page_figure_(self):
+        """What a page that runs cells itself gets: (name, data)."""
+        return self.name, {"title": self.title, **self.data}
 
     def save(self, path):
         """Write a page of its own, which requests nothing.
@@ -123,6 +131,20 @@ def page(title, html):
         f"<title>{escape(title)}</title>"
         f"<body><main>{html}</main></body></html>"
     )
+
+
+def as_module():
+    """An ES module for a page that draws figures from their data.
+
+    It exports ``figures``, in which ``figures[name].style`` is a style sheet, and
+    ``figures[name].start()`` starts each such figure on the page that was not started.
+    """
+    entries = [
+        f"{name}: {{style: {json.dumps(_style(name))},"
+        f" start() {{\n{_script(name)}}}}},\n"
+        for name in FILES
+    ]
+    return f"export const figures = {{\n{''.join(entries)}}};\n"
 
 
 def to_script_json(data):
@@ -270,6 +292,16 @@ def foldable_table(summary, table):
 
 
 # Files of this folder.
+
+
+def _style(name):
+    """The style starts with the frame, so that a figure may override it."""
+    return "".join(_minified_css(f"{each}.css") for each in ("frame", *FILES[name]))
+
+
+def _script(name):
+    """The script ends with the frame, which starts the figure."""
+    return "".join(_minified_js(f"{each}.js") for each in (*FILES[name], "frame"))
 
 
 @cache

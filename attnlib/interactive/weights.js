@@ -32,9 +32,9 @@ const makeRow = (row, name, limit, changeMask, changeScore) => {
 };
 
 // What a screen reader hears; `maximum` is the largest possible entropy.
-const describe = (words, weights, mask, entropy, maximum) => {
+const describe = (names, weights, mask, entropy, maximum) => {
   const allowed = weights.filter((_, j) => mask[j]), n = allowed.length;
-  const largest = Math.max(...weights), top = words[weights.indexOf(largest)];
+  const largest = Math.max(...weights), top = names[weights.indexOf(largest)];
   const nats = `Entropy ${entropy.toFixed(2)} of at most ${maximum.toFixed(2)} nats.`;
   if (!n) return "Nothing may be attended: every weight is zero, and so is their sum.";
   if (n === 1) return `Only ${top} may be attended, and gets all the weight. ${nats}`;
@@ -52,7 +52,7 @@ const start = ({root, live, said, data}) => {
   table.classList.add("wt-table");
   const limit = data.scores.some(score => Math.abs(score) > 5) ? 10 : 5;
   const rows = [...table.tBodies[0].rows].map((row, j) => makeRow(
-    row, data.words[j], limit,
+    row, data.names[j], limit,
     allowed => { mask[j] = allowed; show(); },
     score => { scores[j] = score; show(); },
   ));
@@ -95,7 +95,7 @@ const start = ({root, live, said, data}) => {
       n ? `at most ln ${n} = ${maximum.toFixed(2)}` : "nothing to attend to";
     drawEntropy(n > 1 ? entropy / maximum : 0, entropy);
     root.weights = weights;
-    say(describe(data.words, weights, mask, entropy, maximum));
+    say(describe(data.names, weights, mask, entropy, maximum));
   };
   reset();
 };

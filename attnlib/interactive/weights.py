@@ -13,6 +13,7 @@ from attnlib.interactive.frame import (
     minus,
     printable_tokens,
     to_html,
+    visible,
 )
 from attnlib.reference import softmax
 
@@ -60,13 +61,14 @@ def weights(words, scores, temperature=1.0, mask=None, title="From scores to wei
     mask = np.ones(len(words), bool) if mask is None else mask
     mask = boolean_mask(mask, scores.shape)
     data = {
-        "words": distinct_names(words),
+        "words": [visible(word) for word in words],
+        "names": distinct_names(words),
         "scores": scores.tolist(),
         "temperature": temperature,
         "mask": mask.tolist(),
     }
     fallback = _table(words, scores, temperature, mask)
-    return Figure("weights", title, fallback, data, controls=True)
+    return Figure("weights", title, fallback, data)
 
 
 def _table(words, scores, temperature, mask):

@@ -87,7 +87,7 @@ def window(
         "sigma": sigma,
     }
     fallback = foldable_table("The numbers as a table", table)
-    return Figure("window", title, fallback, data, controls=True)
+    return Figure("window", title, fallback, data)
 
 
 def _table(words, scores, center, half_width, sigma):

@@ -27,6 +27,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.util import logging
 
+from attnlib.interactive import frame
 from tools import engine, pack_attnlib
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "_run"
@@ -132,6 +133,7 @@ def prepare(app):
     for path in sorted(SCRIPTS.iterdir()):
         if path.suffix in SERVED:
             app.run_files[path.name] = path.read_bytes()
+    app.run_files["interactive.js"] = frame.as_module().encode()
     content = b"\0".join(app.run_files.values())
     app.run_version = hashlib.sha256(content).hexdigest()[:12]
 

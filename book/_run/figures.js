@@ -1,0 +1,444 @@
+// Draws the interactive figures of attnlib from data that the reader's code returned.
+//
+// The data is checked here, and then the script of the stored figures draws it:
+// interactive.js, which the build makes of attnlib/interactive. This file adds what
+// Python writes around a stored figure, its title and its table. Whatever the data
+// holds becomes text, numbers, and attributes, and never HTML.
+
+const MOST_WORDS = 2000;
+const MOST_CELLS = 100_000; // of an attention map
+const LONGEST = 1000; // characters of a text
+
+// Draw a figure at the end of an element, or say why it cannot be drawn. What was
+// appended stays in the order of the calls.
+export async function drawFigure(element, name, data) {
+  const holder = make("div", { class: "run-figure" });
+  element.append(holder);
+  try {
+    const figure = Object.hasOwn(FIGURES, name) ? FIGURES[name] : null;
+    if (!figure) refuse(`this page knows no figure of the name ${shorten(name)}`);
+    checkObject("the data", data);
+    if (data.title !== null) checkText("title", data.title);
+    figure.check(data);
+    const { figures } = await loadFigures();
+    holder.append(makeShell(name, figure, figures[name].style, data));
+    figures[name].start();
+  } catch (error) {
+    const reason = error instanceof Refusal ? error.message : "its script failed";
+    const text = `The figure cannot be drawn: ${reason}.`;
+    holder.replaceChildren(make("p", { class: "run-note" }, text));
+  }
+}
+
+// With the same version as this file.
+function loadFigures() {
+  const address = new URL("interactive.js", import.meta.url);
+  address.search = new URL(import.meta.url).search;
+  return import(address.href).catch(() => refuse("its script could not be loaded"));
+}
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+// As Figure.__str__ of attnlib/interactive/frame.py writes it.
+function makeShell(name, figure, style, { title, ...data }) {
+  const words = name.replaceAll("_", " ");
+  const label = title || words[0].toUpperCase() + words.slice(1);
+  const heading = { class: "af-title", style: "font-weight:600" };
+  return make(
+    "div",
+    {
+      class: `attn-figure attn-${name}`,
+      role: "group",
+      "aria-label": label,
+      "data-lm-suppress-shortcuts": "true",
+    },
+    make("style", {}, style),
+    ...(title ? [make("p", heading, label)] : []),
+    make("p", { class: "af-note" }, "Run this cell to use the figure."),
+    ...figure.fallback(data),
+    make(
+      "script",
+      { type: "application/json", class: "af-data" },
+      JSON.stringify(data),
+    ),
+  );
+}
+
+// Checks
+
+class Refusal extends Error {}
+
+function refuse(reason) {
+  throw new Refusal(reason);
+}
+
+function shorten(value) {
+  const text = String(value);
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+}
+
+function check(condition, name, expected) {
+  if (!condition) refuse(`${name} should be ${expected}`);
+}
+
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isNumber(value, low, high) {
+  return typeof value === "number" && value >= low && value <= high; // no NaN
+}
+
+function isIndex(value, length) {
+  return Number.isInteger(value) && value >= 0 && value < length;
+}
+
+function isText(value) {
+  return typeof value === "string" && value.length <= LONGEST;
+}
+
+function checkObject(name, value) {
+  check(isObject(value), name, "an object");
+}
+
+function checkText(name, value) {
+  check(isText(value), name, `a text of at most ${LONGEST} characters`);
+}
+
+function checkNumber(name, value, low, high) {
+  check(isNumber(value, low, high), name, `a number between ${low} and ${high}`);
+}
+
+// A list of `length` items, or of 1 to `most` where no length is given.
+function checkList(name, value, kind, isKind, { length, most }) {
+  const fits = (count) => (length ?? count) === count && count > 0 && count <= most;
+  const isList = Array.isArray(value) && fits(value.length) && value.every(isKind);
+  check(isList, name, `a list of ${length ?? `1 to ${most}`} ${kind}`);
+}
+
+function checkTexts(name, value, size) {
+  checkList(name, value, `texts of at most ${LONGEST} characters`, isText, size);
+}
+
+function checkNumbers(name, value, low, high, length) {
+  const kind = `numbers between ${low} and ${high}`;
+  const isKind = (each) => isNumber(each, low, high);
+  checkList(name, value, kind, isKind, { length, most: length });
+}
+
+// {index: text} of some of the items of a list.
+function checkNotes(name, value, length) {
+  const isNote = ([key, text]) => isIndex(Number(key), length) && isText(text);
+  const isFine = isObject(value) && Object.entries(value).every(isNote);
+  check(isFine, name, `texts by index, from 0 to ${length - 1}`);
+}
+
+// Parts of the tables
+
+function foldableTable(summary, table) {
+  const box = {
+    style: "overflow-x:auto",
+    role: "group",
+    tabindex: "0",
+    "aria-label": summary,
+  };
+  return make(
+    "details",
+    { open: "" },
+    make("summary", {}, summary),
+    make("div", box, table),
+  );
+}
+
+function row(...cells) {
+  return make("tr", {}, ...cells);
+}
+
+function heading(scope, text) {
+  return make("th", { scope }, text);
+}
+
+function cell(...content) {
+  return make("td", {}, ...content);
+}
+
+function minus(number) {
+  return number.toFixed(1).replace("-", "\u2212");
+}
+
+// The attention map
+
+const CARD = [0xfb, 0xfa, 0xf6];
+const GREEN = [0x08, 0x73, 0x5a];
+
+function checkSide(name, side, others) {
+  checkObject(name, side);
+  const { length } = side.tokens;
+  checkNotes(`${name}.names`, side.names, length);
+  checkNotes(`${name}.none`, side.none, length);
+  check(["ltr", "rtl"].includes(side.dir), `${name}.dir`, "ltr or rtl");
+  const isKind = (each) => isIndex(each, others);
+  const kind = `integers from 0 to ${others - 1}`;
+  checkList(`${name}.largest`, side.largest, kind, isKind, { length, most: length });
+}
+
+function checkMap({ source, target, weights, least, gold = [] }) {
+  for (const [name, side] of Object.entries({ source, target })) {
+    checkObject(name, side);
+    checkTexts(`${name}.tokens`, side.tokens, { most: MOST_WORDS });
+  }
+  const [rows, columns] = [target.tokens.length, source.tokens.length];
+  if (rows * columns > MOST_CELLS) {
+    const size = `${rows} output by ${columns} input words`;
+    refuse(`${size} are more than the ${MOST_CELLS.toLocaleString("en-US")} pairs`
+      + " that this page draws");
+  }
+  checkSide("source", source, rows);
+  checkSide("target", target, columns);
+  const isPair = (pair) => Array.isArray(pair) && pair.length === 2;
+  const isWeight = (pair, i, all) =>
+    isPair(pair) &&
+    isIndex(pair[0], columns) &&
+    (i === 0 || all[i - 1][0] < pair[0]) &&
+    isNumber(pair[1], 0, 1);
+  const isRow = (each) => Array.isArray(each) && each.every(isWeight);
+  const kind = "rows of [input index, weight between 0 and 1] in the order of the input";
+  checkList("weights", weights, kind, isRow, { length: rows, most: rows });
+  checkNumber("least", least, 0, 2);
+  const isLink = (pair) =>
+    isPair(pair) && isIndex(pair[0], rows) && isIndex(pair[1], columns);
+  const fits = Array.isArray(gold) && gold.length <= MOST_CELLS && gold.every(isLink);
+  check(fits, "gold", "a list of [output index, input index]");
+}
+
+function wordHeading(scope, { tokens, names }, index) {
+  const element = heading(scope, tokens[index]);
+  if (names[index] !== undefined) element.setAttribute("aria-label", names[index]);
+  return element;
+}
+
+function mapCell(weight, isGold) {
+  const element = cell(weight < 0.01 ? "" : weight.toFixed(2), isGold ? "*" : "");
+  element.normalize();
+  if (weight < 0.05) return element;
+  const mixed = CARD.map((card, i) => Math.round(card + (GREEN[i] - card) * weight));
+  const shade = mixed.map((part) => part.toString(16).padStart(2, "0")).join("");
+  const ink = weight > 0.87 ? "fff" : "000";
+  element.setAttribute("style", `background:#${shade};color:#${ink}`);
+  return element;
+}
+
+function mapRow(row, columns, links) {
+  const weights = new Map(row);
+  return Array.from({ length: columns }, (_, j) =>
+    mapCell(weights.get(j) ?? 0, links.has(j)));
+}
+
+function mapTable({ source, target, weights, gold = [] }) {
+  const columns = source.tokens.length;
+  const links = target.tokens.map(() => new Set());
+  for (const [i, j] of gold) links[i].add(j);
+  const head = source.tokens.map((_, j) => wordHeading("col", source, j));
+  const rows = weights.map((each, i) =>
+    row(wordHeading("row", target, i), ...mapRow(each, columns, links[i])));
+  const text =
+    "Attention weights: one row per output token, one column per input token; " +
+    `weights below 0.01 are left out.${gold.length ? " Gold links are marked with a star." : ""}`;
+  const body = make("tbody", {}, row(cell(), ...head), ...rows);
+  const attributes = { dir: source.dir, style: `--columns:${columns}` };
+  return make("table", attributes, make("caption", { dir: "ltr" }, text), body);
+}
+
+// Weights, and the window. Their scripts fill in the cells that are empty here.
+
+function checkWords({ words, names, scores }, most, limit) {
+  checkTexts("words", words, { most });
+  checkTexts("names", names, { length: words.length, most });
+  checkNumbers("scores", scores, -limit, limit, words.length);
+}
+
+function checkWeights(data) {
+  checkWords(data, 12, 10);
+  const { mask, words, temperature } = data;
+  const isBoolean = (each) => typeof each === "boolean";
+  const { length } = words;
+  checkList("mask", mask, "times true or false", isBoolean, { length, most: length });
+  checkNumber("temperature", temperature, 0.05, 20);
+}
+
+function weightsTable({ words }) {
+  const names = ["word", "score", "weight"].map((name) => heading("col", name));
+  const rows = words.map((word) => row(heading("row", word), cell(), cell()));
+  return make(
+    "table",
+    {},
+    make("caption"),
+    make("thead", {}, row(...names)),
+    make("tbody", {}, ...rows),
+    make(
+      "tfoot",
+      {},
+      row(heading("row", "sum"), cell(), cell()),
+      row(heading("row", "entropy (nats)"), cell(), cell()),
+    ),
+  );
+}
+
+function checkWindow(data) {
+  checkWords(data, 24, 100);
+  const { words, center, half_width: reach, sigma } = data;
+  checkNumber("center", center, 0, words.length);
+  check(isIndex(reach - 1, 100), "half_width", "an integer between 1 and 100");
+  if (sigma !== null) checkNumber("sigma", sigma, 0.1, 100);
+}
+
+function windowTable({ words, scores }) {
+  const bar = () =>
+    make("span", {
+      style: "display:inline-block;width:0px;height:10px;background:#08735a;margin-left:8px",
+    });
+  const head = ["position", "word", "score", "softmax", "Gaussian", "weight"];
+  const rows = words.map((word, s) =>
+    row(
+      ...[cell(String(s)), heading("row", word), cell(minus(scores[s]))],
+      ...[cell(), cell(), cell(" ", bar())],
+    ));
+  const total = row(
+    ...[cell(), heading("row", "sum"), cell()],
+    ...[cell("1.000"), cell(), cell()],
+  );
+  return make(
+    "table",
+    {},
+    make("caption"),
+    make("thead", {}, row(...head.map((name) => heading("col", name)))),
+    make("tbody", {}, ...rows),
+    make("tfoot", {}, total),
+  );
+}
+
+// The cueing experiment
+
+const KINDS = ["valid", "invalid", "catch"];
+const WAITS = ["empty", "cross", "feedback", "pause"];
+
+function checkCueing({ settings, simulated, minutes, about, table }) {
+  checkObject("settings", settings);
+  const { blocks, counts, practice, onset, early, late, repeats, waits } = settings;
+  const names = { blocks, early, late, repeats };
+  const limits = { blocks: 50, early: 10_000, late: 60_000, repeats: 10 };
+  for (const [name, value] of Object.entries(names)) {
+    check(isIndex(value, limits[name]), `settings.${name}`, "a number");
+  }
+  checkNumbers("settings.onset", onset, 0, 60_000, 2);
+  const parts = { counts: KINDS, practice: KINDS, waits: WAITS };
+  for (const [name, keys] of Object.entries(parts)) {
+    const part = { counts, practice, waits }[name];
+    checkObject(`settings.${name}`, part);
+    checkNumbers(`settings.${name}`, keys.map((key) => part[key]), 0, 10_000, keys.length);
+  }
+  const isTrial = (trial) =>
+    Array.isArray(trial) &&
+    trial.length === 5 &&
+    trial.every((each, i) => (i === 4 && each === null) || isNumber(each, -1e5, 1e5));
+  checkList("simulated", simulated, "trials", isTrial, { most: 10_000 });
+  checkNumber("minutes", minutes, 0, 1000);
+  checkText("about", about);
+  const isRow = (each) =>
+    Array.isArray(each) && each.length === 4 && each.every(isText);
+  checkList("table", table, "rows of 4 texts", isRow, { length: 3, most: 3 });
+}
+
+function cueingPanel(left, middle, right, caption) {
+  const box = (text) =>
+    make(
+      "span",
+      {
+        style:
+          "display:inline-block;box-sizing:border-box;width:1.5em;height:1.5em;" +
+          "line-height:1.3;border:2px solid",
+      },
+      ...(text ? [text] : []),
+    );
+  const style =
+    "flex:1 1 9rem;border:1px solid;border-radius:.4rem;padding:.6rem;text-align:center";
+  return make(
+    "div",
+    { style },
+    make(
+      "div",
+      { style: "display:flex;justify-content:space-between;font-size:1.3rem" },
+      ...[box(left), make("span", {}, middle), box(right)],
+    ),
+    make("div", {}, caption),
+  );
+}
+
+function cueingPanels() {
+  const label =
+    "One trial in three pictures: a cross between two boxes; in place of the cross, an " +
+    "arrow that points to the right; a dot in the right box, at which the reader " +
+    "presses the space bar.";
+  const panels = make(
+    "div",
+    { style: "display:flex;flex-wrap:wrap;gap:.5rem" },
+    cueingPanel("", "+", "", "Look at the cross"),
+    cueingPanel("", "→", "", "An arrow appears"),
+    cueingPanel("", "→", "●", "A dot: press space"),
+  );
+  const attributes = {
+    class: "cu-panels",
+    role: "img",
+    style: "margin-bottom:.6rem",
+    "aria-label": label,
+  };
+  return make("div", attributes, panels);
+}
+
+function cueingParts({ about, table }) {
+  const paper =
+    "An arrow points to one of two boxes, and 300 to 800 milliseconds later a dot " +
+    "appears in one of them: 4 times in 5 where the arrow points. How soon do you see " +
+    "it? The page measures your times where scripts run.";
+  const head = ["median", "95% interval", "answers"];
+  const rows = table.map(([name, ...cells]) =>
+    row(heading("row", name), ...cells.map((text) => cell(text))));
+  const body = make(
+    "tbody",
+    {},
+    row(cell(), ...head.map((name) => heading("col", name))),
+    ...rows,
+  );
+  const caption = "Simulated: median reaction time in milliseconds";
+  return [
+    cueingPanels(),
+    make("p", { class: "af-paper" }, paper),
+    make(
+      "details",
+      { open: "" },
+      make("summary", {}, "A simulated reader's result as a table"),
+      make("table", { class: "cu-table" }, make("caption", {}, caption), body),
+      make("p", { class: "cu-small" }, about),
+    ),
+  ];
+}
+
+const FIGURES = {
+  attention_map: {
+    check: checkMap,
+    fallback: (data) => [foldableTable("The weights as a table", mapTable(data))],
+  },
+  cueing: { check: checkCueing, fallback: cueingParts },
+  weights: { check: checkWeights, fallback: (data) => [weightsTable(data)] },
+  window: {
+    check: checkWindow,
+    fallback: (data) => [foldableTable("The numbers as a table", windowTable(data))],
+  },
+};

@@ -1,0 +1,359 @@
+"""Figures that a page draws from data: the same as the stored ones, and only from data
+that makes sense.
+"""
+
+import copy
+import json
+import shutil
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from conftest import ROOT, serve
+from figures import HOSTILE, day, party
+
+from attnlib.interactive import attention_map, cueing, frame, weights, window
+
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Figures</title>
+<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
+<body><main><div id="stored"></div><div id="drawn"></div></main>
+<script type="module" src="host.js"></script></body></html>"""
+HOST = """import { drawFigure } from "./figures.js?v=1";
+window.drawFigure = drawFigure;
+const text = await (await fetch("stored.html")).text();
+document.getElementById("stored").append(
+  document.createRange().createContextualFragment(text));
+document.body.dataset.ready = "";
+"""
+
+
+def dates():
+    source, target = list("March 5, 2024"), list("2024-03-05")
+    rng = np.random.default_rng(0)
+    weights = rng.dirichlet(np.full(len(source), 0.1), len(target))
+    links = [(0, 9), (9, 6)]
+    return attention_map(source, target, weights, title="A date", gold=links)
+
+
+def from_right_to_left():
+    return attention_map(["أنا", "أحب", "أحب"], ["I", " "], np.eye(2, 3))
+
+
+def hostile_map():
+    count = len(HOSTILE)
+    return attention_map(HOSTILE, HOSTILE, np.eye(count), title=HOSTILE[0])
+
+
+def hostile_weights():
+    scores, mask = np.zeros(len(HOSTILE)), np.arange(len(HOSTILE)) != 1
+    return weights(HOSTILE, scores, 0.5, mask, title=HOSTILE[2])
+
+
+def hostile_window():
+    return window(HOSTILE, -np.ones(len(HOSTILE)), 2, 3, 1, title=HOSTILE[3])
+
+
+MAKERS = {
+    "map": dates,
+    "map from right to left": from_right_to_left,
+    "weights": party,
+    "window": day,
+    "cueing": cueing,
+    "hostile map": hostile_map,
+    "hostile weights": hostile_weights,
+    "hostile window": hostile_window,
+}
+
+
+@pytest.fixture
+def page_of(browser, tmp_path):
+    """Opens a page that can draw figures, beside stored ones. It must throw nothing,
+    and request nothing from another host.
+    """
+    shutil.copy(ROOT / "book" / "_run" / "figures.js", tmp_path)
+    (tmp_path / "interactive.js").write_text(frame.as_module(), "utf-8")
+    (tmp_path / "index.html").write_text(PAGE, "utf-8")
+    (tmp_path / "host.js").write_text(HOST, "utf-8")
+    troubles, hosts, contexts = [], [], []
+
+    def opened(*stored, **options):
+        text = "".join(f"<section>{figure}</section>" for figure in stored)
+        (tmp_path / "stored.html").write_text(text, "utf-8")
+        contexts.append(browser.new_context(**options))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", lambda request: hosts.append(request.url))
+        page.goto(address)
+        page.locator("[data-ready]").first.wait_for(state="attached")
+        return page
+
+    policy = {
+        "Content-Security-Policy": "default-src 'self' data:;"
+        " script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'"
+    }
+    with serve(tmp_path, policy) as address:
+        yield opened
+        for context in contexts:
+            context.close()
+    assert troubles == []
+    assert {url for url in hosts if not url.startswith((address, "data:"))} == set()
+
+
+def described(figure):
+    """What the page gets: the name, and the data after their way as JSON."""
+    name, data = type(figure)._page_figure_(figure)
+    return name, json.loads(json.dumps(data, allow_nan=False))
+
+
+def draw(page, name, data):
+    page.evaluate(
+        """async ([name, data]) => {
+          const element = document.createElement("section");
+          document.getElementById("drawn").append(element);
+          await drawFigure(element, name, data);
+        }""",
+        [name, data],
+    )
+
+
+SAME = """() => {
+  const texts = ["stored", "drawn"].map(id => {
+    const copy = document.getElementById(id).cloneNode(true);
+    for (const holder of copy.querySelectorAll(".run-figure")) {
+      holder.replaceWith(...holder.childNodes);
+    }
+    for (const script of copy.querySelectorAll("script")) script.remove();
+    for (const styled of copy.querySelectorAll("[style]")) {  // one way to write it
+      styled.setAttribute("style", styled.style.cssText);
+    }
+    return copy.innerHTML;
+  });
+  const [stored, drawn] = texts;
+  if (stored === drawn) return ["", ""];
+  const at = [...stored].findIndex((letter, i) => letter !== drawn[i]);
+  return texts.map(text => text.slice(Math.max(at - 80, 0), at + 80));
+}"""
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_drawn_figure_is_the_stored_one(page_of, name):
+    figure = MAKERS[name]()
+    page = page_of(figure)
+    draw(page, *described(figure))
+    page.evaluate("new Promise(requestAnimationFrame)")  # the lines are placed
+    page.evaluate("new Promise(requestAnimationFrame)")
+    stored, drawn = page.evaluate(SAME)  # where they differ
+    assert drawn == stored
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("#drawn img, #drawn b b, #drawn [onfocus]").count() == 0
+
+
+def test_drawn_figures_are_used_like_stored_ones(page_of):
+    page = page_of()
+    for figure in (dates(), party(), day()):
+        draw(page, *described(figure))
+    press = page.keyboard.press
+    press("Tab")
+    press("Tab")
+    assert page.get_by_role("status").first.inner_text().startswith("2 (1st of 2): ")
+    page.get_by_label("temperature").focus()
+    press("Home")
+    shown = page.locator(".attn-weights").evaluate("e => e.weights[0]")
+    assert shown == pytest.approx(1, abs=1e-3)
+    page.get_by_label("center").focus()
+    press("Home")
+    status = page.get_by_role("status").last
+    status.filter(has_text="The window covers positions −3 to 3").wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_drawn_figures_are_accessible_and_fit_a_phone(page_of, scheme):
+    narrow = {"width": 360, "height": 640}
+    page = page_of(color_scheme=scheme, viewport=narrow, reduced_motion="reduce")
+    for figure in (dates(), party(), day(), cueing()):
+        draw(page, *described(figure))
+    for summary in page.locator("summary").all():
+        summary.click()
+    assert page.locator(".am-upright").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    rules = {"rules": {"page-has-heading-one": {"enabled": False}}}
+    found = [
+        (violation["id"], node["html"])
+        for violation in Axe().run(page, options=rules).response["violations"]
+        for node in violation["nodes"]
+    ]
+    assert found == []
+
+
+# What is refused.
+
+
+def changed(figure, **changes):
+    name, data = described(figure)
+    data = copy.deepcopy(data)
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        inner = data
+        for parent in parents:
+            inner = inner[parent]
+        inner[last] = value
+    return name, data
+
+
+NO_NUMBERS = [0, 1, "1", None, 2]
+BAD = {
+    "a figure that is not known": (
+        ("<b>map</b>", {}),
+        "this page knows no figure of the name <b>map</b>",
+    ),
+    "an inherited name": (
+        ("constructor", {}),
+        "this page knows no figure of the name constructor",
+    ),
+    "no data": (("weights", None), "the data should be an object"),
+    "a list": (("weights", [1]), "the data should be an object"),
+    "no fields": (
+        ("window", {"title": None}),
+        "words should be a list of 1 to 24 texts",
+    ),
+    "a long title": (
+        changed(party(), title="x" * 1001),
+        "title should be a text of at most 1000 characters",
+    ),
+    "words that are no texts": (
+        changed(party(), words=[1] * 5),
+        "words should be a list of 1 to 12 texts",
+    ),
+    "too few names": (
+        changed(party(), names=["a"]),
+        "names should be a list of 5 texts",
+    ),
+    "too many words": (
+        changed(day(), words=["a"] * 25),
+        "words should be a list of 1 to 24 texts",
+    ),
+    "scores of other kinds": (
+        changed(party(), scores=NO_NUMBERS),
+        "scores should be a list of 5 numbers between -10 and 10",
+    ),
+    "a huge score": (
+        changed(party(), scores=[1e300] * 5),
+        "scores should be a list of 5 numbers between -10 and 10",
+    ),
+    "a mask of numbers": (
+        changed(party(), mask=[1] * 5),
+        "mask should be a list of 5 times true or false",
+    ),
+    "no temperature": (
+        changed(party(), temperature=0),
+        "temperature should be a number between 0.05 and 20",
+    ),
+    "a center outside": (
+        changed(day(), center=99),
+        "center should be a number between 0 and 13",
+    ),
+    "half a half-width": (
+        changed(day(), half_width=1.5),
+        "half_width should be an integer between 1 and 100",
+    ),
+    "rows that are missing": (
+        changed(dates(), weights=[[[0, 1]]]),
+        "weights should be a list of 10 rows",
+    ),
+    "a weight above 1": (
+        changed(dates(), weights=[[[0, 1.5]]] * 10),
+        "weights should be a list of 10 rows",
+    ),
+    "a weight of no word": (
+        changed(dates(), weights=[[[99, 0.5]]] * 10),
+        "weights should be a list of 10 rows",
+    ),
+    "a weight that is given twice": (
+        changed(dates(), weights=[[[0, 0.5], [0, 0.5]]] * 10),
+        "weights should be a list of 10 rows",
+    ),
+    "a gold link to nowhere": (
+        changed(dates(), gold=[[0, 99]]),
+        "gold should be a list of [output index, input index]",
+    ),
+    "a direction with markup": (
+        changed(dates(), source__dir="ltr' onfocus='window.hacked=1"),
+        "source.dir should be ltr or rtl",
+    ),
+    "a name of no word": (
+        changed(dates(), target__names={"99": "a"}),
+        "target.names should be texts by index, from 0 to 9",
+    ),
+    "a map that is too large": (
+        changed(dates(), source__tokens=["a"] * 2000, target__tokens=["b"] * 2000),
+        "2000 output by 2000 input words are more than the 100,000 pairs that this page"
+        " draws",
+    ),
+    "an endless experiment": (
+        changed(cueing(), settings__blocks=1e9),
+        "settings.blocks should be a number",
+    ),
+    "no waits": (
+        changed(cueing(), settings__waits={}),
+        "settings.waits should be a list of 4 numbers",
+    ),
+    "trials that are none": (
+        changed(cueing(), simulated=[[1, 2]]),
+        "simulated should be a list of 1 to 10000 trials",
+    ),
+}
+
+
+def test_data_that_make_no_sense_are_refused_in_one_line(page_of):
+    page = page_of()
+    for (name, data), _ in BAD.values():
+        draw(page, name, data)
+    lines = page.locator("#drawn section").all_inner_texts()
+    for line, (what, (_, reason)) in zip(lines, BAD.items(), strict=True):
+        assert line.startswith(f"The figure cannot be drawn: {reason}"), what
+        assert line.endswith(".") and "\n" not in line, what
+    assert page.locator("#drawn :is(script, style, svg, b, table)").count() == 0
+    assert page.evaluate("window.hacked") is None
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "undefined", "[1, 2]", "{}"])
+def test_numbers_that_are_none_are_refused(page_of, value):
+    """JSON has no NaN, but a message to the page could have."""
+    page = page_of()
+    name, data = described(party())
+    page.evaluate(
+        f"""async ([name, data]) => {{
+          data.scores[2] = {value};
+          await drawFigure(document.getElementById("drawn"), name, data);
+        }}""",
+        [name, data],
+    )
+    assert page.locator("#drawn").inner_text() == (
+        "The figure cannot be drawn: scores should be a list of 5 numbers between -10"
+        " and 10."
+    )
+
+
+def test_a_figure_whose_script_is_missing_says_so(page_of, tmp_path):
+    (tmp_path / "interactive.js").write_text("export const other = 1;", "utf-8")
+    page = page_of()
+    draw(page, *described(party()))
+    assert page.locator("#drawn").inner_text() == (
+        "The figure cannot be drawn: its script failed."
+    )
+
+
+def test_figures_keep_the_order_of_the_calls(page_of):
+    page = page_of()
+    page.evaluate(
+        """async calls => {
+          const element = document.getElementById("drawn");
+          await Promise.all(calls.map(call => drawFigure(element, ...call)));
+        }""",
+        [described(day()), ["none", {}], described(party())],
+    )
+    names = page.locator("#drawn > *").evaluate_all(
+        "all => all.map(e => e.firstChild.className)"
+    )
+    assert names == ["attn-figure attn-window", "run-note", "attn-figure attn-weights"]
