@@ -156,6 +156,38 @@ def test_figures_by_name_come_as_data(kernel):
     ]
 
 
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        ("float('nan')", "ValueError"),
+        ("[float('inf')]", "ValueError"),
+        ("{1, 2}", "TypeError"),
+        ("object()", "TypeError"),
+        ("(loop := [], loop.append(loop))", "ValueError"),
+    ],
+)
+def test_figures_whose_data_are_no_json_are_an_error_of_the_cell(kernel, data, kind):
+    source = (
+        "class Map:\n"
+        f"    def _page_figure_(self): return 'attention_map', {data}\n"
+        "Map()"
+    )
+    answer = ask(kernel, source)
+    assert answer["error"]["kind"] == kind and answer["outputs"] == []
+    assert texts(ask(kernel, "1 + 1")) == ["2"]
+
+
+def test_interactive_figures_come_as_data(kernel):
+    answer = ask(
+        kernel,
+        "from attnlib import interactive\n"
+        "interactive.weights(['a', 'b'], [1, 0], title='Two')",
+    )
+    (part,) = answer["outputs"]
+    assert part["figure"] == "weights" and part["data"]["title"] == "Two"
+    assert part["data"]["scores"] == [1, 0]
+
+
 def test_html_is_never_returned(kernel):
     source = (
         "class Bad:\n"

@@ -102,7 +102,9 @@ class _Outputs:
         described = getattr(type(value), "_page_figure_", None)
         if described is not None:
             name, data = described(value)
-            self.parts.append({"figure": name, "data": data})
+            # What is no JSON is an error of the cell, and not of the kernel.
+            data = json.loads(json.dumps(data, allow_nan=False))
+            self.parts.append({"figure": str(name), "data": data})
             return
         if _is_check_result(value):
             self.check = {
