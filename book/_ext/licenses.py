@@ -244,7 +244,8 @@ OWN_STATIC = tuple(
 OWN_RUN = tuple(
     f"_static/run/{name}"
     for name in (
-        *("attnlib.zip", "client.js", "figures.js", "kernel.py", "page.js"),
+        *("attnlib.zip", "client.js", "figures.js", "interactive.js"),
+        *("kernel.py", "page.js"),
         *("pyodide_adapter.js", "run.css", "running.js", "worker.js"),
     )
 )
