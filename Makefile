@@ -99,7 +99,7 @@ $(LOWEST)/.ready: $(READY) pyproject.toml tools/lowest_versions.py
 	@touch $@
 
 lab: $(READY)  ## open the chapters in JupyterLab
-	$(VENV) -m jupyter lab --notebook-dir=. --LabApp.app_settings_dir=tools/lab --LabApp.default_url=/lab/tree/book/index.md
+	$(VENV) -m jupyter lab --notebook-dir=.
 
 refresh: $(READY)  ## execute every chapter again and store its outputs
 	$(VENV) -m tools.execute_notebooks
@@ -120,7 +120,7 @@ pins: $(READY)  ## choose the newest versions again and write them to requiremen
 	$(VENV) -m uv pip compile --universal --fork-strategy fewest --python-version 3.11 \
 	  --extra tensorflow --extra book --extra test --no-emit-index-url --no-annotate --no-header --upgrade \
 	  --quiet -o requirements.txt pyproject.toml
-	echo "-e ." >> requirements.txt
+	printf "./tools/lab\n-e .\n" >> requirements.txt
 
 clean:  ## remove what was built (.venv stays: remove it by hand)
 	rm -rf book/_build .pytest_cache .ruff_cache .hypothesis
@@ -135,7 +135,10 @@ python:
 ENGINE := $(addprefix tools/,engine.lock.json engine.py engine_recipe.py \
   engine_compile.py engine_compile.mjs)
 
-$(READY): requirements.txt pyproject.toml $(ENGINE) $(if $(RUNNABLE),,gone) | python
+# JupyterLab's settings, which requirements.txt installs.
+LAB := $(wildcard tools/lab/*.py tools/lab/*.json tools/lab/*.toml)
+
+$(READY): requirements.txt pyproject.toml $(LAB) $(ENGINE) $(if $(RUNNABLE),,gone) | python
 	@test -w . \
 	  || { echo "This folder cannot be written to, and .venv does not exist or is out of" \
 	    "date: copy the folder." >&2; exit 1; }

@@ -3,6 +3,7 @@ exercise solved, the attention map.
 """
 
 import ast
+import contextlib
 import importlib
 import os
 import re
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -24,7 +26,33 @@ TOKEN = "chapter"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def python(tmp_path_factory):
+    """The Python of an environment with the settings of tools/lab as they are now, and
+    with everything else from this environment.
+    """
+    here, folder = Path(sys.prefix), tmp_path_factory.mktemp("environment") / ".venv"
+    lab = folder / "share" / "jupyter" / "lab"
+    (folder / "bin").mkdir(parents=True)
+    lab.mkdir(parents=True)
+    shutil.copy(here / "pyvenv.cfg", folder)
+    (folder / "lib").symlink_to(here / "lib")
+    for linked in (here / "share" / "jupyter", here / "share" / "jupyter" / "lab"):
+        for path in linked.iterdir():
+            if path.name not in ("lab", "settings"):
+                (folder / path.relative_to(here)).symlink_to(path)
+    source = shutil.copytree(ROOT / "tools" / "lab", folder.parent / "lab")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    install += ["--no-index", "--no-build-isolation", "--prefix", folder.parent / "new"]
+    subprocess.run([*install, source], check=True)
+    for part in ("etc", "share"):
+        shutil.copytree(folder.parent / "new" / part, folder / part, dirs_exist_ok=True)
+    python = folder / "bin" / "python"
+    python.symlink_to(os.path.realpath(sys.executable))
+    return python
+
+
+@pytest.fixture(scope="module")
+def lab(python, tmp_path_factory):
     """The address of a JupyterLab started as `make lab` does, over a folder that holds
     a copy of the book.
     """
@@ -38,23 +66,22 @@ def lab(tmp_path_factory):
     settings.mkdir(parents=True)
     # All cells are drawn, not only those on the screen.
     (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     options = re.search(
         r"^lab:.*\n\t\$\(VENV\) -m jupyter lab (.*)",
         (ROOT / "Makefile").read_text("utf-8"),
         flags=re.M,
     )
-    command = [
-        sys.executable,
-        "-m",
-        "jupyter",
-        "lab",
-        *options[1].split(),
-        "--no-browser",
-        "--allow-root",
-    ]
+    with started(python, options[1].split(), tmp_path) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def started(python, options, tmp_path):
+    """JupyterLab, started in a folder with these options; yields its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [python, "-m", "jupyterlab", *options, "--no-browser", "--allow-root"]
     command += [
         f"--port={port}",
         f"--IdentityProvider.token={TOKEN}",
@@ -165,6 +192,31 @@ def test_lab_opens_at_the_index_of_chapters_which_lead_to_the_notebooks(browser,
     page.locator(".jp-NotebookPanel .jp-MarkdownCell h1").first.wait_for(timeout=60_000)
     assert page.url == f"{lab}lab/tree/book/{CHAPTERS[-1].name}"
     page.close()
+
+
+def test_lab_opens_in_the_same_way_without_make(browser, python, tmp_path):
+    """By the last of the README's three commands."""
+    command = re.search(
+        r"^\.venv\\Scripts\\jupyter lab (.*)",
+        (ROOT / "README.md").read_text("utf-8"),
+        re.M,
+    )
+    shutil.copytree(
+        ROOT / "book", tmp_path / "book", ignore=shutil.ignore_patterns("_build")
+    )
+    with started(python, command[1].split(), tmp_path) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page.goto(f"{address}?token={TOKEN}")
+        cards = page.locator(".jp-MarkdownViewer .myst-card")
+        cards.first.wait_for(timeout=60_000)
+        assert page.url == f"{address}lab/tree/index.md"
+        assert cards.count() == len(CHAPTERS)
+        assert page.locator(".jp-Launcher").count() == 0
+        setting = "lab/api/settings/@jupyterlab/apputils-extension:notification"
+        answer = page.request.get(f"{address}{setting}?token={TOKEN}").json()
+        news = answer["schema"]["properties"]["fetchNews"]
+        assert news["default"] == "false", "else JupyterLab asks about news"
+        page.close()
 
 
 def test_chapter_restarts_and_runs_all_in_jupyterlab(browser, lab):

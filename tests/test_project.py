@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-PINS = (ROOT / "requirements.txt").read_text("utf-8").split("\n")
+REQUIREMENTS = (ROOT / "requirements.txt").read_text("utf-8").split("\n")
+PINS = [line for line in REQUIREMENTS if line != "./tools/lab"]
 MACHINES = {
     "linux": dict(
         sys_platform="linux",
@@ -81,6 +82,7 @@ def test_version_is_the_same_everywhere():
 
 
 def test_requirements_pin_everything_and_install_attnlib():
+    assert REQUIREMENTS[-3:] == ["./tools/lab", "-e .", ""]
     assert PINS[-2:] == ["-e .", ""]
     assert [
         line for line in PINS[:-2] if not re.match(r"[a-z0-9-]+==\S+( ; .+)?$", line)
