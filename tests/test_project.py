@@ -202,7 +202,9 @@ def test_readme_says_what_to_do_when_a_check_hangs():
 def test_continuous_integration_runs_the_command_of_the_readme():
     assert "\nmake test " in read("README.md")
     assert read(".ci/run").rstrip().endswith("exec make test </dev/null")
-    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111 or sys.platform == "win32"
+    for name in ("run", "browsers"):
+        script = ROOT / ".ci" / name
+        assert script.stat().st_mode & 0o111 or sys.platform == "win32"
 
 
 def modules_of_attnlib():
@@ -304,6 +306,17 @@ def test_workflows_run_commands_that_exist():
     }
     assert runs == {"pages": {"book"}, "test": {"test"}, "weekly": {"weekly", "lowest"}}
     assert {target for run in runs.values() for target in run} <= targets
+
+
+def test_browsers_are_installed_wherever_the_pages_are_tested():
+    steps = [
+        [step.get("run", "") for step in job["steps"]]
+        for path in WORKFLOWS
+        for job in yaml.safe_load(path.read_text("utf-8"))["jobs"].values()
+    ]
+    tests = [runs for runs in steps if re.search("make (test|weekly)", runs[-1])]
+    assert len(tests) == 2 and all(".ci/browsers" in runs for runs in tests)
+    assert "\n.ci/browsers\n" in read(".ci/run")
 
 
 def test_quick_tests_are_files_that_exist():

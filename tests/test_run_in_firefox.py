@@ -12,7 +12,7 @@ from exercises_in_page import (
     solution,
     wrong_answers,
 )
-from firefox import Tab
+from firefox import Tab, find, launch
 
 FIRST = "01_psychology", "psychology.softmax"
 CHAPTER = "03_bahdanau"  # scores, a step of a decoder, an error rate, and a drawing
@@ -92,6 +92,26 @@ class Cell:
         )
 
 
+# The browser itself
+
+
+def test_firefox_leaves_nothing_behind(firefox):
+    with launch(find()) as other:
+        home = other.home
+        processes = [other.process, *other.process.children(recursive=True)]
+        assert len(processes) > 2 and (home / "profile").is_dir()
+    assert not home.exists() and not any(each.is_running() for each in processes)
+
+
+def test_firefox_that_does_not_start_is_quoted(tmp_path):
+    program = tmp_path / "firefox"
+    program.write_text("#!/bin/sh\necho 'no display' >&2\n")
+    program.chmod(0o755)
+    with pytest.raises(RuntimeError, match="has not started: no display"):
+        with launch(program):
+            pass
+
+
 # Solving
 
 
@@ -132,7 +152,7 @@ def test_exercise_is_edited_and_run_by_keyboard_alone(tab):
     cell.find('[data-run-action="edit"]', "(button) => button.focus()")
     tab.press("Enter")
     cell.find("[role=textbox]:focus", "() => 0")
-    tab.press("a", hold=["Control"])
+    tab.press("a", hold=["ControlOrMeta"])
     tab.press(*"softmax = 3")
     tab.press("Enter", hold=["Shift"])
     assert cell.wait_for(*FINAL) == native_message(FIRST[1], "softmax = 3")
