@@ -342,7 +342,7 @@ def quick_venv(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quick")
     half_made(folder / "template")
     source = Path(importlib.util.find_spec("pip").origin).parent
-    shutil.copytree(source, site_packages(folder / "template") / "pip")
+    shutil.copytree(source, packages(folder / "template") / "pip")
     (folder / "modules").mkdir()
     source = VENV.format(template=str(folder / "template"))
     (folder / "modules" / "venv.py").write_text(source)
@@ -398,8 +398,9 @@ def half_made(folder):
     subprocess.run(command, check=True)
 
 
-def site_packages(folder):
-    return next((folder / "lib").glob("python*/site-packages"))
+def packages(folder):
+    """Where an environment keeps what is installed."""
+    return next((folder / "lib").glob("python*/*"))
 
 
 def gone(folder):
@@ -413,7 +414,7 @@ def interrupted(folder):
     """What an installation leaves behind that was killed."""
     half_made(folder)
     (folder / ".installing").touch()
-    (site_packages(folder) / "pip.py").touch()
+    (packages(folder) / "pip.py").touch()
 
 
 @pytest.mark.parametrize(
