@@ -909,6 +909,22 @@ def test_map_shows_gold_links_where_they_are_switched_on(page_of):
     assert "Gold links are marked with a star" in page.locator("caption").inner_text()
 
 
+def test_map_moves_nothing_between_press_and_release(page_of):
+    """A press on a button takes the focus from a word, whose text then goes."""
+    page = page_of(date_map(), viewport={"width": 320, "height": 900})
+    page.get_by_role("button", name="Gold links").click()
+    page.keyboard.press("Shift+Tab")
+    assert "Gold: " in said(page)
+    targets = page.locator(".am-foot button, summary")
+    places = [target.bounding_box() for target in targets.all()]
+    page.mouse.move(places[0]["x"] + 9, places[0]["y"] + 3)
+    page.mouse.down()
+    assert said(page).startswith("Point at a word")
+    assert [target.bounding_box() for target in targets.all()] == places
+    page.mouse.up()
+    assert page.get_by_role("button", name="Gold links", pressed=False).count() == 1
+
+
 def test_map_without_gold_links_has_no_switch(page_of, example):
     page = page_of(example)
     assert page.get_by_role("button", name="Gold links").count() == 0

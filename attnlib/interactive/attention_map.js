@@ -156,6 +156,8 @@ const start = ({live, said, data}) => {
         withGold ? gold[side][i] : [],
       )
       : ["Point at a word, tap it, or use Tab and the arrow keys."]);
+    // What is below stays where it is when a shorter text follows.
+    said.style.minHeight = said.getBoundingClientRect().height + "px";
   };
   const find = selector => {
     for (const side of sides) {
@@ -224,7 +226,9 @@ const start = ({live, said, data}) => {
     if (!board.contains(e.relatedTarget)) show(...pinned);
   });
 
-  const foot = make("div", {class: "am-foot"}, said, player.play);
+  // The buttons come first, so that no text moves them under the pointer.
+  const buttons = make("div", {class: "am-buttons"}, player.play);
+  const foot = make("div", {class: "am-foot"}, buttons, said);
   if (links.length) {
     player.play.before(toggle("Gold links", false, on => {
       withGold = on;
@@ -241,6 +245,7 @@ const start = ({live, said, data}) => {
     board.classList.toggle("am-upright", upright);
     const tall = words.source.length > 40 || words.target.length > 40;
     stage.classList.toggle("am-tall", upright && tall);
+    said.style.minHeight = "";
   }).observe(ruler);
   new ResizeObserver(() => {
     places = measure(words, picture, isUpright());
