@@ -28,7 +28,7 @@ NBVAL := $(VENV) -m pytest -v --nbval-current-env --nbval-cell-timeout=300 \
 # No browser, no build of the book, no long training, no notebook.
 QUICK := $(addprefix tests/test_,$(addsuffix .py,floors arguments reference reference_luong \
   additive luong local pooling search metrics vocabulary numbers dates results \
-  provenance plots tables quiz checking_exercise exercises project binder \
+  provenance plots tables quiz checking_exercise exercises project binder plain_notebooks \
   pack_attnlib run_kernel watchdog))
 
 # Notebooks run in book/, so a relative path would not do.
@@ -86,7 +86,7 @@ lowest: python  ## run the chapters on the lowest versions that pyproject.toml a
 # Text that NumPy prints differs between its versions, so outputs are not compared. The
 # tests of the project's files need what the pins bring.
 on-lowest: $(LOWEST)/.ready
-	$(LOWEST)/bin/python -m pytest -q $(filter-out %project.py %binder.py,$(QUICK)) \
+	$(LOWEST)/bin/python -m pytest -q $(filter-out %project.py %binder.py %plain_notebooks.py,$(QUICK)) \
 	  tests/test_layers_keras.py tests/test_call_forms.py
 	$(LOWEST)/bin/python -m pytest -v --nbval-lax --nbval-current-env \
 	  --nbval-cell-timeout=300 $(NOTEBOOKS)

@@ -245,7 +245,7 @@ def test_launch_buttons_open_this_chapter(html, name):
         in links
     )
     assert (
-        f"https://colab.research.google.com/github/{slug}/blob/main/book/{name}.ipynb"
+        f"https://colab.research.google.com/github/{slug}/blob/colab/{name}.ipynb"
         in links
     )
 

@@ -32,6 +32,7 @@ SOURCES = (
     "tools/engine_compile.py",
     "tools/engine_recipe.py",
     "tools/pack_attnlib.py",
+    "tools/plain_notebooks.py",
 )
 NOT_SOURCES = {"_build", "__pycache__", ".ipynb_checkpoints"}
 COMMAND = [
