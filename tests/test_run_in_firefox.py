@@ -207,6 +207,16 @@ def test_page_survives_hostile_code_and_the_next_check_is_right(tab):
         assert cell.run(SOFTMAX) == native_message(FIRST[1], SOFTMAX), kind
 
 
+def test_reloading_the_page_restarts_python_as_the_check_says(tab):
+    cell = Cell(tab)
+    state, text = cell.run(f"np.exp = np.tanh\n{SOFTMAX}")
+    assert state == "failed" and "np.exp is no longer what it was" in text
+    assert text.endswith("in the pages of the book, reload the page.")
+    assert cell.run(SOFTMAX) == (state, text)
+    tab.goto(tab.evaluate("() => location.href"))
+    assert cell.run() == native_message(FIRST[1], SOFTMAX)
+
+
 def test_code_of_the_reader_reaches_no_other_host(tab, listener):
     cell = Cell(tab)
     routes = ROUTES.replace("{port}", str(listener.port))

@@ -201,7 +201,8 @@ class Exercise:
         if patched:
             return self._not_yet(
                 f"{patched} is no longer what it was when attnlib was imported. "
-                "Restart the kernel and run the cells again."
+                "Restart Python and run the cells again: in Jupyter, restart the "
+                "kernel; in the pages of the book, reload the page."
             )
         if stubs.is_stub(submission):
             return self._not_attempted()

@@ -15,6 +15,8 @@ compiled code runs to its end: if it lets other threads run, the check says so a
 more seconds, and Interrupt ends it; if it holds the interpreter's lock, as
 ``sum(itertools.repeat(0))`` does, nothing can be shown, and only a restart of the
 kernel helps. Only the kernel's variables are lost then; the notebook stays as it is.
+In a web page, the button Stop ends all of these, and no threads can be started, so the
+messages about them speak of the kernel alone.
 """
 
 import _thread
