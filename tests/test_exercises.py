@@ -183,8 +183,8 @@ def test_exercise_without_numpy_of_its_own_asks_for_a_restart(monkeypatch):
     assert repr(result) == (
         "Not yet: attend.\n"
         "np.exp is no longer what it was when attnlib was imported. "
-        "Restart Python and run the cells again: in Jupyter, restart the kernel; in the "
-        "pages of the book, reload the page."
+        "Restart Python and run the cells again: in Jupyter, restart the kernel; in "
+        "the pages of the book, reload the page."
     )
 
 

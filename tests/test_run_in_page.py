@@ -3,35 +3,22 @@ attributes that the page promises. The code is hostile in places, and the page s
 """
 
 import gzip
-import importlib
-import os
 import re
-import socket
-import threading
-import types
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from exercises_in_page import FINAL, SOFTMAX, exercise_named, native_message, routes_end
 
 from attnlib.checking.exercise import Exercise
 from tools import engine
 
-FINAL = ("passed", "failed", "error", "stopped")
 STARTER = "def softmax(scores):\n    return scores / scores.sum()\n"
-SOFTMAX = """\
-def softmax(scores):
-    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
-"""
 FIRST = "01_psychology", "psychology.softmax"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def needed(html):
-    """Without an engine, nothing can be tested; with CI=true, that is a failure."""
-    if engine.folder() is None:
-        reason = "the page's Python is missing: `python -m tools.engine` makes it"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+def needed(html, engine_folder):
+    """Nothing can be tested without an engine."""
 
 
 @pytest.fixture
@@ -83,23 +70,6 @@ class Cell:
         self.tab.locator("[data-run-status]", has_text=text).wait_for()
 
 
-def exercise_named(name):
-    module, _, own = name.partition(".")
-    return getattr(importlib.import_module(f"attnlib.exercises.{module}"), own)
-
-
-def native_message(name, code):
-    """What the check says to this code here, without any page."""
-    import numpy as np
-
-    from attnlib import reference
-
-    space = {"np": np, "ref": reference, "__name__": "__main__"}
-    exec(compile(code, "<native>", "exec"), space)
-    exercise = exercise_named(name)
-    return exercise.check(space[exercise.name]).message
-
-
 # Solving
 
 
@@ -119,12 +89,12 @@ def native_message(name, code):
 def test_exercise_is_solved_after_a_wrong_attempt(tab, chapter, name, wrong, right):
     cell = Cell(tab, chapter, name)
     stub = cell.element.locator(".cell_input pre").inner_text()
-    assert cell.run() == ("failed", native_message(name, stub))
-    assert cell.run(wrong) == ("failed", native_message(name, wrong))
+    assert cell.run() == native_message(name, stub)
+    assert cell.run(wrong) == native_message(name, wrong)
     label = cell.element.get_attribute("data-label")
     mark = tab.locator(f"#{label} input")
     assert not mark.is_checked()
-    assert cell.run(right) == ("passed", native_message(name, right))
+    assert cell.run(right) == native_message(name, right)
     assert mark.is_checked()
     assert tab.complaints == []
     tab.reload()  # the code and the mark are kept; nothing runs by itself
@@ -315,63 +285,15 @@ def test_page_survives_hostile_code_and_the_next_check_is_right(tab, listener, k
     assert (state, words in text) == (expected, True), text[-500:]
     assert tab.locator("#bad").count() == 0
     assert len(text) < 300_000
-    assert cell.run(SOFTMAX) == ("passed", native_message(FIRST[1], SOFTMAX))
+    assert cell.run(SOFTMAX) == native_message(FIRST[1], SOFTMAX)
     assert tab.complaints == [] and listener.heard == []
 
 
 # What the page asks for
 
 
-@pytest.fixture
-def listener():
-    """Another host, which notes whoever comes."""
-    heard = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def listen():
-            while True:
-                try:
-                    connection, _ = server.accept()
-                except OSError:
-                    return
-                heard.append(connection.recv(100))
-                connection.close()
-
-        threading.Thread(target=listen, daemon=True).start()
-        yield types.SimpleNamespace(port=server.getsockname()[1], heard=heard)
-        server.shutdown(socket.SHUT_RDWR)
-
-
-ROUTES = """
-import js
-from pyodide.code import run_js
-address = "127.0.0.1:{port}/"
-for route in (
-    f"fetch('http://{address}')",
-    f"new WebSocket('ws://{address}')",
-    f"import('http://{address}x.js')",
-    f"new (function x() {{}}).constructor('return 1')()",
-    f"importScripts('http://{address}x.js')",
-    f"new Worker('http://{address}x.js')",
-    f"new EventSource('http://{address}')",
-    f"(() => {{ const r = new XMLHttpRequest(); r.open('GET', 'http://{address}',"
-    " false); r.send(); }})()",
-):
-    try:
-        run_js(route)
-    except BaseException as error:
-        print(type(error).__name__)
-for name in ("fetch", "XMLHttpRequest", "WebSocket", "Worker", "importScripts"):
-    assert not hasattr(js, name), name
-"""
-
-
 def test_code_of_the_reader_reaches_no_other_host(tab, listener):
-    cell = Cell(tab)
-    code = ROUTES.replace("{port}", str(listener.port))
-    state, text = cell.run(f"{code}\n{SOFTMAX}")
-    assert state == "passed", text
-    tab.wait_for_timeout(500)
+    assert routes_end(Cell(tab), listener.port)
     assert listener.heard == []
 
 

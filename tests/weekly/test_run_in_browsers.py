@@ -2,14 +2,16 @@
 of its known wrong answers get the native messages. Minutes, not in `make test`.
 """
 
+import json
+
 import pytest
 import test_run_in_firefox
 import test_run_in_page
-from exercises_in_page import chapters, native_message, solution, wrong_answers
+from exercises_in_page import chapters, exercise_named, native_message, solution
 
 
 @pytest.fixture(params=["Chromium", "Firefox"])
-def cell_of(request, site, engine_folder):
+def find(request, site, engine_folder):
     """A function of a chapter and an exercise: the cell, and its first code."""
     if request.param == "Chromium":
         tab = request.getfixturevalue("browser").new_context(base_url=site).new_page()
@@ -32,18 +34,30 @@ def cell_of(request, site, engine_folder):
         tab.close()
 
 
-def test_every_answer_to_every_exercise_gets_the_native_message(cell_of, html):
+def code_for_all(name):
+    """The solution, and the messages for all known wrong answers, as lines of JSON."""
+    exercise = f"ex.{exercise_named(name).name}"
+    return (
+        f"{solution(name)}\nimport json\n"
+        f"for _, wrong in {exercise}.known_mistakes:\n"
+        f"    print(json.dumps({exercise}.check(wrong).message))\n"
+    )
+
+
+def test_every_answer_to_every_exercise_gets_the_native_message(find, html):
     differ, count = [], 0
     for chapter, names in chapters(html).items():
         for name in names:
-            cell, stub = cell_of(chapter, name)
-            for code in [None, *wrong_answers(name), solution(name)]:
-                found = cell.run(code)
-                expected = native_message(name, stub if code is None else code)
-                count += 1
-                if found != expected:
-                    differ.append((name, code, found, expected))
-            assert found[0] == "passed", name
-    print(f"{count} answers to {sum(map(len, chapters(html).values()))} exercises")
-    assert differ == []
-    assert count > 1500
+            cell, stub = find(chapter, name)
+            assert cell.run() == native_message(name, stub)
+            state, text = cell.run(code_for_all(name))
+            exercise = exercise_named(name)
+            expected = [exercise.check(f).message for _, f in exercise.known_mistakes]
+            *printed, verdict = filter(None, text.splitlines())
+            found = [json.loads(line) for line in printed]
+            assert (state, verdict) == native_message(name, solution(name))
+            pairs = zip(found, expected, strict=True)
+            differ += [(name, *pair) for pair in pairs if pair[0] != pair[1]]
+            count += len(found) + 2
+    print(f"{count} answers, {len(differ)} of which get another message")
+    assert differ == [] and count > 1500
