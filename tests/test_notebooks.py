@@ -5,8 +5,10 @@ this.
 """
 
 import ast
+import base64
 import copy
 import importlib
+import io
 import json
 import subprocess
 import sys
@@ -17,6 +19,7 @@ import nbformat
 import pytest
 from jupyter_client.manager import start_new_kernel
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 
 from attnlib.checking.exercise import Exercise
 from attnlib.exercises import bug_hunt
@@ -145,6 +148,53 @@ def test_chapter_is_in_normal_form(path):
 @every_chapter
 def test_chapter_exercise_cells_are_complete(path):
     assert exercise_problems(read(path)) == []
+
+
+COLUMN = 84  # characters of the page's column; the verdicts of checks wrap
+
+
+def too_wide(notebook):
+    """Lines of stored outputs that the page's column would cut."""
+    texts = [
+        output.get("text") or output.get("data", {}).get("text/plain", "")
+        for cell in code_cells(notebook)
+        if ".check(" not in cell.source
+        for output in cell.outputs
+        if "text/html" not in output.get("data", {})
+    ]
+    return [line for text in texts for line in text.splitlines() if len(line) > COLUMN]
+
+
+def figures(notebook):
+    """(pixels, width at which it is shown) of each stored figure."""
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if png := output.get("data", {}).get("image/png"):
+                image = Image.open(io.BytesIO(base64.b64decode(png)))
+                shown = output.metadata.get("image/png", {}).get("width")
+                yield image.width, shown
+
+
+@every_chapter
+def test_chapter_outputs_fit_the_column(path):
+    assert too_wide(read(path)) == []
+
+
+@every_chapter
+def test_chapter_figures_have_two_pixels_per_pixel_of_their_width(path):
+    for pixels, shown in figures(read(path)):
+        assert shown and pixels // 2 == shown and shown <= 620
+
+
+def test_too_wide_lines_are_found_except_in_verdicts_and_tables():
+    notebook = good_notebook()
+    wide = "x" * (COLUMN + 1)
+    notebook.cells[1].outputs = [stream(f"short\n{wide}\n"), result(wide)]
+    assert too_wide(notebook) == [wide, wide]
+    notebook.cells[1].outputs[1].data["text/html"] = "<table></table>"
+    assert too_wide(notebook) == [wide]
+    notebook.cells[1].source = "ex.attend.check(attend)"
+    assert too_wide(notebook) == []
 
 
 def files(*folders):
