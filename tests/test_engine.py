@@ -454,7 +454,6 @@ WITHOUT = """\
 import sys
 import pytest
 from tools import browser, engine
-sys.path.insert(0, "tests")
 import firefox
 engine.folder = browser.launch = firefox.find = lambda *_: None
 sys.exit(pytest.main(["-q", "-p", "conftest", *sys.argv[1:]]))
@@ -470,7 +469,7 @@ def test_missing_engine_and_browsers_fail_the_tests_with_ci_alone(
     (tmp_path / "test_needs.py").write_text("".join(tests))
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT, f"--rootdir={tmp_path}", tmp_path],
-        env={**os.environ, "CI": ci},
+        env={**os.environ, "CI": ci, "PYTHONPATH": os.pathsep.join([".", "tests"])},
         cwd=ROOT,
         capture_output=True,
         text=True,
