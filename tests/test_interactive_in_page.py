@@ -4,6 +4,7 @@ that makes sense.
 
 import copy
 import json
+import os
 import shutil
 
 import numpy as np
@@ -11,8 +12,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT, serve
 from figures import HOSTILE, day, party
+from test_run_in_page import SOFTMAX, Cell
 
+from attnlib import reference
 from attnlib.interactive import attention_map, cueing, frame, weights, window
+from tools import engine
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Figures</title>
 <meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
@@ -357,3 +361,46 @@ def test_figures_keep_the_order_of_the_calls(page_of):
         "all => all.map(e => e.firstChild.className)"
     )
     assert names == ["attn-figure attn-window", "run-note", "attn-figure attn-weights"]
+
+
+# In the built book, from the reader's own code.
+
+OWN = """
+from attnlib import interactive
+words = ["a", "<b>b</b>", "a"]
+display(interactive.attention_map(words, words, softmax(np.eye(3)), title="Mine"))
+class Bad:
+    def _page_figure_(self):
+        return "weights", {"title": "<img src=x onerror='window.hacked=1'>"}
+display(Bad())
+interactive.weights(words, [1, 2, 3])
+"""
+
+
+@pytest.mark.skipif(
+    engine.folder() is None and os.environ.get("CI") != "true",
+    reason="the page's Python is missing: `python -m tools.engine` makes it",
+)
+def test_figures_of_the_readers_own_code_are_drawn_in_the_page(browser, site):
+    context = browser.new_context(base_url=site)
+    page = context.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    cell = Cell(page)
+    assert not any("figures.js" in url or "interactive.js" in url for url in asked)
+    state, text = cell.run(SOFTMAX + OWN)
+    assert state == "passed", text
+    assert "The figure cannot be drawn: words should be a list of 1 to 12 texts" in text
+    drawn = cell.output.locator(".attn-figure")
+    labels = drawn.evaluate_all("all => all.map(e => e.ariaLabel)")
+    assert labels == ["Mine", "From scores to weights"]
+    drawn.first.get_by_role("button", name="a (2nd of 2)").last.focus()
+    said = drawn.first.get_by_role("status").inner_text()
+    assert said.startswith("a (2nd of 2): attends to a (2nd of 2) 0.58")
+    assert drawn.last.evaluate("e => e.weights") == pytest.approx(
+        reference.softmax(np.array([1.0, 2, 3]))
+    )
+    assert page.evaluate("window.hacked") is None
+    assert cell.output.locator(".attn-figure b b, .attn-figure img").count() == 0
+    assert all(url.startswith((site, "blob:", "data:")) for url in asked)
+    context.close()
