@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import nbformat
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -349,3 +350,19 @@ def test_figures_show_and_speak_words_without_a_shape(page_of):
     said = page.get_by_role("status").all_inner_texts()
     assert said[0].startswith("The largest weight is") and ", for tab. " in said[0]
     assert said[1].endswith("at position 0, “tab”.")
+
+
+def test_stored_figures_have_the_style_and_script_of_today():
+    found = []
+    for path in sorted((ROOT / "book").glob("[0-9]*.ipynb")):
+        if path.is_symlink():
+            continue
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                html = output.get("data", {}).get("text/html", "")
+                for name in re.findall(r'<div class="attn-figure attn-(\w+)"', html):
+                    found.append(name)
+                    one = str(frame.Figure(name, None, "", {}))
+                    for part in re.findall(r"<(?:style|script)>.*?</\w+>", one, re.S):
+                        assert part in html, f"{path.stem}: {name}"
+    assert sorted(set(found)) == sorted(frame.FILES)

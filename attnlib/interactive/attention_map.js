@@ -61,7 +61,8 @@ const placeLines = (lines, {upright, gap, source, target}) => {
 
 // The links of the gold alignment, by word of either side.
 const readGold = (gold, words) => {
-  const links = {source: words.source.map(() => []), target: words.target.map(() => [])};
+  const lists = side => words[side].map(() => []);
+  const links = {source: lists("source"), target: lists("target")};
   for (const [t, s] of gold) {
     links.target[t].push(s);
     links.source[s].push(t);

@@ -22,8 +22,8 @@ const calculate = (scores, {center, halfWidth, sigma, gaussian, renormalize}) =>
   return {first, last, inside, align, factors, weights};
 };
 
-// Sizes and positions in the drawing, which depend on its width. Bars of the same height
-// are the same weight, whatever the sliders say.
+// Sizes and positions in the drawing, which depend on its width. Bars of one height are
+// one weight, whatever the sliders say.
 const layOut = (width, {words, scores}, {first, last}) => {
   const column = width / (words.length + 2 * margin);
   const longest = Math.max(...words.map(word => Math.min(word.length, 12)));
@@ -88,9 +88,10 @@ const drawWeight = (s, align, weight, {column, x, y}) => [
 // The numbers above the bars, which come last, so that nothing covers them.
 const drawNumbers = ({inside, align, weights}, {column, x, y}) => {
   if (column < 30) return [];
-  return weights.flatMap((weight, s) => inside[s]
-    ? [text(x(s), y(Math.max(align[s], weight)) - 4, 11, weight.toFixed(2), "wi-number")]
-    : []);
+  return weights.flatMap((weight, s) => {
+    const above = y(Math.max(align[s], weight)) - 4;
+    return inside[s] ? [text(x(s), above, 11, weight.toFixed(2), "wi-number")] : [];
+  });
 };
 
 const drawPosition = (s, {words, scores}, layout, {first, last, align, weights}) => {

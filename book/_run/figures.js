@@ -197,8 +197,8 @@ function checkMap({ source, target, weights, least, gold = [] }) {
   const [rows, columns] = [target.tokens.length, source.tokens.length];
   if (rows * columns > MOST_CELLS) {
     const size = `${rows} output by ${columns} input words`;
-    refuse(`${size} are more than the ${MOST_CELLS.toLocaleString("en-US")} pairs`
-      + " that this page draws");
+    const most = MOST_CELLS.toLocaleString("en-US");
+    refuse(`${size} are more than the ${most} pairs that this page draws`);
   }
   checkSide("source", source, rows);
   checkSide("target", target, columns);
@@ -209,7 +209,7 @@ function checkMap({ source, target, weights, least, gold = [] }) {
     (i === 0 || all[i - 1][0] < pair[0]) &&
     isNumber(pair[1], 0, 1);
   const isRow = (each) => Array.isArray(each) && each.every(isWeight);
-  const kind = "rows of [input index, weight between 0 and 1] in the order of the input";
+  const kind = "rows of [input index, weight from 0 to 1] in the order of the input";
   checkList("weights", weights, kind, isRow, { length: rows, most: rows });
   checkNumber("least", least, 0, 2);
   const isLink = (pair) =>
@@ -250,10 +250,12 @@ function mapTable({ source, target, weights, gold = [] }) {
     row(wordHeading("row", target, i), ...mapRow(each, columns, links[i])));
   const text =
     "Attention weights: one row per output token, one column per input token; " +
-    `weights below 0.01 are left out.${gold.length ? " Gold links are marked with a star." : ""}`;
+    "weights below 0.01 are left out.";
+  const marked = gold.length ? " Gold links are marked with a star." : "";
   const body = make("tbody", {}, row(cell(), ...head), ...rows);
   const attributes = { dir: source.dir, style: `--columns:${columns}` };
-  return make("table", attributes, make("caption", { dir: "ltr" }, text), body);
+  const caption = make("caption", { dir: "ltr" }, text + marked);
+  return make("table", attributes, caption, body);
 }
 
 // Weights, and the window. Their scripts fill in the cells that are empty here.
@@ -300,10 +302,9 @@ function checkWindow(data) {
 }
 
 function windowTable({ words, scores }) {
-  const bar = () =>
-    make("span", {
-      style: "display:inline-block;width:0px;height:10px;background:#08735a;margin-left:8px",
-    });
+  const style =
+    "display:inline-block;width:0px;height:10px;background:#08735a;margin-left:8px";
+  const bar = () => make("span", { style });
   const head = ["position", "word", "score", "softmax", "Gaussian", "weight"];
   const rows = words.map((word, s) =>
     row(
@@ -342,7 +343,8 @@ function checkCueing({ settings, simulated, minutes, about, table }) {
   for (const [name, keys] of Object.entries(parts)) {
     const part = { counts, practice, waits }[name];
     checkObject(`settings.${name}`, part);
-    checkNumbers(`settings.${name}`, keys.map((key) => part[key]), 0, 10_000, keys.length);
+    const values = keys.map((key) => part[key]);
+    checkNumbers(`settings.${name}`, values, 0, 10_000, keys.length);
   }
   const isTrial = (trial) =>
     Array.isArray(trial) &&
@@ -368,7 +370,8 @@ function cueingPanel(left, middle, right, caption) {
       ...(text ? [text] : []),
     );
   const style =
-    "flex:1 1 9rem;border:1px solid;border-radius:.4rem;padding:.6rem;text-align:center";
+    "flex:1 1 9rem;border:1px solid;border-radius:.4rem;padding:.6rem;" +
+    "text-align:center";
   return make(
     "div",
     { style },
@@ -383,8 +386,8 @@ function cueingPanel(left, middle, right, caption) {
 
 function cueingPanels() {
   const label =
-    "One trial in three pictures: a cross between two boxes; in place of the cross, an " +
-    "arrow that points to the right; a dot in the right box, at which the reader " +
+    "One trial in three pictures: a cross between two boxes; in place of the cross, " +
+    "an arrow that points to the right; a dot in the right box, at which the reader " +
     "presses the space bar.";
   const panels = make(
     "div",
@@ -405,8 +408,8 @@ function cueingPanels() {
 function cueingParts({ about, table }) {
   const paper =
     "An arrow points to one of two boxes, and 300 to 800 milliseconds later a dot " +
-    "appears in one of them: 4 times in 5 where the arrow points. How soon do you see " +
-    "it? The page measures your times where scripts run.";
+    "appears in one of them: 4 times in 5 where the arrow points. How soon do you " +
+    "see it? The page measures your times where scripts run.";
   const head = ["median", "95% interval", "answers"];
   const rows = table.map(([name, ...cells]) =>
     row(heading("row", name), ...cells.map((text) => cell(text))));
