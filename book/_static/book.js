@@ -22,12 +22,35 @@ addEventListener("click", event => {
 });
 addEventListener("load", unfold);
 
-// What scrolls sideways can be reached, and so scrolled, with the keyboard.
-const REACHED = "mjx-container[display], .cell_output .output, .cell_output pre, .highlight pre";
+// What scrolls sideways can be reached, and so scrolled, with the keyboard; it has a name, and fades where it is cut off.
+const SCROLLS = {
+  "mjx-container:is([display], .wide)": "Equation",
+  ".pst-scrollable-table-container": "Table",
+  ".cell_output .output, .cell_output pre": "Output",
+  ".highlight pre": "Code",
+};
+function fade(box) {
+  const rest = box.scrollWidth - box.clientWidth - Math.abs(box.scrollLeft);
+  box.classList.toggle("cut-left", Math.abs(box.scrollLeft) > 1);
+  box.classList.toggle("cut-right", rest > 1);
+}
 function reach() {
-  for (const box of document.querySelectorAll(REACHED)) {
-    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  for (const formula of document.querySelectorAll("p mjx-container:not([display]), li mjx-container:not([display])")) {
+    const room = formula.closest("p, li").clientWidth;
+    formula.classList.toggle("wide", room > 0 && formula.firstElementChild.getBoundingClientRect().width > room);
+  }
+  for (const [boxes, name] of Object.entries(SCROLLS)) {
+    for (const box of document.querySelectorAll(boxes)) {
+      if (box.scrollWidth > box.clientWidth && !box.hasAttribute("tabindex")) {
+        box.tabIndex = 0;
+        box.setAttribute("role", "group");
+        box.setAttribute("aria-label", `${name}, scrolls sideways`);
+        box.addEventListener("scroll", () => fade(box), {passive: true});
+      }
+      if (box.hasAttribute("tabindex")) fade(box);
+    }
   }
 }
 addEventListener("load", () => (window.MathJax?.startup?.promise ?? Promise.resolve()).then(reach));
 addEventListener("resize", reach);
+addEventListener("toggle", reach, true); // what was folded has no width before
