@@ -1,5 +1,5 @@
 """The results as a table: in the terminal, and on the book's page through
-book/_ext/benchmark_table.py.
+book/_ext/benchmark_table.py, which has a brief form, too.
 """
 
 HEAD = (
@@ -13,6 +13,7 @@ HEAD = (
     "multiple of the lower bound",
     "equal",
 )
+BRIEF_HEAD = ("case", "ours", "baseline", "ratio")
 # The highest ratio that reaches the target, by case and by the beginning of the name.
 TARGETS = {
     ("a", ""): 1.05,
@@ -68,6 +69,12 @@ def cells(row):
         "" if multiple is None else f"{multiple:.1f}",
         "" if row["case"] in "fg" else same,  # they compute nothing to compare
     )
+
+
+def brief_cells(row):
+    """The texts of a row of the brief table, one per column."""
+    case, ratio, _, _, ours, baseline, amount_of_baseline, *_ = cells(row)
+    return case, ours, f"{amount_of_baseline} ({baseline})", ratio
 
 
 def about(report):

@@ -267,7 +267,7 @@ def test_page_names_the_sizes_that_are_measured():
     full = our_model.FULL
     for said in (
         f"{full['pairs']:,} pairs",
-        f"{full['target_exact_match']:.0%}".replace("%", " %"),
+        f"{full['target_exact_match']:.0%}",
         f"of {full['test']} held-out",
     ):
         assert said in page
@@ -277,12 +277,27 @@ def test_page_names_the_sizes_that_are_measured():
 def test_page_shows_every_row():
     from book._ext import benchmark_table
 
-    said, shown = benchmark_table.as_nodes(REPORT)
+    said, brief, _, shown, _ = benchmark_table.as_nodes(REPORT)
     assert "2026-01-02" in said.astext() and "Some" in said.astext()
-    assert [
-        entry.astext() for entry in shown.findall(lambda node: node.tagname == "entry")
-    ] == [
-        *table.HEAD,
-        *table.cells(REPORT["cases"][0]),
-        *table.cells(REPORT["cases"][1]),
+    for found, head, cells in (
+        (brief, table.BRIEF_HEAD, table.brief_cells),
+        (shown, table.HEAD, table.cells),
+    ):
+        texts = [
+            entry.astext().replace("\N{NO-BREAK SPACE}", " ")
+            for entry in found.findall(lambda node: node.tagname == "entry")
+        ]
+        assert texts == [*head, *cells(REPORT["cases"][0]), *cells(REPORT["cases"][1])]
+
+
+def test_page_keeps_units_at_their_numbers():
+    from book._ext import benchmark_table
+
+    _, brief, *_ = benchmark_table.as_nodes(REPORT)
+    row = list(brief.findall(lambda node: node.tagname == "row"))[1]
+    assert [entry.astext() for entry in row] == [
+        "(c) an epoch of number words",
+        "2.50\N{NO-BREAK SPACE}s",
+        "3.1\N{NO-BREAK SPACE}ms (PyTorch, 2\N{NO-BREAK SPACE}threads)",
+        "0.80",
     ]

@@ -1,9 +1,11 @@
-"""The directive ``{benchmark-table}``: the results of ``make bench`` as a table.
+"""The directive ``{benchmark-table}``: the results of ``make bench`` as tables.
 
-It shows benchmarks/results/latest.json as it is when the book is built.
+It shows benchmarks/results/latest.json as it is when the book is built: four columns
+for readers, and all of them below, folded.
 """
 
 import json
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -12,21 +14,42 @@ from sphinx.util.docutils import SphinxDirective
 from benchmarks import table
 
 LATEST = Path(table.__file__).parent / "results" / "latest.json"
+UNIT = re.compile(r"(?<=\d) (?=(?:ms|s|MB|GB|threads)\b)|(?<=≤) ")
 
 
-def as_nodes(report):
-    """The sentences on machine, versions, and date, and the table."""
-    rows = [table.HEAD, *map(table.cells, report["cases"])]
-    columns = [nodes.colspec(colwidth=1) for _ in table.HEAD]
+def unbroken(text):
+    """A text in which no unit is separated from its number at the end of a line."""
+    return UNIT.sub("\N{NO-BREAK SPACE}", text)
+
+
+def as_table(rows, *classes):
+    """A table's node; the first row is its head."""
+    columns = [nodes.colspec(colwidth=1) for _ in rows[0]]
     group = nodes.tgroup("", *columns, cols=len(columns))
     head, *body = [
-        nodes.row("", *[nodes.entry("", nodes.paragraph("", cell)) for cell in row])
+        nodes.row(
+            "", *[nodes.entry("", nodes.paragraph("", unbroken(cell))) for cell in row]
+        )
         for row in rows
     ]
     group += [nodes.thead("", head), nodes.tbody("", *body)]
+    return nodes.table("", group, classes=["benchmarks", *classes])
+
+
+def as_nodes(report):
+    """The sentences on machine, versions, and date, and both tables."""
+    cases = report["cases"]
     return [
-        nodes.paragraph("", " ".join(table.about(report))),
-        nodes.table("", group, classes=["benchmarks"]),
+        nodes.paragraph("", unbroken(" ".join(table.about(report)))),
+        as_table([table.BRIEF_HEAD, *map(table.brief_cells, cases)]),
+        nodes.raw(
+            "",
+            "<details><summary>Every column: quartiles, targets, lower bounds"
+            "</summary>",
+            format="html",
+        ),
+        as_table([table.HEAD, *map(table.cells, cases)], "all-columns"),
+        nodes.raw("", "</details>", format="html"),
     ]
 
 
