@@ -50,7 +50,9 @@ def add_dark_copies(body):
         )
         return light + dark
 
-    return re.sub(r"<img[^>]*>", lambda m: both(m[0]) if IMAGE.match(m[0]) else m[0], body)
+    return re.sub(
+        r"<img[^>]*>", lambda m: both(m[0]) if IMAGE.match(m[0]) else m[0], body
+    )
 
 
 def show_both(app, pagename, templatename, context, doctree):

@@ -239,7 +239,10 @@ COMPONENTS += (EDITOR,) if engine.folder() else ()
 # What the book brings itself, beside its pages.
 OWN_STATIC = tuple(
     f"_static/{name}"
-    for name in ("book.*", "favicon.svg", "card.png", "print.js", "solved.js")
+    for name in (
+        *("book.*", "favicon.svg", "card.png"),
+        *("enlarge.js", "print.js", "search_text.js", "solved.js"),
+    )
 )
 OWN_RUN = tuple(
     f"_static/run/{name}"

@@ -22,7 +22,9 @@ NEEDED_BY = {
         r' .*?admonition)[ "]'
     ),
     r"design-tabs\.js": r'class="(?:[^"]* )?sd-tab-set[ "]',
-    r"(?:searchtools|search_text|language_data|searchindex)\.js": r'id="search-results"',
+    r"(?:searchtools|search_text|language_data|searchindex)\.js": (
+        r'id="search-results"'
+    ),
 }
 FONT = re.compile(
     r'src:url\(([^)]*)\.woff2\) format\("woff2"\),url\([^)]*\.ttf\)'

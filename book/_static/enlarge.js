@@ -1,6 +1,6 @@
 // A figure opens larger: by a click or a tap on it, or with the button beside it. Escape closes it, and the focus returns.
 (() => {
-  const ELSEWHERE = "a, button, dialog, .attn-figure, .run-output";
+  const ELSEWHERE = "a:not(.image-reference), button, dialog, .attn-figure, .run-output";
   let dialog, box;
 
   function make() {
@@ -46,7 +46,7 @@
     button.title = "Enlarge";
     button.setAttribute("aria-label", `Enlarge ${name}`);
     button.setAttribute("aria-haspopup", "dialog");
-    picture.replaceWith(frame);
+    (picture.closest("a") ?? picture).replaceWith(frame); // Sphinx links a scaled picture to itself
     frame.append(...pictures, button);
     for (const element of frame.children) element.addEventListener("click", () => open(pictures, name, button));
   }
