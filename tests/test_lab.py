@@ -17,9 +17,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 from conftest import ROOT
 
 from attnlib import interactive
+from book._ext import front_matter
 
 CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
 TOKEN = "chapter"
@@ -281,6 +283,37 @@ def test_attention_map_is_still_until_its_cell_is_run(browser, lab):
     page.close()
 
 
+def test_equation_has_the_number_of_its_paper_alone_in_jupyterlab(browser, lab):
+    chapter = next(path for path in CHAPTERS if "\\\\tag{" in path.read_text("utf-8"))
+    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    page.goto(f"{lab}lab/workspaces/equations/tree/book/{chapter.name}?token={TOKEN}")
+    cells = page.locator(".jp-NotebookPanel .jp-MarkdownCell")
+    tag = cells.locator(".katex .tag, mjx-container mjx-labels").first
+    tag.wait_for(state="attached", timeout=60_000)
+    links = "all => all.map(e => e.textContent).filter(t => /^\\(\\d+\\)$/.test(t))"
+    assert cells.locator("a").evaluate_all(links) == []
+    page.close()
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_numbers_in_jupyterlab_are_told_to_be_those_of_the_pages(path):
+    """The block above the title; JupyterLab counts no figures of code cells."""
+    kinds, cells = [], nbformat.read(path, as_version=4).cells
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            kinds += ["text"] * len(re.findall(r"^`+\{figure\}", cell.source, re.M))
+        elif "caption" in cell.metadata.get("mystnb", {}).get("figure", {}):
+            kinds += ["code"]
+    start = kinds.index("text") + 1 if "text" in kinds else 1
+    assert kinds.count("text") < 2 or kinds[start] == "text", "they are counted on"
+    numbering = {"equation": False, "enumerator": f"{int(path.name[:2])}.%s"}
+    if start > 1:
+        numbering["figure"] = {"start": start}
+    block = front_matter.BLOCK.match(cells[0].source)
+    assert block, "a block between two lines --- begins the first cell"
+    assert yaml.safe_load(block[1]) == {"numbering": numbering}
+
+
 @pytest.mark.skipif(not CHAPTERS, reason="there is no chapter yet")
 def test_exercise_is_solved_in_jupyterlab(browser, lab):
     chapter = CHAPTERS[0]
@@ -297,6 +330,7 @@ def test_exercise_is_solved_in_jupyterlab(browser, lab):
     )
     text = page.locator(".jp-NotebookPanel-notebook").inner_text()
     assert "```{exercise}" not in text and "{cite" not in text and "$$" not in text
+    assert f"Exercise {int(chapter.name[:2])}.1" in text and "numbering" not in text
     assert (
         page.locator(".jp-MarkdownCell .katex, .jp-MarkdownCell mjx-container").count()
         > 0

@@ -69,6 +69,7 @@ def book(tmp_path_factory):
         ("$a[i](j)$ and [x](https://x.org)", "$a[i](j)$ and [x](https://x.org)"),
         ("{math}`x^2` and {code}`y`", "$x^2$ and y"),
         ("(label-1)=\n## Heading", "## Heading"),
+        ("---\nnumbering: false\n---\n\n# Title\n\n---", "# Title\n\n---"),
         ("$$\nx \\tag{10}\n$$ (eq-x)\n\nText", "$$\nx \\tag{10}\n$$\n\nText"),
         ("% a remark\nText\n+++\nMore", "Text\nMore"),
         (

@@ -21,6 +21,8 @@ import yaml
 from pybtex.database import parse_file
 from pybtex.richtext import Text
 
+from book._ext import front_matter
+
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
 BRANCH = "colab"  # where a workflow puts the copies
@@ -199,6 +201,7 @@ class Chapter:
 
     def plain(self, text):
         """MyST as plain Markdown."""
+        text = front_matter.BLOCK.sub("", text)
         text = FENCE.sub(self._directive, text)
         text = LABEL.sub("", text)
         text = re.sub(r"^\$\$[ \t]*\([\w:.-]+\)[ \t]*$", "$$", text, flags=re.MULTILINE)
