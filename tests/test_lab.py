@@ -190,6 +190,7 @@ def test_lab_opens_at_the_index_of_chapters_which_lead_to_the_notebooks(browser,
     assert cards.count() == len(CHAPTERS)
     text = page.locator(".jp-MarkdownViewer").inner_text()
     assert "Unknown" not in text and ":::" not in text and "{" not in text
+    assert ".md" not in text, "JupyterLab gives a link without a text the file's name"
     cards.last.click()
     page.locator(".jp-NotebookPanel .jp-MarkdownCell h1").first.wait_for(timeout=60_000)
     assert page.url == f"{lab}lab/tree/book/{CHAPTERS[-1].name}"
