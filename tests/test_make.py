@@ -454,6 +454,21 @@ def test_make_with_a_python_without_ensurepip_names_the_package_of_debian(new):
     assert "`python3-venv`" in (ROOT / "README.md").read_text("utf-8")
 
 
+def test_interrupt_of_the_installation_leaves_a_mark_and_no_traceback(
+    tmp_path, monkeypatch, capsys
+):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(make_environment, "FOLDER", tmp_path)
+    monkeypatch.setattr(make_environment, "MARKER", tmp_path / ".installing")
+    monkeypatch.setattr(make_environment, "what_is_wrong", lambda: None)
+    monkeypatch.setattr(make_environment.subprocess, "run", interrupted)
+    assert make_environment.main() == 130
+    assert capsys.readouterr().err == "Interrupted: the next run begins again.\n"
+    assert (tmp_path / ".installing").exists()
+
+
 def test_environment_has_about_the_size_that_is_announced():
     """Without compiled files, whose sizes pip does not write down."""
     files = [

@@ -123,6 +123,9 @@ def main():
     except Failure as failure:
         print(failure, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Interrupted: the next run begins again.", file=sys.stderr)
+        return 130
     minutes = (time.perf_counter() - start) / 60
     print(f"Installed in {minutes:.1f} minutes: {gigabytes(FOLDER):.1f} GB.")
     return 0
