@@ -542,7 +542,9 @@ def test_map_of_2000_by_2000_tokens_is_usable(page_of):
     tokens = [f"w{i}" for i in range(2000)]
     figure = attention_map(tokens, tokens, weights)
     assert len(str(figure)) < 2_000_000
+    start = time.perf_counter()
     page = page_of(figure)
+    opening = time.perf_counter() - start
     assert 0 < page.locator(".am-lines path").count() <= 2000
     target = page.get_by_role("group", name="output words")
     start = time.perf_counter()
@@ -552,7 +554,7 @@ def test_map_of_2000_by_2000_tokens_is_usable(page_of):
     assert said(page).startswith("w1001: attends to w1001 0.46")
     page.keyboard.press("ArrowLeft")
     assert said(page).startswith("w1001: attended to by w1001 0.46")
-    assert time.perf_counter() - start < 10  # it was more than that for each
+    assert time.perf_counter() - start < 5 * opening  # it was more for each
     assert page.locator(".am-lines path.am-lit").count() == 7  # those of 0.01 or more
     assert page.get_by_role("row").count() == 0  # folded
     page.get_by_text("The weights as a table").click()
