@@ -57,6 +57,18 @@ def site(html):
 USED = []  # what the tests have used, with its version
 
 
+def pytest_sessionfinish(session):
+    """Let workers, where there are some, tell what they have used."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["used"] = USED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    told = getattr(node, "workeroutput", {}).get("used", [])  # a crashed one told none
+    USED.extend(line for line in told if line not in USED)
+
+
 def pytest_terminal_summary(terminalreporter):
     for line in USED:
         terminalreporter.write_line(f"The tests have used {line}.")
