@@ -1,5 +1,6 @@
 """What of attnlib is packed for the Python of the page."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -85,6 +86,24 @@ def test_pack_is_the_same_each_time_and_small(tmp_path):
     content = (tmp_path / "one.zip").read_bytes()
     assert content == (tmp_path / "two.zip").read_bytes()
     assert len(content) < 250_000
+
+
+def test_results_are_found_where_attnlib_is(tmp_path):
+    """As in the page, whose packages are beside both archives' contents."""
+    pack_attnlib.pack(tmp_path / "attnlib.zip")
+    pack_attnlib.pack_results(tmp_path / "results.zip")
+    for name in ("attnlib", "results"):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip") as archive:
+            archive.extractall(tmp_path)
+    code = "from attnlib import results; print(len(results.load('length_curve')))"
+    run = [sys.executable, "-c", code]
+    clean = {"PYTHONPATH": ""}
+    done = subprocess.run(
+        run, cwd=tmp_path, env={**os.environ, **clean}, text=True, capture_output=True
+    )
+    assert int(done.stdout) > 1, done.stderr
+    there = {path.name for path in (tmp_path / "experiments/results").iterdir()}
+    assert there == {p.name for p in (ROOT / "experiments/results").glob("*.json")}
 
 
 def small_attnlib(folder, **sources):

@@ -7,9 +7,11 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from conftest import ROOT
 from exercises_in_page import FINAL, SOFTMAX, exercise_named, native_message, routes_end
 
 from attnlib.checking.exercise import Exercise
+from book._ext import runnable
 from tools import engine
 
 STARTER = "def softmax(scores):\n    return scores / scores.sum()\n"
@@ -149,10 +151,110 @@ def test_every_exercise_without_keras_can_be_run(html):
     for path in sorted(html.glob("[0-9]*.html")):
         text = path.read_text("utf-8")
         found |= set(re.findall(r'data-exercise="([\w.]+)"', text))
-        elsewhere += text.count("so it runs in Jupyter or Colab")
+        elsewhere += text.count('<p class="run-elsewhere">')
     assert elsewhere == 1 and len(found) >= 40
     assert all(isinstance(exercise_named(name), Exercise) for name in found)
     assert "sentiment.AttentionLayer" not in found
+
+
+def test_exercise_in_keras_says_where_it_runs(html):
+    text = (html / "04_sentiment.html").read_text("utf-8")
+    line = re.search(r'<p class="run-elsewhere">(.*?)</p>', text)[1]
+    assert re.sub("<[^>]+>", "", line) == (
+        "This exercise needs Keras, so it runs in Jupyter, on Binder, or on Colab, not"
+        " here."
+    )
+    for service in ("mybinder.org", "colab.research.google.com"):
+        pattern = rf'href="(https://{re.escape(service)}/[^"]+)"'
+        (address,) = re.findall(pattern, line)
+        assert text.count(address) == 2 and address.endswith("04_sentiment.ipynb")
+
+
+# Cells that are no exercises
+
+
+def ordinary(tab, chapter, number):
+    """One cell of a page that is no exercise."""
+    cell = Cell(tab, chapter)
+    cell.element = tab.locator(f'[data-run-cell="{number}"]')
+    cell.output = cell.element.locator("[data-run-output]")
+    return cell
+
+
+def number_of(chapter, words):
+    """The number of the code cell with these words, and on how many it builds."""
+    cells = runnable.cells_of(ROOT / "book" / f"{chapter}.ipynb").values()
+    cell = next(cell for cell in cells if words in cell.source)
+    return cell.number, len(cell.setup)
+
+
+def test_cell_runs_after_those_that_it_builds_on(tab):
+    number, below = number_of(FIRST[0], "by_division =")
+    cell = ordinary(tab, FIRST[0], number)
+    stored = cell.element.locator("> .cell_output")
+    before = stored.inner_text().strip()
+    assert below == 1 and stored.is_visible()
+    assert cell.run() == ("passed", before)
+    assert not stored.is_visible()
+    cell.wait_for_status("Done. 1 cell above, on which it builds, ran first.")
+    cell.run()
+    cell.wait_for_status(re.compile(r"^Done\.$"))
+    state, text = cell.run("print(response.__name__)\n1 / 0")
+    assert state == "error" and text.startswith("response\n")
+    assert f'File "<cell {number}>", line 2' in text
+    cell.button("reset").click()
+    assert stored.is_visible() and not cell.output.is_visible()
+    assert tab.complaints == []
+
+
+def test_cell_runs_with_the_code_that_the_reader_wrote_above(tab):
+    upper, lower = (
+        number_of(FIRST[0], f"{name} =")[0] for name in ("drive", "by_division")
+    )
+    above = ordinary(tab, FIRST[0], upper)
+    above.write("def response(*anything):\n    return 1\n\n1 / 0\n")
+    below = ordinary(tab, FIRST[0], lower)
+    state, text = below.run()
+    assert state == "error" and f"<cell {upper}>" in text
+    below.wait_for_status("A cell above, on which this one builds, raised an error.")
+    above.button("reset").click()
+    assert below.run()[0] == "passed"
+    tab.reload()
+    assert above.button("reset").is_hidden()
+
+
+def test_cells_run_again_after_the_python_was_stopped(tab):
+    number, below = number_of(FIRST[0], "by_division =")
+    cell = ordinary(tab, FIRST[0], number)
+    assert cell.run()[0] == "passed"
+    other = ordinary(tab, FIRST[0], number_of(FIRST[0], "from math import comb")[0])
+    other.write("while True: pass")
+    other.button("run").click()
+    other.wait("running")
+    other.button("stop").click()
+    other.wait("stopped")
+    assert cell.run()[0] == "passed"
+    cell.wait_for_status("Done. 1 cell above, on which it builds, ran first.")
+
+
+def test_cell_of_results_loads_them_and_draws(tab):
+    number, _ = number_of("02_bottleneck", 'results.load("length_curve")')
+    cell = ordinary(tab, "02_bottleneck", number)
+    cell.element.locator("summary").first.click()  # the code is folded
+    state, text = cell.run()
+    assert (state, text.split()[1:3]) == ("passed", ["runs;", "8000"])
+    names = [url.split("?")[0].rpartition("/")[2] for url in tab.asked]
+    assert names.count("results.zip") == names.count("matplotlib.zip") == 1
+
+
+def test_reader_who_saves_data_loads_no_python_by_editing(tab):
+    saving = "Object.defineProperty(navigator, 'connection', {value: {saveData: true}})"
+    tab.add_init_script(saving)
+    cell = Cell(tab)
+    cell.write(SOFTMAX)
+    assert "editor.js" in " ".join(tab.asked)
+    assert not any(url.partition("?")[0].endswith("client.js") for url in tab.asked)
+    assert cell.run()[0] == "passed"
 
 
 # Editing
@@ -317,7 +419,7 @@ def test_budgets_are_kept(html):
     page = run / "page.js", run / "run.css"
     assert sum(map(sent, page)) <= 5_000
     folder = run / engine.folder().name
-    later = ("matplotlib.zip",)
+    later = ("matplotlib.zip", "results.zip")
     first = [
         path
         for path in (*run.iterdir(), *folder.iterdir())

@@ -220,3 +220,15 @@ def test_traceback_of_a_check_names_the_line_of_the_cell(kernel):
         "ex.softmax.check(softmax)",
     )
     assert "in line 2 of its cell: return 1 / 0" in answer["check"]["message"]
+
+
+def test_cells_before_the_last_show_and_print_nothing(kernel, capsys):
+    answer = ask(kernel, "print('before')\n1", "display(2)", "print('last')\n3")
+    assert (texts(answer), answer["ran"]) == (["3"], 3)
+    assert capsys.readouterr().out == "last\n"
+
+
+def test_answer_counts_the_cells_that_ran_before_an_error(kernel):
+    answer = ask(kernel, "a = 1", "b = 2", "c", "d = 4")
+    assert answer["ran"] == 2 and answer["error"]["kind"] == "NameError"
+    assert texts(ask(kernel, "a, b")) == ["(1, 2)"]

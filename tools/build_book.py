@@ -24,6 +24,7 @@ SOURCES = (
     "book",
     "attnlib",
     "benchmarks",
+    "experiments/results",
     "requirements.txt",
     "tools/build_book.py",
     "tools/engine.lock.json",

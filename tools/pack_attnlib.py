@@ -27,6 +27,7 @@ ROOTS = (
     "reference",
     "results",
     "tables",
+    "tables",
     "vocabulary",
 )
 NEEDS_TENSORFLOW = "attnlib.backend"
@@ -109,15 +110,32 @@ def pack(target, root=ROOT):
     modules = packed_modules(root)
     folders = {path.parent for path in modules.values()}
     data = {path for each in folders for path in each.iterdir() if path.suffix in DATA}
+    _write(target, root, {*modules.values(), *data})
+    return list(modules)
+
+
+def pack_results(target, root=ROOT):
+    """Write an archive of the results that chapters read, for attnlib.results.
+
+    Parameters
+    ----------
+    target : pathlib.Path
+        The archive; its folder exists.
+    root : pathlib.Path, optional
+        The folder that holds experiments.
+    """
+    _write(target, root, (root / "experiments" / "results").glob("*.json"))
+
+
+def _write(target, root, paths):
     with zipfile.ZipFile(target, "w") as archive:
-        for path in sorted({*modules.values(), *data}):
+        for path in sorted(paths):
             # With a fixed date, the same sources give the same archive.
             name = path.relative_to(root).as_posix()
             member = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             member.external_attr = 0o644 << 16
             member.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(member, path.read_bytes(), compresslevel=9)
-    return list(modules)
 
 
 def main(arguments=None):

@@ -247,7 +247,7 @@ OWN_STATIC = tuple(
 OWN_RUN = tuple(
     f"_static/run/{name}"
     for name in (
-        *("attnlib.zip", "client.js", "figures.js", "interactive.js"),
+        *("attnlib.zip", "client.js", "figures.js", "interactive.js", "results.zip"),
         *("kernel.py", "page.js"),
         *("pyodide_adapter.js", "run.css", "running.js", "worker.js"),
     )

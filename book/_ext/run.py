@@ -5,8 +5,15 @@ gets the attributes by which _run/page.js finds it, unless the exercise needs Ke
 
 - ``data-exercise``, "<module>.<name>" of attnlib.exercises;
 - ``data-label``, the label of the exercise's box;
-- ``data-needs``, what Python needs beyond NumPy ("matplotlib"), if the cell has the tag
-  ``needs-matplotlib``.
+- ``data-number``, its number among the code cells, from 1.
+
+Each other cell that can run (runnable.py) and shows its code gets ``data-run-cell``,
+its number. Both kinds may have
+
+- ``data-setup``, the numbers of the cells that run before it;
+- ``data-uses``, the exercises whose code runs before it;
+- ``data-needs``, what Python loads for it beyond NumPy: "matplotlib", "results", and
+  what tags of the cell such as ``needs-matplotlib`` name.
 
 A page with such cells gets one script, one style sheet, and a block of JSON that says
 where the engine is. The scripts are copied to _static/run, and the engine
@@ -14,12 +21,9 @@ where the engine is. The scripts are copied to _static/run, and the engine
 alone, and the page shows no buttons.
 """
 
-import ast
 import hashlib
 import html
-import importlib.util
 import json
-import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -28,17 +32,12 @@ from docutils import nodes
 from sphinx.util import logging
 
 from attnlib.interactive import frame
+from book._ext import runnable
 from tools import engine, pack_attnlib
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "_run"
 SERVED = (".css", ".js", ".py")
-CHECK = re.compile(r"ex\.(\w+)\.check\(\1\)")
-SHOWN = re.compile(r"display\(\s*ex\.\w+\.hint\(\)")
-MODULE = re.compile(r"from attnlib\.exercises import (\w+) as ex\b")
-NEEDS = "needs-"
-ELSEWHERE = (
-    "This exercise needs Keras, so it runs in Jupyter or Colab, not in this page."
-)
+LAUNCH = "run-launch:"  # the address of a link to Binder or Colab, until it is known
 
 
 class RunCell(nodes.container):
@@ -54,65 +53,63 @@ def depart_cell(translator, node):
     translator.body.append("</div>\n")
 
 
-# Finding the cells
+# Marking the cells
 
 
-def in_keras(module):
-    """The names of a module's exercises that need Keras."""
-    found = importlib.util.find_spec("attnlib.exercises")
-    path = Path(found.origin).with_name(f"{module}_keras.py")
-    if not path.exists():
-        return set()
-    body = ast.parse(path.read_text("utf-8")).body
-    return {
-        each.name for each in body if isinstance(each, (ast.ClassDef, ast.FunctionDef))
-    }
-
-
-def source_of(cell):
-    """The code of a cell's node."""
-    return (
-        next(iter(cell.findall(nodes.literal_block)), nodes.Text("")).astext().strip()
-    )
+def cells_of(app, docname):
+    """{index: runnable.Cell} of a page; empty if it is no notebook."""
+    path = Path(app.env.doc2path(docname))
+    return runnable.cells_of(path) if path.suffix == ".ipynb" else {}
 
 
 def mark_cells(app, doctree):
-    """Give the cells of exercises their attributes, and those around them a class."""
-    module = label = previous = None
+    """Give the cells that run their attributes, and those around exercises a class."""
+    cells = cells_of(app, app.env.docname)
+    label = None
     for node in list(doctree.findall(nodes.Element)):
         if node.get("type") == "exercise":
             label = node["label"]
         if node.get("nb_element") != "cell_code":
             continue
-        source = source_of(node)
-        if found := MODULE.search(source):
-            module = found[1]
-        if found := CHECK.fullmatch(source):
-            mark_exercise(previous, node, module, found[1], label)
-        elif SHOWN.match(source):
+        cell = cells[node["cell_index"]]
+        if cell.exercise:
+            data = {"data-exercise": cell.exercise, "data-label": label}
+            replace(node, {**data, "data-number": str(cell.number)}, cell)
+        elif cell.is_marked:
+            replace(node, {"data-run-cell": str(cell.number)}, cell)
+        elif runnable.CHECK.fullmatch(cell.source):
+            mark_check(node, cell)
+        elif runnable.SHOWS.search(cell.source):
             node["classes"].append("run-show")
-        previous = node
 
 
-def mark_exercise(cell, check, module, name, label):
-    """Mark the cell of one exercise, and the cell that checks it."""
-    if name in in_keras(module):
-        check += nodes.paragraph("", ELSEWHERE, classes=["run-elsewhere"])
-        return
-    check["classes"].append("run-check")
-    data = {"data-exercise": f"{module}.{name}", "data-label": label}
-    tags = [each.removeprefix("tag_") for each in cell["classes"]]
-    needs = [tag.removeprefix(NEEDS) for tag in tags if tag.startswith(NEEDS)]
-    if needs:
-        data["data-needs"] = " ".join(needs)
-    replace(cell, data)
+def mark_check(node, cell):
+    """The cell that checks an exercise: hidden where the exercise itself is run."""
+    if cell.can_run:
+        node["classes"].append("run-check")
+    else:
+        node += elsewhere()
 
 
-def replace(cell, data):
+def elsewhere():
+    """Where an exercise in Keras runs, with links that add_to_page completes."""
+    links = [
+        nodes.reference("", name, refuri=f"{LAUNCH}{name}", internal=False)
+        for name in ("Binder", "Colab")
+    ]
+    start = nodes.Text("This exercise needs Keras, so it runs in Jupyter, on ")
+    parts = start, links[0], nodes.Text(", or on "), links[1], nodes.Text(", not here.")
+    return nodes.paragraph("", "", *parts, classes=["run-elsewhere"])
+
+
+def replace(node, data, cell):
     """Put a RunCell in the place of a cell's node."""
-    new = RunCell("", *cell.children, **cell.attributes, data=data)
-    new.source, new.line = cell.source, cell.line
-    cell.replace_self(new)
+    for name in ("setup", "uses", "needs"):
+        if found := getattr(cell, name):
+            data[f"data-{name}"] = " ".join(map(str, found))
+    new = RunCell("", *node.children, **node.attributes, data=data)
+    new.source, new.line = node.source, node.line
+    node.replace_self(new)
 
 
 # What the pages need
@@ -127,9 +124,10 @@ def prepare(app):
         )
         return
     with tempfile.TemporaryDirectory() as folder:
-        archive = Path(folder) / "attnlib.zip"
-        pack_attnlib.pack(archive)
-        app.run_files = {"attnlib.zip": archive.read_bytes()}
+        archives = [Path(folder) / f"{name}.zip" for name in ("attnlib", "results")]
+        pack_attnlib.pack(archives[0])
+        pack_attnlib.pack_results(archives[1])
+        app.run_files = {path.name: path.read_bytes() for path in archives}
     for path in sorted(SCRIPTS.iterdir()):
         if path.suffix in SERVED:
             app.run_files[path.name] = path.read_bytes()
@@ -140,12 +138,15 @@ def prepare(app):
 
 def add_to_page(app, pagename, templatename, context, doctree):
     """Add script, style sheet, and settings to a page with cells that run."""
+    complete_links(context)
     if app.run_engine is None or doctree is None or not any(doctree.findall(RunCell)):
         return
+    cells = cells_of(app, pagename).values()
     settings = {
         "space": pagename,
         "version": app.run_version,
         "engine": f"{app.run_engine.name}/",
+        "parts": {each.number: each.part for each in cells if each.part},
     }
     text = json.dumps(settings).replace("<", "\\u003c")
     context["body"] += f'<script type="application/json" id="run-page">{text}</script>'
@@ -159,6 +160,21 @@ def add_to_page(app, pagename, templatename, context, doctree):
         f'\n    <link rel="stylesheet" href="{style}">'
         f'\n    <script type="module" src="{script}"></script>'
     )
+
+
+def complete_links(context):
+    """Let links of the text lead where the launch buttons of the page lead."""
+    buttons = [
+        button
+        for group in context.get("header_buttons", ())
+        for button in group.get("buttons", [group])
+    ]
+    for button in buttons:
+        if button.get("text") in ("Binder", "Colab"):
+            address = html.escape(button["url"])
+            context["body"] = context["body"].replace(
+                f"{LAUNCH}{button['text']}", address
+            )
 
 
 def copy_files(app, exception):
@@ -180,6 +196,7 @@ def setup(app):
     app.add_node(RunCell, html=(visit_cell, depart_cell))
     app.connect("builder-inited", prepare)
     app.connect("doctree-read", mark_cells)
-    app.connect("html-page-context", add_to_page)
+    # After the theme has added its launch buttons.
+    app.connect("html-page-context", add_to_page, priority=900)
     app.connect("build-finished", copy_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -52,6 +52,7 @@ export class Engine {
     this.isReady = false;
     this.asked = new Map();
     this.last = 0;
+    this.ran = new Set(); // the cells and exercises that have run in this Python
   }
 
   // Start Python, unless it is there or on its way.
@@ -75,9 +76,9 @@ export class Engine {
       () => this.end(new Error("it has not answered for three minutes")),
       PATIENCE,
     );
-    const [attnlib, kernel] = ["attnlib.zip", "kernel.py"].map(this.own);
+    const [attnlib, results] = ["attnlib.zip", "results.zip"].map(this.own);
+    const files = { attnlib, results, kernel: this.own("kernel.py") };
     const adapter = this.own("pyodide_adapter.js");
-    const files = { attnlib, kernel };
     try {
       await this.ask({ op: "start", base: this.base, files, adapter });
     } finally {

@@ -5,14 +5,16 @@ and what the code prints goes to ``sys.stdout`` and ``sys.stderr``. So it also r
 and is tested, in any Python.
 
     request   {"space": "03_bahdanau", "cells": [["cell-1", "source"], ...]}
-    answer    {"outputs": [{"text": …} | {"png": …} | {"figure": …, "data": …}],
+    answer    {"ran": how many cells ended without an error,
+               "outputs": [{"text": …} | {"png": …} | {"figure": …, "data": …}],
                "error": null | {"kind": …, "text": …},
                "check": null | {"message": …, "passed": …, "attempted": …},
                "seconds": …}
 
-All cells of a request run in one namespace, in order; what the last one shows is in
-the answer. It holds text, PNG in base64, and figures by name, and never HTML:
-nothing that the reader's code returns can become part of the page.
+All cells of a request run in one namespace, in order. What the last one shows is in
+the answer; what the others show and print is dropped. The answer holds text, PNG
+in base64, and figures by name, and never HTML: nothing that the reader's code
+returns can become part of the page.
 """
 
 import ast
@@ -55,14 +57,16 @@ def run(request):
     started = time.monotonic()
     answer = {"outputs": [], "error": None, "check": None}
     cells = request["cells"]
-    for number, (name, source) in enumerate(cells, start=1):
-        outputs = _Outputs()
-        answer["error"] = _run_cell(name, source, namespace, outputs)
-        if number == len(cells) or answer["error"]:
-            answer["outputs"] = outputs.parts
-            answer["check"] = outputs.check
+    for answer["ran"], (name, source) in enumerate(cells):
+        is_last = answer["ran"] == len(cells) - 1
+        outputs = _Outputs() if is_last else _NoOutputs()
+        with contextlib.nullcontext() if is_last else _silence():
+            answer["error"] = _run_cell(name, source, namespace, outputs)
+        answer["outputs"], answer["check"] = outputs.parts, outputs.check
         if answer["error"]:
             break
+    else:
+        answer["ran"] = len(cells)
     answer["seconds"] = round(time.monotonic() - started, 3)
     return json.dumps(answer)
 
@@ -120,6 +124,21 @@ class _Outputs:
         for number in pyplot.get_fignums() if pyplot else ():
             self.show(pyplot.figure(number))
             pyplot.close(number)
+
+
+class _NoOutputs(_Outputs):
+    """What is made of the outputs of a cell that others build on: nothing."""
+
+    def show(self, value):
+        """Drop the value."""
+
+
+@contextlib.contextmanager
+def _silence():
+    """Drop what is printed."""
+    nowhere = io.StringIO()
+    with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        yield
 
 
 def _run_cell(name, source, namespace, outputs):

@@ -67,11 +67,11 @@ class Cell {
   constructor(element) {
     this.element = element;
     this.exercise = element.dataset.exercise;
-    this.number = element.dataset.runCell;
-    this.key = this.exercise ?? `${page.space}#${this.number}`;
+    this.number = element.dataset.runCell ?? element.dataset.number;
     this.pre = element.querySelector(".cell_input pre");
     this.original = [...this.pre.childNodes].map((node) => node.cloneNode(true));
     this.start = this.pre.textContent.replace(/\n+$/, "");
+    this.key = this.exercise ?? `${page.space}#${hash(this.start)}`;
     this.name = this.findName();
     this.addParts();
     const code = kept().code[this.key];
@@ -82,12 +82,16 @@ class Cell {
   findName() {
     const box = document.getElementById(this.element.dataset.label ?? "");
     const title = box?.querySelector(".admonition-title")?.textContent;
-    return title ? title.trim().replace(/\s+/g, " ") : `cell ${this.number}`;
+    return title ? title.trim().replace(/\s+/g, " ") : `Cell ${this.number}`;
   }
 
   addParts() {
     this.buttons = {};
     this.bar = make("div", { className: "run-bar" });
+    if (!this.exercise) {
+      this.bar.classList.add("run-quiet");
+      this.bar.append(make("span", { textContent: `[${this.number}]` }));
+    }
     for (const [action, words] of Object.entries(BUTTONS)) {
       const isCheck = action === "run" && this.exercise;
       const textContent = isCheck ? "Run and check" : words;
@@ -105,9 +109,9 @@ class Cell {
     this.holder = make("div", { className: "run-editor", hidden: true });
     this.holder.addEventListener("input", () => this.save());
     this.holder.addEventListener("focusout", () => this.save());
-    this.element
-      .querySelector(".cell_input")
-      .after(this.holder, this.bar, this.output);
+    const input = this.element.querySelector(".cell_input");
+    input.after(this.holder, this.bar);
+    (input.closest("details") ?? this.bar).after(this.output); // seen when folded, too
   }
 
   get code() {
@@ -138,7 +142,8 @@ class Cell {
     this.buttons.edit.hidden = Boolean(this.editor);
     this.buttons.stop.hidden = !BUSY.includes(state);
     this.buttons.reset.hidden = !this.canReset();
-    this.element.classList.toggle("run-used", state !== "idle");
+    const isFresh = !this.exercise && state !== "idle" && state !== "loading";
+    this.element.classList.toggle("run-fresh", isFresh); // hides the stored output
   }
 
   // The four buttons
@@ -195,7 +200,7 @@ class Cell {
         getEngine(),
         import(own("running.js")),
       ]);
-      await runCell(this, python, page.space, say);
+      await runCell(this, python, { ...page, cells, kept: (key) => kept().code[key], say });
     } catch {
       this.set("error");
       say(this, "Python could not be loaded. Is there a network?");
@@ -221,11 +226,21 @@ class Cell {
     this.output.replaceChildren();
     this.output.hidden = true;
     this.set("idle");
+    engine?.ran.delete(this.number);
+    engine?.ran.delete(this.exercise);
     say(this, "The first code is back.");
     this.buttons.edit.focus();
   }
 }
 
+// Of a cell's first code: its number changes when another cell is added above.
+function hash(text) {
+  let sum = 0;
+  for (let i = 0; i < text.length; i += 1) sum = (sum * 31 + text.charCodeAt(i)) | 0;
+  return (sum >>> 0).toString(36);
+}
+
+const cells = [];
 const canRun =
   typeof WebAssembly === "object" &&
   typeof Worker === "function" &&
@@ -233,7 +248,7 @@ const canRun =
 if (canRun) {
   document.documentElement.classList.add("can-run");
   const found = document.querySelectorAll("[data-exercise], [data-run-cell]");
-  const cells = [...found].map((element) => new Cell(element));
+  for (const element of found) cells.push(new Cell(element));
   cells[0]?.bar.append(status);
   addEventListener("pagehide", () => cells.forEach((cell) => cell.save()));
 }

@@ -3,7 +3,8 @@
 //
 //   start({base, files, write}) → {run(json) → json, need(names) → Promise, memory()}
 //
-// base is the engine's folder, and files holds the addresses of attnlib and the kernel.
+// base is the engine's folder, and files holds the addresses of attnlib, the kernel, and
+// what cells may need beside the engine's own archives.
 // write(stream, bytes) gets what Python prints. All addresses are absolute, because the
 // worker's own is that of a blob.
 
@@ -69,7 +70,8 @@ export async function start({ base, files, write }) {
   const there = new Map();
 
   async function need(name) {
-    if (!there.has(name)) there.set(name, bytes(`${base}${name}.zip`).then(unpack));
+    const address = files[name] ?? `${base}${name}.zip`;
+    if (!there.has(name)) there.set(name, bytes(address).then(unpack));
     await there.get(name);
   }
 

@@ -1,8 +1,11 @@
 // One run of a cell, and what it shows: text nodes, and pictures from data, never HTML.
 
 const IMPORTS = "import numpy as np\nfrom attnlib import reference as ref";
+const words = (text) => (text ?? "").split(" ").filter(Boolean);
 
-export async function runCell(cell, python, space, say) {
+// page: {space, parts, cells, kept, say}
+export async function runCell(cell, python, page) {
+  const { say } = page;
   try {
     if (!python.isReady) {
       cell.set("loading");
@@ -10,39 +13,82 @@ export async function runCell(cell, python, space, say) {
       await python.start();
     }
     cell.set("running");
-    say(cell, "Running.");
-    conclude(cell, await ask(cell, python, space), python, say);
+    const needs = words(cell.element.dataset.needs);
+    const isDrawing = needs.includes("matplotlib") && !python.ran.has("matplotlib");
+    say(cell, isDrawing ? "Loading Matplotlib, 6 MB, once." : "Running.");
+    conclude(cell, await ask(cell, python, page, needs), python, say);
   } catch (error) {
     fail(cell, error, say);
   }
 }
 
+// What has to run before a cell, unless it has run in this Python: the exercises that
+// it uses, with the reader's code or else the solution, and the cells that it builds on.
+function findFirst(cell, python, { parts, cells, kept }) {
+  const first = [];
+  const used = [];
+  for (const key of words(cell.element.dataset.uses)) {
+    if (python.ran.has(key)) continue;
+    const [module, name] = key.split(".");
+    const own = kept(key);
+    const solution =
+      `from attnlib.exercises import ${module} as _used\nexec(_used.${name}.source)`;
+    first.push({ key, name: `exercise ${name}`, code: own ?? solution });
+    used.push(own ? `your ${name}` : `the solution of ${name}`);
+  }
+  const numbers = words(cell.element.dataset.setup).filter((n) => !python.ran.has(n));
+  for (const key of numbers) {
+    const code = parts[key] ?? cells.find(({ number }) => number === key)?.code ?? "";
+    first.push({ key, name: `cell ${key}`, code });
+  }
+  return { first, note: describe(numbers.length, used) };
+}
+
+function describe(count, used) {
+  const cells = count === 1 ? "cell above, on which it builds," : "cells above, on which it builds,";
+  return [
+    ...(count ? [` ${count} ${cells} ran first.`] : []),
+    ...(used.length ? [` It used ${used.join(" and ")}.`] : []),
+  ].join("");
+}
+
 // Run what the cell needs, the cell, and its check.
-async function ask(cell, python, space) {
-  const needs = (cell.element.dataset.needs ?? "").split(" ").filter(Boolean);
+async function ask(cell, python, page, needs) {
   const run = async (...cells) => {
-    const request = { space, cells, needs };
+    const request = { space: page.space, cells, needs };
     const answer = await python.run(request, (part) => print(cell, part));
+    needs.forEach((name) => python.ran.add(name));
     await showAnswer(cell, answer, python.own);
     return answer;
   };
-  const [module, name] = cell.exercise.split(".");
-  const setup = [IMPORTS, `from attnlib.exercises import ${module} as ex`];
-  if (needs.includes("matplotlib")) setup.push("import matplotlib.pyplot as plt");
+  const [module, name] = (cell.exercise ?? "").split(".");
+  const setup = [IMPORTS];
+  if (cell.exercise) {
+    setup.push(`from attnlib.exercises import ${module} as ex`);
+    if (needs.includes("matplotlib")) setup.push("import matplotlib.pyplot as plt");
+  }
+  const { first, note } = findFirst(cell, python, page);
   const own = cell.name.replace(/[<>]|\s*\(.*/g, "").toLowerCase();
-  const ran = await run(["setup", setup.join("\n")], [own, cell.code]);
-  if (ran.answer.error) return ran;
-  return run(["check", `ex.${name}.check(${name})`]);
+  const before = first.map(({ name, code }) => [name, code]);
+  const ran = await run(["setup", setup.join("\n")], ...before, [own, cell.code]);
+  const keys = [...first.map(({ key }) => key), cell.number];
+  keys.slice(0, Math.max(0, ran.answer.ran - 1)).forEach((key) => python.ran.add(key));
+  const isBefore = ran.answer.error && ran.answer.ran <= first.length;
+  if (ran.answer.error || !cell.exercise) return { ...ran, note, isBefore };
+  python.ran.add(cell.exercise);
+  return { ...(await run(["check", `ex.${name}.check(${name})`])), note };
 }
 
-function conclude(cell, { answer, memory }, python, say) {
+function conclude(cell, { answer, memory, note, isBefore }, python, say) {
   const { error, check } = answer;
   const state = error ? "error" : !check || check.passed ? "passed" : "failed";
   cell.set(state);
   const words = {
-    error: "Your code raised an error.",
-    failed: "Not passed yet.",
-    passed: check ? "Passed." : "Done.",
+    error: isBefore
+      ? "A cell above, on which this one builds, raised an error."
+      : `Your code raised an error.${note}`,
+    failed: `Not passed yet.${note}`,
+    passed: `${check ? "Passed." : "Done."}${note}`,
   };
   const renewed = python.renewIf(memory)
     ? " Your code used much memory, so Python starts again, without its variables."
