@@ -214,7 +214,7 @@ def stored_text(cell):
 def test_every_marked_cell_runs_in_the_page_and_shows_the_same(in_engine, path):
     raw = json.loads(path.read_text("utf-8"))["cells"]
     marked = {i: each for i, each in runnable.cells_of(path).items() if each.is_marked}
-    assert len(marked) >= 8
+    assert len(marked) >= 5
     for index, cell in marked.items():
         text, error = in_engine[path.stem][cell.number]
         assert error is None, (cell.number, error)
