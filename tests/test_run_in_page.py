@@ -167,7 +167,7 @@ def test_exercise_in_keras_says_where_it_runs(html):
     for service in ("mybinder.org", "colab.research.google.com"):
         pattern = rf'href="(https://{re.escape(service)}/[^"]+)"'
         (address,) = re.findall(pattern, line)
-        assert text.count(address) == 2 and address.endswith("04_sentiment.ipynb")
+        assert text.count(address) == 2 and "04_sentiment" in address
 
 
 # Cells that are no exercises

@@ -196,7 +196,7 @@ def setup(app):
     app.add_node(RunCell, html=(visit_cell, depart_cell))
     app.connect("builder-inited", prepare)
     app.connect("doctree-read", mark_cells)
-    # After the theme has added its launch buttons.
-    app.connect("html-page-context", add_to_page, priority=900)
+    # After the launch buttons are what they will be.
+    app.connect("html-page-context", add_to_page, priority=950)
     app.connect("build-finished", copy_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
