@@ -63,7 +63,7 @@ style: $(READY)
 
 everything: style
 	@$(VENV) -m tools.build_book
-	$(VENV) -m pytest tests -n 2 --dist loadfile
+	$(VENV) -m pytest tests
 	$(NBVAL) --nbval $(filter-out $(REVIEWS),$(NOTEBOOKS))
 	@if $(VENV) -c "from attnlib.tasks import reviews; reviews.archive()" 2>/dev/null; then \
 	  $(NBVAL) --nbval $(REVIEWS); \
