@@ -95,6 +95,14 @@ def test_code_fits_its_column(tab, name):
     assert tab(name).evaluate(TOO_WIDE) == []
 
 
+def test_folded_code_is_a_quiet_line(tab):
+    page = tab("05_luong_global", 1280)
+    shadows = page.locator("details.hide").evaluate_all(
+        "folds => folds.map(fold => getComputedStyle(fold).boxShadow)"
+    )
+    assert len(shadows) > 3 and set(shadows) == {"none"}
+
+
 def test_what_is_cut_off_has_a_name_and_fades(tab):
     page = tab("notation", width=360)
     table = page.get_by_role("group", name="Table, scrolls sideways").first
