@@ -6,8 +6,7 @@ import gzip
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from conftest import ROOT
+from conftest import ROOT, THEME, violations
 from exercises_in_page import FINAL, SOFTMAX, exercise_named, native_message, routes_end
 
 from attnlib.checking.exercise import Exercise
@@ -440,13 +439,7 @@ def test_open_editor_and_output_are_accessible(browser, site, scheme, code):
     page = context.new_page()
     cell = Cell(page)
     cell.run(code)
-    found = Axe().run(page, options={"preload": False}).response["violations"]
-    theme = {"label-content-name-mismatch", "region"}
-    assert [
-        (each["id"], [node["html"][:200] for node in each["nodes"]])
-        for each in found
-        if each["id"] not in theme
-    ] == []
+    assert violations(page, THEME, preload=False) == []
     context.close()
 
 
