@@ -1,8 +1,6 @@
 """What several test files need: the built book on a local server, and two browsers."""
 
 import contextlib
-import functools
-import http.server
 import os
 import socket
 import threading
@@ -11,14 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tools.browser import serve
+
 os.environ.setdefault("ATTNLIB_OFFLINE", "1")  # no test downloads
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture(scope="session")
@@ -28,23 +23,6 @@ def html():
 
     assert build_book.main() == 0, "the book was not built: see the output above"
     return build_book.HTML
-
-
-@contextlib.contextmanager
-def serve(folder, headers=None):
-    """Serve a folder on this machine alone, with extra headers; yields the address."""
-
-    class Server(Quiet):
-        def end_headers(self):
-            for name, value in (headers or {}).items():
-                self.send_header(name, value)
-            super().end_headers()
-
-    handler = functools.partial(Server, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +98,7 @@ def violations(page, named=(), **options):
 @pytest.fixture(scope="session")
 def firefox():
     """Firefox, driven over WebDriver BiDi."""
-    from firefox import find, launch
+    from tools.firefox import find, launch
 
     path = find()
     if path is None:

@@ -453,8 +453,7 @@ def test_setup_downloads_even_where_the_tests_may_not(world, monkeypatch):
 WITHOUT = """\
 import sys
 import pytest
-from tools import browser, engine
-import firefox
+from tools import browser, engine, firefox
 engine.folder = browser.launch = firefox.find = lambda *_: None
 sys.exit(pytest.main(["-q", "-p", "conftest", *sys.argv[1:]]))
 """

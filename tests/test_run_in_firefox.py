@@ -12,7 +12,8 @@ from exercises_in_page import (
     solution,
     wrong_answers,
 )
-from firefox import Tab, find, launch
+
+from tools.firefox import Tab, find, launch
 
 FIRST = "01_psychology", "psychology.softmax"
 CHAPTER = "03_bahdanau"  # scores, a step of a decoder, an error rate, and a drawing

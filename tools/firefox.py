@@ -1,5 +1,5 @@
-"""Firefox as it is installed, driven over WebDriver BiDi: the little that the tests
-need of it. (Playwright drives only a Firefox of its own making.)
+"""Firefox as it is installed, driven over WebDriver BiDi: the little that tests
+and benchmarks need of it. (Playwright drives only a Firefox of its own making.)
 """
 
 import contextlib
