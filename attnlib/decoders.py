@@ -210,6 +210,11 @@ class FixedContextDecoder(BahdanauDecoder):
 
     has_attention = False
 
+    @classmethod
+    def from_options(cls, options):
+        kind = FirstStateDecoder if options.context == "first_state" else cls
+        return kind(options.units, options.initial_state)
+
     def _make_attention(self):
         return None
 
@@ -224,6 +229,27 @@ class FixedContextDecoder(BahdanauDecoder):
 
     def attend(self, state, memory):
         return memory["context"], None
+
+
+class FirstStateDecoder(FixedContextDecoder):
+    r"""The encoder–decoder whose context only makes the decoder's initial state.
+
+    .. math::
+        s_0 = \tanh(W_s c), \qquad s_i = \mathrm{GRU}(y_{i-1},\, s_{i-1})
+
+    Notes
+    -----
+    As in Sutskever et al. (2014), and as in the model without attention that Luong et
+    al. (2015) start from, no step gets the context: whatever the decoder knows about
+    the source is in its state. The next word is predicted from :math:`[s_i; y_{i-1}]`.
+    Both papers have LSTMs of four layers, whose states are passed on as they are.
+    """
+
+    def build(self, embedding_dim, value_dim, final_dims):
+        super().build(embedding_dim, 0, final_dims)  # a step gets no context
+
+    def prepare_memory(self, annotations, finals, mask):
+        return {"context": finals[0][:, :0]}  # (batch, 0)
 
 
 class LuongDecoder(Decoder):
@@ -400,6 +426,7 @@ DECODERS = {
 
 # Options that only some kinds of attention take. The other kinds refuse them.
 TAKERS = {
+    "context": ["none"],
     "input_feeding": [name for name in DECODERS if DECODERS[name] is LuongDecoder],
     "half_width": list(LOCAL_CENTERS),
     "score": list(LOCAL_CENTERS),

@@ -24,11 +24,14 @@ class Options:
     """What a ``Seq2Seq`` can be told."""
 
     # In these comments a colon would end a type, to Sphinx.
-    #: "none", where the encoder's final state is all that the decoder gets, at every
-    #: step; "additive", as Bahdanau et al. have it; or as Luong et al. have it, "dot",
+    #: "none", where the encoder's final state is all that the decoder gets;
+    #: "additive", as Bahdanau et al. have it; or as Luong et al. have it, "dot",
     #: "general", "concat", or "location" over the whole source, "local-m" or "local-p"
     #: over a window.
     attention: str = "additive"
+    #: With "none" alone, whether the encoder's final state enters "every_step" of the
+    #: decoder, or makes its "first_state" and nothing else.
+    context: str = "every_step"
     #: Size of the decoder's state, and of the encoder's annotations, both directions
     #: together.
     units: int = 128
@@ -62,6 +65,7 @@ class Options:
 
     def __post_init__(self):
         one_of("attention", self.attention, DECODERS)
+        one_of("context", self.context, ("every_step", "first_state"))
         one_of("initial_state", self.initial_state, ("encoder", "zeros"))
         self.units = integer("units", self.units)
         self.embedding_dim = integer("embedding_dim", self.embedding_dim)
@@ -81,6 +85,11 @@ class Options:
         if self.attention in TAKERS["half_width"]:
             self.half_width = 10 if self.half_width is None else self.half_width
             self.score = "general" if self.score is None else self.score
+        if self.context == "first_state" and self.initial_state == "zeros":
+            raise ValueError(
+                "initial_state should be 'encoder' with context='first_state', got "
+                "'zeros': nothing of the source would enter the decoder"
+            )
         if self.concat_identity and "concat" not in (self.attention, self.score):
             raise ValueError(
                 "concat_identity should go with the score 'concat', got "

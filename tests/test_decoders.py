@@ -13,6 +13,13 @@ MODELS = {
     "additive, one direction": {"bidirectional": False, "units": 7},
     "none": {"attention": "none"},
     "none, one direction": {"attention": "none", "bidirectional": False, "units": 7},
+    "first state": {"attention": "none", "context": "first_state"},
+    "first state, one direction": {
+        "attention": "none",
+        "context": "first_state",
+        "bidirectional": False,
+        "units": 7,
+    },
 }
 options = pytest.mark.parametrize("options", MODELS.values(), ids=MODELS.keys())
 
@@ -70,7 +77,9 @@ def logits(model, source, before):
     outputs, alphas = [], []
     for word in model.target_embedding.get_weights()[0][before]:
         context = final
-        if model.has_attention:
+        if model.options.context == "first_state":
+            context = []
+        elif model.has_attention:
             scores = reference.additive_scores(
                 state[None, None],
                 annotations[None],
@@ -158,6 +167,26 @@ def test_decoder_without_attention_gets_the_final_state_at_every_step():
     for step in range(3):  # features are [s_i; c; y_{i-1}]
         assert_array_equal(features[0, step, 8:16], memory["context"][0])
     assert [w.path for w in model.decoder.weights if "attention" in w.path] == []
+
+
+def test_decoder_with_the_context_in_its_first_state_gets_it_in_no_step():
+    model = toy_task.model(scale=0.7, attention="none", context="first_state")
+    source, before = token_ids(model, [(["a", "b", "c"], ["A", "B"])])
+    state, memory = model.encode(source)
+    assert memory["context"].shape == (1, 0)
+    with tf.GradientTape() as tape:
+        tape.watch(state)
+        logits = model.output_layer(
+            model.decoder.unroll(state, model.target_embedding(before), memory)[0]
+        )
+    assert_allclose(logits, model((source, before)), atol=1e-6)
+    assert np.any(tape.gradient(logits, state))
+    # Of two sources, the same first state: nothing else tells them apart.
+    other, of_other = model.encode(source[:, ::-1])
+    assert not np.allclose(other, state)
+    features, _ = model.decoder.unroll(state, model.target_embedding(before), of_other)
+    assert_allclose(model.output_layer(features), logits, atol=1e-6)
+    assert model.decoder.feature_dim == 8 + 4  # s_i and the embedded word
 
 
 @options

@@ -70,6 +70,12 @@ def test_greedy_search_of_a_batch_equals_the_plain_one(attention):
 
 
 @needs_xla
+def test_greedy_search_with_the_context_in_the_first_state_equals_the_plain_one():
+    search, source, limits = a_search("none", context="first_state")
+    assert len(assert_same(search, source, limits)) > 3
+
+
+@needs_xla
 def test_greedy_search_of_an_odd_batch_keeps_every_row():
     search, source, limits = a_search()
     assert_same(search, source[:37], limits[:37])

@@ -7,6 +7,7 @@ from attnlib.decoders import DECODERS, TAKERS
 from attnlib.seq2seq import Options, Seq2Seq
 
 VALUES = {
+    "context": "first_state",
     "input_feeding": True,
     "half_width": 3,
     "score": "general",  # the default of those that have one
@@ -44,6 +45,13 @@ def test_option_is_taken_or_refused(name, attention):
         Options(attention, **options)
     expected = f"{name} should go with {wanted}, got attention={attention!r}"
     assert str(raised.value) == expected
+
+
+def test_first_state_has_to_come_from_the_encoder():
+    message = "initial_state should be 'encoder' with context='first_state', got"
+    with pytest.raises(ValueError, match=message):
+        Options("none", context="first_state", initial_state="zeros")
+    assert Options("none", initial_state="zeros").context == "every_step"
 
 
 @pytest.mark.parametrize("score", [None, "dot", "general"])

@@ -241,7 +241,12 @@ def test_file_of_weights_alone_is_refused_with_the_call_that_reads_it(tmp_path):
 
 @pytest.mark.parametrize(
     "options",
-    [{"attention": "additive"}, {"attention": "none"}, {"attention": "local-p"}],
+    [
+        {"attention": "additive"},
+        {"attention": "none"},
+        {"attention": "none", "context": "first_state"},
+        {"attention": "local-p"},
+    ],
 )
 def test_export_equals_the_model(options, tmp_path):
     model = toy_task.model(scale=0.5, **options)

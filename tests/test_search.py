@@ -23,16 +23,16 @@ def additive():
     return toy_task.model(seed=0, scale=0.7)
 
 
-@pytest.fixture(scope="module", params=["additive", "none"])
+@pytest.fixture(scope="module", params=["additive", "none", "first state"])
 def model(request, additive):
     """Untrained, with weights by which it writes varied sentences, some of which never
     end.
     """
-    return (
-        additive
-        if request.param == "additive"
-        else toy_task.model(seed=4, scale=1.5, attention="none")
-    )
+    if request.param == "additive":
+        return additive
+    context = "first_state" if request.param == "first state" else "every_step"
+    seed = 2 if context == "first_state" else 4
+    return toy_task.model(seed=seed, scale=1.5, attention="none", context=context)
 
 
 @functools.cache

@@ -271,8 +271,12 @@ def test_fit_traces_its_step_once_and_is_silent_when_asked(capsys, monkeypatch):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"attention": "none", "bidirectional": False}],
-    ids=["additive", "none"],
+    [
+        {},
+        {"attention": "none", "bidirectional": False},
+        {"attention": "none", "context": "first_state"},
+    ],
+    ids=["additive", "none", "first state"],
 )
 def test_model_saved_and_loaded_gives_equal_outputs(options, tmp_path):
     model = toy_task.model(scale=0.5, **options)
@@ -396,6 +400,14 @@ def test_unknown_words_are_refused_wherever_they_stand(trained):
         (
             {"units": 7},
             "units should be even, half for each direction of the encoder, got 7",
+        ),
+        (
+            {"attention": "none", "context": "last_state"},
+            "context should be one of 'every_step', 'first_state', got 'last_state'",
+        ),
+        (
+            {"context": "first_state"},
+            "context should go with none, got attention='additive'",
         ),
         ({"units": 0}, "units should be an integer of 1 or more, got 0"),
         ({"units": 8.0}, "units should be an integer of 1 or more, got 8.0"),
