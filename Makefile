@@ -114,6 +114,7 @@ experiments: $(READY)  ## run the long experiments whose results the chapters pl
 
 bench: $(READY)  ## measure speed and memory against baselines (10 minutes)
 	$(VENV) -m benchmarks.bench
+	$(VENV) -m benchmarks.page
 
 pins: $(READY)  ## choose the newest versions again and write them to requirements.txt
 	$(VENV) -m pip install --quiet uv
