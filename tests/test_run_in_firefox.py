@@ -141,6 +141,16 @@ def test_first_exercise_of_each_chapter_is_solved_after_a_mistake(tab, html):
         assert cell.is_solved(), name
 
 
+def test_exercise_to_try_is_solved_and_kept_for_its_chapter(tab):
+    cell = Cell(tab, "try_it")
+    wrong = wrong_answers(FIRST[1])[0]
+    assert cell.run(wrong) == native_message(FIRST[1], wrong)
+    assert not cell.is_solved()
+    assert cell.run(SOFTMAX) == native_message(FIRST[1], SOFTMAX)
+    there = Cell(tab)
+    assert there.is_solved() and there.code().strip() == SOFTMAX.strip()
+
+
 def test_error_quotes_the_line_of_the_reader(tab):
     code = "def softmax(scores):\n    shifted = scores - 1\n    return shifted @ 'a'\n"
     state, text = Cell(tab).run(code)

@@ -72,11 +72,8 @@ def mark_cells(app, doctree):
         if node.get("nb_element") != "cell_code":
             continue
         cell = cells[node["cell_index"]]
-        if cell.exercise:
-            data = {"data-exercise": cell.exercise, "data-label": label}
-            replace(node, {**data, "data-number": str(cell.number)}, cell)
-        elif cell.is_marked:
-            replace(node, {"data-run-cell": str(cell.number)}, cell)
+        if cell.exercise or cell.is_marked:
+            replace(node, attributes(cell, label))
         elif runnable.CHECK.fullmatch(cell.source):
             mark_check(node, cell)
         elif runnable.SHOWS.search(cell.source):
@@ -102,11 +99,20 @@ def elsewhere():
     return nodes.paragraph("", "", *parts, classes=["run-elsewhere"])
 
 
-def replace(node, data, cell):
-    """Put a RunCell in the place of a cell's node."""
+def attributes(cell, label=None):
+    """The attributes of a cell that runs; ``label`` is that of its exercise's box."""
+    data = {"data-run-cell": str(cell.number)}
+    if cell.exercise:
+        data = {"data-exercise": cell.exercise, "data-label": label}
+        data["data-number"] = str(cell.number)
     for name in ("setup", "uses", "needs"):
         if found := getattr(cell, name):
             data[f"data-{name}"] = " ".join(map(str, found))
+    return data
+
+
+def replace(node, data):
+    """Put a RunCell in the place of a cell's node."""
     new = RunCell("", *node.children, **node.attributes, data=data)
     new.source, new.line = node.source, node.line
     node.replace_self(new)

@@ -171,7 +171,7 @@ class Cell {
   }
 
   async awaken() {
-    say(this, "Loading Python, 10 MB, once. You can write meanwhile.");
+    say(this, "Loading Python, 11 MB, once. You can write meanwhile.");
     try {
       await engine.start();
       if (!running) say(this, "Python is ready.");

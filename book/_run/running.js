@@ -9,7 +9,7 @@ export async function runCell(cell, python, page) {
   try {
     if (!python.isReady) {
       cell.set("loading");
-      say(cell, "Loading Python, 10 MB, once.");
+      say(cell, "Loading Python, 11 MB, once.");
       await python.start();
     }
     cell.set("running");
