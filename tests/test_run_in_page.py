@@ -7,11 +7,19 @@ import re
 
 import pytest
 from conftest import ROOT, THEME, violations
-from exercises_in_page import FINAL, SOFTMAX, exercise_named, native_message, routes_end
+from exercises_in_page import (
+    FINAL,
+    SOFTMAX,
+    exercise_named,
+    native_message,
+    routes_end,
+    solution,
+)
 
 from attnlib.checking.exercise import Exercise
 from book._ext import runnable
 from tools import engine
+from tools.browser import serve
 
 STARTER = "def softmax(scores):\n    return scores / scores.sum()\n"
 FIRST = "01_psychology", "psychology.softmax"
@@ -279,6 +287,24 @@ def test_editor_indents_and_is_left_by_keyboard_alone(tab):
     assert cell.button("run").evaluate("each => each === document.activeElement")
 
 
+def test_editor_of_an_ordinary_cell_is_reached_and_left_by_tab(tab):
+    cell = ordinary(tab, FIRST[0], number_of(FIRST[0], "by_division =")[0])
+    cell.button("edit").focus()
+    tab.keyboard.press("Enter")
+    focused = cell.element.locator("[role=textbox]:focus")
+    focused.wait_for()
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("Tab")
+    assert cell.button("run").evaluate("each => each === document.activeElement")
+    tab.keyboard.press("Shift+Tab")
+    assert focused.count() == 1
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("Shift+Tab")
+    assert focused.count() == 0
+    tab.keyboard.press("Tab")
+    assert focused.count() == 1
+
+
 def test_editor_names_the_exercise_and_what_its_keys_do(tab):
     cell = Cell(tab)
     cell.button("edit").click()
@@ -317,7 +343,48 @@ def test_kept_code_that_makes_no_sense_counts_as_none(tab, kept):
     assert Cell(tab).run(SOFTMAX)[0] == "passed"
 
 
+# What a cell uses
+
+
+def test_exercise_uses_what_the_reader_wrote_for_another(tab):
+    cell = Cell(tab, FIRST[0], "psychology.temperature")
+    cell.element.evaluate("each => { each.dataset.uses = 'psychology.softmax'; }")
+    code = "def temperature(scores, degrees):\n    return softmax(scores / degrees)\n"
+    assert cell.run(code)[0] == "passed"
+    cell.wait_for_status("Passed. It used the solution of softmax.")
+    other = Cell(tab)
+    other.write("def softmax(scores):\n    return scores\n\nwhile True: pass")
+    other.button("run").click()
+    other.wait("running")
+    other.button("stop").click()
+    other.wait("stopped")
+    other.write("def softmax(scores):\n    return scores\n")
+    assert cell.run()[0] == "failed"  # in a new Python, with the reader's own softmax
+    cell.wait_for_status("Not passed yet. It used your softmax.")
+    cell.run()
+    cell.wait_for_status(re.compile(r"^Not passed yet\.$"))
+
+
 # Stopping, and code that misbehaves
+
+
+def test_hint_about_stop_waits_until_the_code_itself_runs(tab):
+    held = []
+    tab.context.route("**/matplotlib.zip", lambda route: held.append(route))
+    tab.clock.install()
+    cell = Cell(tab, "03_bahdanau", "bahdanau.draw_alignment")
+    cell.write("while True: pass")
+    cell.button("run").click()
+    cell.wait_for_status("Loading Matplotlib, 6 MB, once.")
+    tab.clock.fast_forward(20_000)
+    tab.clock.run_for(100)
+    cell.wait_for_status("Loading Matplotlib, 6 MB, once.")
+    held[0].continue_()
+    cell.wait_for_status("Running.")
+    tab.clock.fast_forward(20_000)
+    cell.wait_for_status("Still running. An endless loop? Press Stop.")
+    cell.button("stop").click()
+    assert cell.wait(*FINAL) == "stopped"
 
 
 def test_stop_ends_an_endless_loop_and_the_next_check_is_right(tab):
@@ -407,6 +474,30 @@ def test_page_asks_its_own_host_alone_and_nothing_before_a_click(tab, site):
     assert [url for url in tab.asked if not url.startswith((site, "blob:"))] == []
 
 
+def test_page_runs_under_a_path_of_a_plain_server(browser, html, tmp_path):
+    (tmp_path / "some").mkdir()
+    (tmp_path / "some" / "path").symlink_to(html, target_is_directory=True)
+    with serve(tmp_path) as address:
+        place = f"{address}some/path/"
+        context = browser.new_context(base_url=place)
+        asked, missed = [], []
+        context.on("request", lambda request: asked.append(request.url))
+        context.on("response", lambda r: r.ok or missed.append((r.status, r.url)))
+        cell = Cell(context.new_page(), "03_bahdanau", "bahdanau.draw_alignment")
+        state, _ = cell.run(
+            "from attnlib import interactive\n"
+            "display(interactive.weights(['a', 'b'], [1, 0], title='Two'))\n"
+            f"{solution('bahdanau.draw_alignment')}"
+        )
+        assert state == "passed"
+        assert cell.output.get_by_role("group", name="Two").is_visible()
+        context.close()
+    own = (place, f"blob:{address}", "data:")
+    assert [url for url in asked if not url.startswith(own)] == missed == []
+    names = {url.split("?")[0].rpartition("/")[2] for url in asked}
+    assert names >= {"matplotlib.zip", "interactive.js", "editor.js", "kernel.py"}
+
+
 def sent(path):
     """The bytes of a file as a web server sends it."""
     content = path.read_bytes()
@@ -437,8 +528,10 @@ def test_budgets_are_kept(html):
 def test_open_editor_and_output_are_accessible(browser, site, scheme, code):
     context = browser.new_context(base_url=site, color_scheme=scheme)
     page = context.new_page()
-    cell = Cell(page)
-    cell.run(code)
+    Cell(page).run(code)
+    other = ordinary(page, FIRST[0], number_of(FIRST[0], "by_division =")[0])
+    other.run(f"print('printed')\n{code}")
+    assert other.element.get_by_role("textbox").is_visible()
     assert violations(page, THEME, preload=False) == []
     context.close()
 
@@ -482,7 +575,6 @@ def test_page_in_a_folder_has_no_buttons(browser, html):
 
 
 def test_server_that_forbids_webassembly_is_named(browser, html):
-    from conftest import serve
     from test_book import POLICY
 
     with serve(html, {"Content-Security-Policy": POLICY}) as address:

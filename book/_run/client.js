@@ -52,7 +52,7 @@ export class Engine {
     this.isReady = false;
     this.asked = new Map();
     this.last = 0;
-    this.ran = new Set(); // the cells and exercises that have run in this Python
+    this.ran = new Set(); // what has run, or is loaded, in this Python
   }
 
   // Start Python, unless it is there or on its way.
@@ -109,13 +109,26 @@ export class Engine {
     this.asked.delete(data.id);
   }
 
+  // Load what cells need beside NumPy, such as Matplotlib.
+  async need(names) {
+    const missing = names.filter((name) => !this.ran.has(name));
+    if (missing.length) await this.order({ op: "need", names: missing });
+    missing.forEach((name) => this.ran.add(name));
+  }
+
   // Run cells; listener({stream, text}) hears what they print. Resolves to the worker's
-  // answer; rejects if the worker has ended, in which case another is on its way.
-  async run(request, listener) {
-    await this.start();
+  // answer.
+  run(request, listener) {
     this.listener = listener;
+    return this.order({ op: "run", request });
+  }
+
+  // Ask the worker, once there is one. Rejects if it has ended, in which case another is
+  // on its way.
+  async order(message) {
+    await this.start();
     try {
-      return await this.ask({ op: "run", request });
+      return await this.ask(message);
     } catch (error) {
       this.start();
       throw error;

@@ -5,7 +5,6 @@
 const page = JSON.parse(document.getElementById("run-page").textContent);
 const own = (name) => new URL(`${name}?v=${page.version}`, import.meta.url).href;
 const KEY = "attention-step-by-step.code";
-const HINT_AFTER = 8000; // milliseconds
 const BUTTONS = { edit: "Edit", run: "Run", stop: "Stop", reset: "Start over" };
 const BUSY = ["loading", "running"];
 const STORE = { version: 1, code: {} };
@@ -190,11 +189,6 @@ class Cell {
     this.save();
     this.output.replaceChildren();
     this.set(engine?.isReady ? "running" : "loading"); // at once: the old one is over
-    const hint = setTimeout(() => {
-      if (this.output.dataset.state === "running") {
-        say(this, "Still running. An endless loop? Press Stop.");
-      }
-    }, HINT_AFTER);
     try {
       const [python, { runCell }] = await Promise.all([
         getEngine(),
@@ -205,7 +199,6 @@ class Cell {
       this.set("error");
       say(this, "Python could not be loaded. Is there a network?");
     } finally {
-      clearTimeout(hint);
       running = null;
     }
   }

@@ -1,6 +1,7 @@
 // One run of a cell, and what it shows: text nodes, and pictures from data, never HTML.
 
 const IMPORTS = "import numpy as np\nfrom attnlib import reference as ref";
+const HINT_AFTER = 8000; // milliseconds
 const words = (text) => (text ?? "").split(" ").filter(Boolean);
 
 // page: {space, parts, cells, kept, say}
@@ -14,11 +15,27 @@ export async function runCell(cell, python, page) {
     }
     cell.set("running");
     const needs = words(cell.element.dataset.needs);
-    const isDrawing = needs.includes("matplotlib") && !python.ran.has("matplotlib");
-    say(cell, isDrawing ? "Loading Matplotlib, 6 MB, once." : "Running.");
-    conclude(cell, await ask(cell, python, page, needs), python, say);
+    if (needs.includes("matplotlib") && !python.ran.has("matplotlib")) {
+      say(cell, "Loading Matplotlib, 6 MB, once.");
+    }
+    await python.need(needs);
+    conclude(cell, await watch(cell, say, ask(cell, python, page, needs)), python, say);
   } catch (error) {
     fail(cell, error, say);
+  }
+}
+
+// Wait for code that runs from now on, and tell the reader about Stop if it takes long.
+async function watch(cell, say, answer) {
+  say(cell, "Running.");
+  const hint = setTimeout(
+    () => say(cell, "Still running. An endless loop? Press Stop."),
+    HINT_AFTER,
+  );
+  try {
+    return await answer;
+  } finally {
+    clearTimeout(hint);
   }
 }
 
@@ -55,9 +72,8 @@ function describe(count, used) {
 // Run what the cell needs, the cell, and its check.
 async function ask(cell, python, page, needs) {
   const run = async (...cells) => {
-    const request = { space: page.space, cells, needs };
+    const request = { space: page.space, cells };
     const answer = await python.run(request, (part) => print(cell, part));
-    needs.forEach((name) => python.ran.add(name));
     await showAnswer(cell, answer, python.own);
     return answer;
   };

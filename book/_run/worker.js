@@ -1,7 +1,8 @@
 // Runs Python beside the page, which stays usable whatever the reader's code does.
 //
 //   page → worker   {id, op: "start", base, files, adapter}
-//                   {id, op: "run", request: {space, cells, needs}}
+//                   {id, op: "need", names}
+//                   {id, op: "run", request: {space, cells}}
 //   worker → page   {stream: "stdout" | "stderr", text}
 //                   {id, ok: true, answer, cut, memory}
 //                   {id, ok: false, error, fatal}
@@ -80,8 +81,12 @@ const operations = {
     return {};
   },
 
+  async need({ names }) {
+    await engine.need(names);
+    return {};
+  },
+
   async run({ request }) {
-    await engine.need(request.needs ?? []);
     output.reset();
     try {
       const answer = JSON.parse(engine.run(JSON.stringify(request)));
