@@ -292,8 +292,8 @@ def test_check_refuses_exchanged_arguments(exercise):
 
 
 def sorted_lists(value):
-    """Every list of strings, or of lists, with its items sorted."""
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+    """Every list of strings or numbers, or of lists, with its items sorted."""
+    if isinstance(value, list) and all(isinstance(item, (str, int)) for item in value):
         return sorted(value)
     if isinstance(value, list):
         return list(map(sorted_lists, value))
@@ -303,8 +303,8 @@ def sorted_lists(value):
 
 
 def without_repetition(value):
-    """Every list of strings with each item once."""
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+    """Every list of strings or numbers with each item once."""
+    if isinstance(value, list) and all(isinstance(item, (str, int)) for item in value):
         return list(dict.fromkeys(value))
     if isinstance(value, list):
         return list(map(without_repetition, value))

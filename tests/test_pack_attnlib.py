@@ -106,6 +106,24 @@ def test_results_are_found_where_attnlib_is(tmp_path):
     assert there == {p.name for p in (ROOT / "experiments/results").glob("*.json")}
 
 
+def test_weights_are_found_where_attnlib_is(tmp_path):
+    """As in the page, and not from this checkout; without them, an error says so."""
+    pack_attnlib.pack(tmp_path / "attnlib.zip")
+    pack_attnlib.pack_weights(tmp_path / "weights.zip")
+    code = (
+        "from attnlib.numpy_translators import Translator; "
+        "print(*Translator.load('dates')('March 5, 2024')[0], sep='')"
+    )
+    options = {"cwd": tmp_path, "text": True, "capture_output": True}
+    options["env"] = {**os.environ, "PYTHONPATH": ""}
+    for name, said in (("attnlib", "FileNotFoundError"), ("weights", "2024-03-05")):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip") as archive:
+            archive.extractall(tmp_path)
+        done = subprocess.run([sys.executable, "-c", code], **options)
+        assert said in done.stdout + done.stderr
+    assert (tmp_path / "weights.zip").stat().st_size < 300_000
+
+
 def small_attnlib(folder, **sources):
     """A folder with an attnlib of a few modules; every root has to be there."""
     (folder / "attnlib").mkdir()

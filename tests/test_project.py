@@ -244,6 +244,7 @@ LIGHT = [
     "attnlib.checking",
     "attnlib.interactive",
     "attnlib.metrics",
+    "attnlib.numpy_translators",
     "attnlib.plots",
     "attnlib.provenance",
     "attnlib.quiz",

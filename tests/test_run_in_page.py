@@ -509,7 +509,7 @@ def test_budgets_are_kept(html):
     page = run / "page.js", run / "run.css"
     assert sum(map(sent, page)) <= 5_000
     folder = run / engine.folder().name
-    later = ("matplotlib.zip", "results.zip")
+    later = ("matplotlib.zip", "results.zip", "weights.zip")
     first = [
         path
         for path in (*run.iterdir(), *folder.iterdir())

@@ -164,6 +164,7 @@ def in_engine(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cells")
     pack_attnlib.pack(folder / "attnlib.zip")
     pack_attnlib.pack_results(folder / "results.zip")
+    pack_attnlib.pack_weights(folder / "weights.zip")
     for path in (ROOT / "tests/cells_in_engine.py", ROOT / "book/_run/kernel.py"):
         shutil.copy(path, folder)
     cells = {
@@ -183,7 +184,8 @@ def in_engine(tmp_path_factory):
     runner = ROOT / "tests" / "engine_runner.mjs"
     script = folder / "cells_in_engine.py"
     packages = [built / "numpy.zip", built / "matplotlib.zip"]
-    archives = [*packages, folder / "attnlib.zip", folder / "results.zip"]
+    own = [folder / f"{name}.zip" for name in ("attnlib", "results", "weights")]
+    archives = [*packages, *own]
     done = subprocess.run(
         [engine.find_node(), runner, built, script, *archives],
         capture_output=True,

@@ -64,7 +64,7 @@ def test_exercise_is_that_of_its_chapter(html):
 def test_stated_cost_is_what_a_server_sends(html, engine_folder):
     run = html / "_static" / "run"
     files = [*run.iterdir(), *(run / engine.folder().name).iterdir()]
-    later = {"matplotlib.zip", "results.zip", "editor.js"}
+    later = {"matplotlib.zip", "results.zip", "weights.zip", "editor.js"}
     size = sum(map(sent, (p for p in files if p.is_file() and p.name not in later)))
     words = f"{size / 1e6:.0f} MB, once"
     assert f"about {words}" in (ROOT / "book" / f"{PAGE}.md").read_text("utf-8")

@@ -22,6 +22,7 @@ ROOTS = (
     "exercises",
     "interactive",
     "metrics",
+    "numpy_translators",
     "plots",
     "quiz",
     "reference",
@@ -125,6 +126,20 @@ def pack_results(target, root=ROOT):
         The folder that holds experiments.
     """
     _write(target, root, (root / "experiments" / "results").glob("*.json"))
+
+
+def pack_weights(target, root=ROOT):
+    """Write an archive of trained weights, for attnlib.numpy_translators.
+
+    Parameters
+    ----------
+    target : pathlib.Path
+        The archive; its folder exists.
+    root : pathlib.Path, optional
+        The folder that holds attnlib.
+    """
+    folder = root / "attnlib" / "weights"
+    _write(target, root, [*folder.glob("*.npz"), *folder.glob("*.json")])
 
 
 def _write(target, root, paths):

@@ -1,9 +1,11 @@
 """Exercises of chapter 03, "Bahdanau attention: align and translate"."""
 
+import functools
 import sys
 
 import numpy as np
 
+from attnlib import numpy_translators
 from attnlib import reference as ref
 from attnlib.checking import compare, sandbox
 from attnlib.checking.exercise import exercise
@@ -1295,3 +1297,321 @@ def labels_alone(ax, weights, source, target):
     ax.set_xticks(range(len(source)), source)
     ax.set_yticks(range(len(target)), target)
     return ax
+
+
+# Your own translator
+
+
+def _random_model(rng, source_size, target_size, dim, units, embedding_dim):
+    """A model with random parameters."""
+    half = dim // 2
+    shapes = {
+        "source_embedding": (source_size, embedding_dim),
+        "target_embedding": (target_size, embedding_dim),
+        "first_state_kernel": (half, units),
+        "first_state_bias": (units,),
+        "w_query": (units, units),
+        "w_keys": (dim, units),
+        "v": (units,),
+        "output_kernel": (units + dim + embedding_dim, target_size),
+        "output_bias": (target_size,),
+    }
+    sizes = {
+        "forward": (embedding_dim, half),
+        "backward": (embedding_dim, half),
+        "cell": (embedding_dim + dim, units),
+    }
+    for name, (input_dim, own) in sizes.items():
+        shapes[f"{name}_kernel"] = input_dim, 3 * own
+        shapes[f"{name}_recurrent_kernel"] = own, 3 * own
+        shapes[f"{name}_bias"] = 2, 3 * own
+    parameters = {name: 2 * rng.normal(size=shape) for name, shape in shapes.items()}
+    return numpy_translators.BahdanauModel(parameters)
+
+
+_CALL_OF_STEP = (
+    "Call bahdanau_step(state, word, annotations, mask, w_query, w_keys, v, gru), in "
+    "this order, with everything from model that has one of these names."
+)
+_WORD_IS_A_TOKEN = (
+    "bahdanau_step should get the vector of the word, not its token: model.embed(token)"
+    " has shape (1, embedding_dim)."
+)
+_MASK_OF_ONE = (
+    "mask should be boolean, of shape (1, source_len): "
+    "np.ones((1, len(source)), bool), because every position is a word."
+)
+
+
+def _checked_step(state, word, annotations, mask, w_query, w_keys, v, gru):
+    """The solution of bahdanau_step, which says what is wrong with its arguments."""
+    if np.ndim(word) == 0:
+        raise sandbox.CheckFailed(_WORD_IS_A_TOKEN)
+    shapes = [np.shape(each) for each in (state, word, annotations, v)]
+    if [len(shape) for shape in shapes] != [2, 2, 3, 1] or not callable(gru):
+        raise sandbox.CheckFailed(_CALL_OF_STEP)
+    mask = np.asarray(mask)
+    if mask.dtype != bool or mask.shape != shapes[2][:2]:
+        raise sandbox.CheckFailed(_MASK_OF_ONE)
+    return bahdanau_step.reference_solution(
+        state, word, annotations, mask, w_query, w_keys, v, gru
+    )
+
+
+def _greedy(step, state, start, end, max_length):
+    """The solution of greedy_decode, which says what is wrong with its arguments."""
+    if not callable(step):
+        raise sandbox.CheckFailed(
+            "greedy_decode(step, state, start, end, max_length) should get the "
+            "function step itself."
+        )
+    return numpy_translators.greedy_decode(step, state, start, end, max_length)
+
+
+# (title, source, tokens of its translation, max_length, sizes of the model)
+_SENTENCES = [
+    ("three words; the end is never chosen", [3, 5, 4], 2, 2, (5, 2, 3, 2)),
+    ("the end is chosen at once", [3, 4, 3], 0, 4, (5, 2, 3, 2)),
+    ("two words, and the end", [5, 3, 5, 4], 2, 6, (6, 4, 3, 2)),
+    ("two steps and two words", [4, 3], 2, 2, (6, 2, 2, 3)),
+    ("as many steps as words, and one width", [4, 3, 4, 3], 3, 6, (6, 4, 4, 4)),
+    ("one word", [4], 3, 3, (6, 2, 2, 2)),
+    ("a longer sentence", [7, 3, 3, 8, 5, 4, 7], 4, 9, (6, 4, 4, 5)),
+    ("another longer sentence", [6, 3, 4, 6, 6], 3, 9, (6, 6, 2, 3)),
+]
+
+
+@functools.cache
+def _models(seed):
+    """For each sentence a model that translates it into so many tokens."""
+    rng, models = np.random.default_rng(seed), []
+    for _, source, length, max_length, sizes in _SENTENCES:
+        model = _random_model(rng, max(source) + 1, *sizes)
+        while not _ends(model, source, length, length < max_length):
+            model = _random_model(rng, max(source) + 1, *sizes)
+        models.append(model)
+    return models
+
+
+def _ends(model, source, length, is_chosen):
+    """Change the bias of the end so that it is chosen after ``length`` tokens, or later
+    if it is not to be chosen. Returns whether that was possible.
+    """
+    margins = []  # of the best word over the end, at each step
+
+    def watch(step, state, token, end, _):
+        for _ in range(length + is_chosen):
+            logits, state = step(token, state)
+            margins.append(np.delete(logits, end).max() - logits[end])
+            logits[end] = -np.inf
+            token = int(np.argmax(logits))
+        return []
+
+    numpy_translators.translate(model, source, 0, _checked_step, watch)
+    least = min(margins[:length], default=np.inf)
+    bias = margins[length] + 1 if is_chosen else least - 1
+    model.parameters["output_bias"][model.end] += bias
+    return bias < least
+
+
+def _translate_cases(rng):
+    models = _models(int(rng.integers(1000)))
+    for model, (title, source, _, max_length, _) in zip(
+        models, _SENTENCES, strict=True
+    ):
+        yield title, (model, list(source), max_length, _checked_step, _greedy)
+
+
+@exercise(
+    _translate_cases,
+    hints=[
+        (
+            "`greedy_decode` needs a function `step(token, state)` that returns "
+            "`(logits, new_state)`. Define it inside `translate`, where it can see the "
+            "annotations: it embeds the token, calls `bahdanau_step`, and asks "
+            "`model.logits`."
+        ),
+        (
+            "`greedy_decode` never sees the weights, so `step` has to keep them. Make "
+            "an empty list before you define `step`, and let `step` append "
+            "`weights[0]`, which has shape (source_len,). `np.stack` turns the list "
+            "into a matrix. The mask is `np.ones((1, len(source)), bool)`."
+        ),
+    ],
+    returns=("tokens", "weights"),
+)
+def translate(model, source, max_length, bahdanau_step, greedy_decode):
+    """Translate one sentence with bahdanau_step and greedy_decode.
+
+    model: model.encode(source) gives annotations (1, source_len, dim) and the first
+    state (1, units); model.embed(token) gives a word's vector (1, embedding_dim);
+    model.logits(new_state, context, word) gives (1, vocabulary). model.w_query,
+    model.w_keys, model.v, and model.gru are what bahdanau_step takes, and model.start
+    and model.end what greedy_decode takes. source: list of ints. max_length: 1 or more.
+    Returns tokens, the list that greedy_decode returns, and weights (steps,
+    source_len), one row per step, with that of the step that chose the end.
+    """
+    annotations, state = model.encode(source)
+    mask = np.ones((1, len(source)), bool)  # every position is a word
+    rows = []
+
+    def step(token, state):
+        word = model.embed(token)  # (1, embedding_dim)
+        state, context, weights = bahdanau_step(
+            state,
+            word,
+            annotations,
+            mask,
+            model.w_query,
+            model.w_keys,
+            model.v,
+            model.gru,
+        )
+        rows.append(weights[0])  # (source_len,)
+        logits = model.logits(state, context, word)  # (1, vocabulary)
+        return logits[0], state
+
+    tokens = greedy_decode(step, state, model.start, model.end, max_length)
+    return tokens, np.stack(rows)
+
+
+class _Steps:
+    """The solution's parts, of which a wrong answer replaces one."""
+
+    def embed(self, model, token):
+        return model.embed(token)
+
+    def state(self, state, first):
+        return state
+
+    def mask(self, mask):
+        return mask
+
+    def matrices(self, model):
+        return model.w_query, model.w_keys
+
+    def logits(self, model, new_state, old_state, context, word):
+        return model.logits(new_state, context, word)
+
+    def answer(self, logits, new_state, old_state):
+        return logits[0], new_state
+
+    def row(self, weights, context):
+        return weights[0]
+
+    def result(self, tokens, rows, model):
+        return tokens, np.stack(rows)
+
+    def __call__(self, model, source, max_length, bahdanau_step, greedy_decode):
+        annotations, first = model.encode(source)
+        mask = self.mask(np.ones((1, len(source)), bool))
+        rows = []
+
+        def step(token, state):
+            word = self.embed(model, token)
+            new_state, context, weights = bahdanau_step(
+                self.state(state, first),
+                word,
+                annotations,
+                mask,
+                *self.matrices(model),
+                model.v,
+                model.gru,
+            )
+            rows.append(self.row(weights, context))
+            logits = self.logits(model, new_state, state, context, word)
+            return self.answer(logits, new_state, state)
+
+        tokens = greedy_decode(step, first, model.start, model.end, max_length)
+        return self.result(tokens, rows, model)
+
+
+def _wrong_translate(message, **changes):
+    """Add the wrong answer in which functions take the places of parts of _Steps."""
+    parts = {name: staticmethod(change) for name, change in changes.items()}
+    steps = type("Steps", (_Steps,), parts)()
+
+    def wrong(model, source, max_length, bahdanau_step, greedy_decode):
+        return steps(model, source, max_length, bahdanau_step, greedy_decode)
+
+    translate.known_mistake(message)(wrong)
+
+
+_wrong_translate(
+    "Every step embeds the start token. Embed the token that step is called with, "
+    "which is the word that was just chosen.",
+    embed=lambda model, token: model.embed(model.start),
+)
+_SAME_STATE = (
+    "Every step begins at the first state. Pass the state that step is called with to "
+    "bahdanau_step, and return the new state that it makes."
+)
+_wrong_translate(_SAME_STATE, state=lambda state, first: first)
+_wrong_translate(
+    _SAME_STATE, answer=lambda logits, new_state, old_state: (logits[0], old_state)
+)
+_wrong_translate(
+    "You predict the next word from the state that came in. Eq. 4 takes the new "
+    "state, s_i: model.logits(new_state, context, word).",
+    logits=lambda model, new, old, context, word: model.logits(old, context, word),
+)
+_wrong_translate(
+    "step should return the logits first and then the new state. You exchange them.",
+    answer=lambda logits, new_state, old_state: (new_state, logits),
+)
+_wrong_translate(
+    "You exchange the two matrices: w_query comes before w_keys.",
+    matrices=lambda model: (model.w_keys, model.w_query),
+)
+_wrong_translate(
+    "Your mask is False everywhere, so no word may be attended. Every position of the "
+    "sentence is a word: True.",
+    mask=np.logical_not,
+)
+_NO_LAST_ROW = (
+    "A row of the weights is missing: the step that chooses the end has one, too."
+)
+_wrong_translate(
+    _NO_LAST_ROW,
+    result=lambda tokens, rows, model: (
+        tokens,
+        np.reshape(rows[: len(tokens)], (len(tokens), len(rows[0]))),
+    ),
+)
+_wrong_translate(
+    _NO_LAST_ROW,
+    result=lambda tokens, rows, model: (tokens, np.stack(rows)[: len(tokens)]),
+)
+_wrong_translate(
+    "Your weights have the axis of the batch in them. Keep weights[0] of each step, "
+    "which has shape (source_len,).",
+    row=lambda weights, context: weights,
+)
+_wrong_translate(
+    "Your second result holds the contexts. Keep the weights of each step.",
+    row=lambda weights, context: context[0],
+)
+_wrong_translate(
+    "Your weights are transposed. Each step is a row, and each source word a column.",
+    result=lambda tokens, rows, model: (tokens, np.stack(rows).T),
+)
+_wrong_translate(
+    "You return tokens and weights in the wrong order. Return the tokens first.",
+    result=lambda tokens, rows, model: (np.stack(rows), tokens),
+)
+_wrong_translate(
+    "The tokens still hold the start. Return what greedy_decode returns.",
+    result=lambda tokens, rows, model: ([model.start, *tokens], np.stack(rows)),
+)
+_wrong_translate(
+    "You add the end to the tokens. Return what greedy_decode returns.",
+    result=lambda tokens, rows, model: ([*tokens, model.end], np.stack(rows)),
+)
+_wrong_translate(
+    "You return only the weights of the last step. Keep those of every step.",
+    result=lambda tokens, rows, model: (tokens, rows[-1][None]),
+)
+_wrong_translate(
+    "You return only the weights of the last step. Keep those of every step.",
+    result=lambda tokens, rows, model: (tokens, rows[-1]),
+)

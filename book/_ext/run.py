@@ -12,8 +12,8 @@ its number. Both kinds may have
 
 - ``data-setup``, the numbers of the cells that run before it;
 - ``data-uses``, the exercises whose code runs before it;
-- ``data-needs``, what Python loads for it beyond NumPy: "matplotlib", "results", and
-  what tags of the cell such as ``needs-matplotlib`` name.
+- ``data-needs``, what Python loads for it beyond NumPy: "matplotlib", "results",
+  "weights", and what tags of the cell such as ``needs-matplotlib`` name.
 
 A page with such cells gets one script, one style sheet, and a block of JSON that says
 where the engine is. The scripts are copied to _static/run, and the engine
@@ -130,10 +130,15 @@ def prepare(app):
         )
         return
     with tempfile.TemporaryDirectory() as folder:
-        archives = [Path(folder) / f"{name}.zip" for name in ("attnlib", "results")]
-        pack_attnlib.pack(archives[0])
-        pack_attnlib.pack_results(archives[1])
-        app.run_files = {path.name: path.read_bytes() for path in archives}
+        archives = {
+            "attnlib.zip": pack_attnlib.pack,
+            "results.zip": pack_attnlib.pack_results,
+            "weights.zip": pack_attnlib.pack_weights,
+        }
+        app.run_files = {}
+        for name, pack in archives.items():
+            pack(Path(folder) / name)
+            app.run_files[name] = (Path(folder) / name).read_bytes()
     for path in sorted(SCRIPTS.iterdir()):
         if path.suffix in SERVED:
             app.run_files[path.name] = path.read_bytes()

@@ -20,6 +20,7 @@ from functools import cache
 
 from tools import engine_recipe, pack_attnlib
 
+NEEDS = {"results": "results", "Translator": "weights"}  # what reading a name needs
 GIVEN = {"np", "ref", "display"}  # what every cell of the page has (running.js)
 CHECK = re.compile(r"ex\.(\w+)\.check\(\1\)")
 MODULE = re.compile(r"from attnlib\.exercises import (\w+) as ex\b")
@@ -487,10 +488,11 @@ class Analysis:
         for tag in self.cell.tags:
             if tag.startswith("needs-"):
                 needs.add(tag.removeprefix("needs-"))
-        if "results" in self.cell.facts.loaded | set().union(
-            *self.cell.facts.later.values()
-        ):
-            needs.add("results")
+        facts = self.cell.facts
+        named = facts.loaded | set().union(*facts.later.values())
+        for name, need in NEEDS.items():
+            if name in named:
+                needs.add(need)
         self.cell.needs = tuple(sorted(needs))
 
 

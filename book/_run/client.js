@@ -76,8 +76,9 @@ export class Engine {
       () => this.end(new Error("it has not answered for three minutes")),
       PATIENCE,
     );
-    const [attnlib, results] = ["attnlib.zip", "results.zip"].map(this.own);
-    const files = { attnlib, results, kernel: this.own("kernel.py") };
+    const zips = ["attnlib.zip", "results.zip", "weights.zip"];
+    const [attnlib, results, weights] = zips.map(this.own);
+    const files = { attnlib, results, weights, kernel: this.own("kernel.py") };
     const adapter = this.own("pyodide_adapter.js");
     try {
       await this.ask({ op: "start", base: this.base, files, adapter });
