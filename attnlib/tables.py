@@ -122,6 +122,15 @@ class Table:
             parts.append(f"<tr>{first}{''.join(rest)}</tr>")
         return "\n".join([*parts, "</tbody>", "</table>"])
 
+    def _page_figure_(self):
+        """What a page that runs cells itself gets: (name, data)."""
+        return "table", {
+            "title": self.caption,
+            "columns": self.columns,
+            "numeric": self.is_numeric,
+            "rows": [[cell.parts for cell in row] for row in self.rows],
+        }
+
     def _html_cell(self, tag, scope, column, content):
         """An element; its style stands in it, because JupyterLab drops style sheets."""
         style = "text-align: right" if self.is_numeric[column] else "text-align: left"
@@ -129,7 +138,7 @@ class Table:
 
 
 class _Cell:
-    """A value as text and as HTML."""
+    """A value as text, as parts that may be marked, and as HTML."""
 
     def __init__(self, value, digits):
         self.is_numeric = True
@@ -140,7 +149,8 @@ class _Cell:
             self.text = " ".join(_number(each, digits) for each in value)
         else:
             self.text = _number(value, digits)
-        self.html = value.html if isinstance(value, Marked) else escape(self.text)
+        marked = value if isinstance(value, Marked) else Marked([(self.text, False)])
+        self.parts, self.html = marked.parts, marked.html
 
 
 def _number(value, digits):

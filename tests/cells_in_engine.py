@@ -16,6 +16,16 @@ import kernel
 IMPORTS = "import numpy as np\nfrom attnlib import reference as ref"
 
 
+def text_of(part):
+    """What one output shows as text: nothing for a figure."""
+    if part.get("figure") != "table":
+        return part.get("text", "")
+    table = part["data"]
+    lines = [[table["title"] or ""], table["columns"]]
+    lines += [[text for cell in row for text, _ in cell] for row in table["rows"]]
+    return "\n".join(" ".join(line) for line in lines)
+
+
 def run(space, *cells):
     """(what the last cell shows as text, the error or None)."""
     printed = io.StringIO()
@@ -23,7 +33,7 @@ def run(space, *cells):
     request = json.dumps({"space": space, "cells": cells})
     with contextlib.redirect_stdout(printed):
         answer = json.loads(kernel.run(request))
-    texts = [part["text"] for part in answer["outputs"] if "text" in part]
+    texts = [text_of(part) for part in answer["outputs"]]
     error = answer["error"] and answer["error"]["text"]
     return printed.getvalue() + "\n".join(texts), error
 

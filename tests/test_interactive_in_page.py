@@ -15,6 +15,7 @@ from test_run_in_page import SOFTMAX, Cell
 
 from attnlib import reference
 from attnlib.interactive import attention_map, cueing, frame, weights, window
+from attnlib.tables import Table, mark_errors
 from tools import engine
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Figures</title>
@@ -152,6 +153,24 @@ def test_drawn_figure_is_the_stored_one(page_of, name):
     assert page.locator("#drawn img, #drawn b b, #drawn [onfocus]").count() == 0
 
 
+def results():
+    """A table with numbers, marked words, and texts that would be HTML."""
+    written = mark_errors([HOSTILE[0], "un"], [HOSTILE[0], "deux"])
+    rows = [(HOSTILE[1], 0.5, written), ("b", None, "text"), ("c", -1234.5, "")]
+    return Table(["name", "x", HOSTILE[2]], rows, caption=HOSTILE[3])
+
+
+def test_drawn_table_is_the_stored_one(page_of):
+    page = page_of(results()._repr_html_().replace("\n", ""))
+    draw(page, *described(results()))
+    stored, drawn = page.locator("table").evaluate_all(
+        "all => all.map(each => each.outerHTML)"
+    )
+    assert drawn == stored and drawn.count("<mark") == 1
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("#drawn :is(img, script, b)").count() == 0
+
+
 def test_drawn_figures_are_used_like_stored_ones(page_of):
     page = page_of()
     for figure in (dates(), party(), day()):
@@ -286,6 +305,30 @@ BAD = {
         changed(dates(), source__tokens=["a"] * 2000, target__tokens=["b"] * 2000),
         "2000 output by 2000 input words are more than the 100,000 pairs that this page"
         " draws",
+    ),
+    "a table without columns": (
+        changed(results(), columns=[]),
+        "columns should be a list of 1 to 50 texts",
+    ),
+    "a table that is aligned by words": (
+        changed(results(), numeric=["no", "yes", "no"]),
+        "numeric should be a list of 3 times true or false",
+    ),
+    "a row that is too short": (
+        changed(results(), rows=[[[["a", False]]]]),
+        "rows should be a list of at most 1000 rows of 3 cells",
+    ),
+    "a cell of markup": (
+        changed(results(), rows=[["<b>a</b>", "<b>b</b>", "<b>c</b>"]]),
+        "rows should be a list of at most 1000 rows of 3 cells",
+    ),
+    "a mark that is a text": (
+        changed(results(), rows=[[[["a", "onfocus"]]] * 3]),
+        "rows should be a list of at most 1000 rows of 3 cells",
+    ),
+    "too many rows": (
+        changed(results(), rows=[[[["a", False]]] * 3] * 1001),
+        "rows should be a list of at most 1000 rows of 3 cells",
     ),
     "an endless experiment": (
         changed(cueing(), settings__blocks=1e9),

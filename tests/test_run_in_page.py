@@ -214,6 +214,26 @@ def test_cell_runs_after_those_that_it_builds_on(tab):
     assert tab.complaints == []
 
 
+def cell_with_a_table():
+    """A cell whose value is a table: its chapter, and its number."""
+    for path in sorted((ROOT / "book").glob("[0-9]*.ipynb")):
+        for cell in runnable.cells_of(path).values():
+            if cell.is_marked and cell.source.splitlines()[-1].startswith("Table("):
+                return path.stem, cell.number
+    raise LookupError("no cell that can run ends with a table")
+
+
+def test_table_looks_the_same_when_its_cell_has_run_again(tab):
+    cell = ordinary(tab, *cell_with_a_table())
+    if (folded := cell.element.locator("details.hide > summary")).count():
+        folded.first.click()
+    assert cell.run()[0] == "passed"
+    tables = cell.element.locator("table.results").evaluate_all(
+        "all => all.map(each => each.outerHTML.replaceAll('\\n', ''))"
+    )
+    assert tables[0] == tables[1] and len(tables) == 2
+
+
 def test_cell_runs_with_the_code_that_the_reader_wrote_above(tab):
     upper, lower = (
         number_of(FIRST[0], f"{name} =")[0] for name in ("drive", "by_division")
@@ -523,6 +543,13 @@ def test_budgets_are_kept(html):
 # How it looks
 
 
+TABLE = """
+from attnlib.tables import Table, mark_errors
+rows = [("a", 0.5, mark_errors(["un"], ["deux"]))]
+display(Table(["n", "x", "text"], rows, "Few"))
+"""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("code", [SOFTMAX, "print('x' * 500)\nraise KeyError"])
 def test_open_editor_and_output_are_accessible(browser, site, scheme, code):
@@ -530,7 +557,8 @@ def test_open_editor_and_output_are_accessible(browser, site, scheme, code):
     page = context.new_page()
     Cell(page).run(code)
     other = ordinary(page, FIRST[0], number_of(FIRST[0], "by_division =")[0])
-    other.run(f"print('printed')\n{code}")
+    other.run(f"{TABLE}print('printed')\n{code}")
+    assert other.output.get_by_role("table", name="Few").is_visible()
     assert other.element.get_by_role("textbox").is_visible()
     assert violations(page, THEME, preload=False) == []
     context.close()

@@ -188,6 +188,15 @@ def test_interactive_figures_come_as_data(kernel):
     assert part["data"]["scores"] == [1, 0]
 
 
+def test_tables_come_as_data(kernel):
+    source = "from attnlib.tables import Table\nTable(['n', '<x>'], [('a', 1)], 'Few')"
+    answer = ask(kernel, source)
+    (part,) = answer["outputs"]
+    assert part["figure"] == "table" and part["data"]["title"] == "Few"
+    assert part["data"]["columns"] == ["n", "<x>"]
+    assert "<table" not in json.dumps(answer)
+
+
 def test_html_is_never_returned(kernel):
     source = (
         "class Bad:\n"

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 
 import pytest
+from bs4 import BeautifulSoup
 from conftest import ROOT
 
 from book._ext import runnable
@@ -206,6 +207,10 @@ def stored_text(cell):
     for output in cell["outputs"]:
         if output["output_type"] == "stream":
             parts.append("".join(output["text"]))
+        elif 'class="results"' in (
+            html := "".join(output["data"].get("text/html", ""))
+        ):
+            parts.append(BeautifulSoup(html, "html.parser").get_text(" "))
         elif "image/png" not in output["data"]:
             parts.append("".join(output["data"]["text/plain"]))
     text = "".join(f"{part.rstrip()}\n" for part in parts)

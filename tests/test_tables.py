@@ -1,3 +1,4 @@
+import json
 import math
 from html.parser import HTMLParser
 
@@ -75,6 +76,20 @@ def test_table_html_escapes_every_text():
     made = Table([hostile], [(hostile,), (mark_errors([hostile], ["a"]),)], hostile)
     assert "<script" not in made._repr_html_()
     assert Reader(made._repr_html_()).marked == [hostile]
+
+
+def test_table_gives_the_page_its_texts_and_what_is_marked():
+    rows = [("<b>", mark_errors(["un", "trois"], ["un", "deux"]), 0.5)]
+    name, data = Table(["model", "written", "x"], rows, "Results")._page_figure_()
+    assert name == "table"
+    assert json.loads(json.dumps(data)) == {
+        "title": "Results",
+        "columns": ["model", "written", "x"],
+        "numeric": [False, False, True],
+        "rows": [
+            [[["<b>", False]], [["un", False], ["trois", True]], [["0.50", False]]]
+        ],
+    }
 
 
 def test_table_shows_numbers_of_numpy_like_those_of_python():

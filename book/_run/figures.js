@@ -1,12 +1,15 @@
-// Draws the interactive figures of attnlib from data that the reader's code returned.
+// Draws the tables and interactive figures of attnlib from data that the reader's code
+// returned.
 //
-// The data is checked here, and then the script of the stored figures draws it:
+// The data is checked here, and then the script of the stored figures draws a figure:
 // interactive.js, which the build makes of attnlib/interactive. This file adds what
 // Python writes around a stored figure, its title and its table. Whatever the data
 // holds becomes text, numbers, and attributes, and never HTML.
 
 const MOST_WORDS = 2000;
 const MOST_CELLS = 100_000; // of an attention map
+const MOST_COLUMNS = 50; // of a table
+const MOST_ROWS = 1000;
 const LONGEST = 1000; // characters of a text
 
 // Draw a figure at the end of an element, or say why it cannot be drawn. What was
@@ -20,6 +23,10 @@ export async function drawFigure(element, name, data) {
     checkObject("the data", data);
     if (data.title !== null) checkText("title", data.title);
     figure.check(data);
+    if (!figure.fallback) {
+      holder.append(figure.draw(data));
+      return;
+    }
     const { figures } = await loadFigures();
     holder.append(makeShell(name, figure, figures[name].style, data));
     figures[name].start();
@@ -142,18 +149,22 @@ function checkNotes(name, value, length) {
 
 // Parts of the tables
 
-function foldableTable(summary, table) {
+function scrollable(label, table) {
   const box = {
     style: "overflow-x:auto",
     role: "group",
     tabindex: "0",
-    "aria-label": summary,
+    "aria-label": label,
   };
+  return make("div", box, table);
+}
+
+function foldableTable(summary, table) {
   return make(
     "details",
     { open: "" },
     make("summary", {}, summary),
-    make("div", box, table),
+    scrollable(summary, table),
   );
 }
 
@@ -433,12 +444,59 @@ function cueingParts({ about, table }) {
   ];
 }
 
+// A table of results, as attnlib/tables.py writes it
+
+function checkTable({ columns, numeric, rows }) {
+  checkTexts("columns", columns, { most: MOST_COLUMNS });
+  const { length } = columns;
+  const isBoolean = (each) => typeof each === "boolean";
+  checkList("numeric", numeric, "times true or false", isBoolean, {
+    length,
+    most: length,
+  });
+  const isPart = (part) =>
+    Array.isArray(part) && part.length === 2 && isText(part[0]) && isBoolean(part[1]);
+  const isCell = (each) =>
+    Array.isArray(each) && each.length <= MOST_WORDS && each.every(isPart);
+  const isRow = (each) =>
+    Array.isArray(each) && each.length === length && each.every(isCell);
+  const isFine = Array.isArray(rows) && rows.length <= MOST_ROWS && rows.every(isRow);
+  const kind = `${length} cells, each a list of [text, whether it is marked]`;
+  check(isFine, "rows", `a list of at most ${MOST_ROWS} rows of ${kind}`);
+}
+
+function resultsTable({ title, columns, numeric, rows }) {
+  const side = (j) => `text-align: ${numeric[j] ? "right" : "left"}`;
+  const marked = { style: "text-decoration: underline wavy; font-weight: bold" };
+  const content = (parts) =>
+    parts.flatMap(([text, isMarked], i) => [
+      i ? " " : "",
+      isMarked ? make("mark", marked, text) : text,
+    ]);
+  const part = (parts, j) =>
+    j === 0
+      ? make("th", { scope: "row", style: side(0) }, ...content(parts))
+      : make("td", { style: side(j) }, ...content(parts));
+  const head = columns.map((text, j) =>
+    make("th", { scope: "col", style: side(j) }, text));
+  const caption = { style: "caption-side: top; text-align: left" };
+  const table = make(
+    "table",
+    { class: "results" },
+    ...(title ? [make("caption", caption, title)] : []),
+    make("thead", {}, row(...head)),
+    make("tbody", {}, ...rows.map((parts) => row(...parts.map(part)))),
+  );
+  return scrollable(title || "Table", table);
+}
+
 const FIGURES = {
   attention_map: {
     check: checkMap,
     fallback: (data) => [foldableTable("The weights as a table", mapTable(data))],
   },
   cueing: { check: checkCueing, fallback: cueingParts },
+  table: { check: checkTable, draw: resultsTable },
   weights: { check: checkWeights, fallback: (data) => [weightsTable(data)] },
   window: {
     check: checkWindow,
