@@ -11,9 +11,9 @@ is no padding. The code is the plain form of ``Seq2Seq(attention="additive")`` w
 loop over the source and one over the target; a test holds that both give the same
 tokens and weights.
 
-The parts stand on one another. ``translate`` calls ``greedy_decode``, which calls
-``bahdanau_step`` once per output token, which calls ``additive_scores`` and ``attend``,
-which calls ``softmax``.
+The parts stand on one another. ``translate_sentence`` calls ``greedy_decode``, which
+calls ``bahdanau_step`` once per output token, which calls ``additive_scores`` and
+``attend``, which calls ``softmax``.
 """
 
 import json
@@ -28,7 +28,7 @@ from attnlib.arguments import array_of_shape, integer, one_of
 WEIGHTS = Path(__file__).parent / "weights"
 NAMES = {"dates": "dates-additive", "dates-additive": "dates-additive"}
 PARTS = (
-    "translate",
+    "translate_sentence",
     "greedy_decode",
     "bahdanau_step",
     "additive_scores",
@@ -182,7 +182,7 @@ def sigmoid(x):
     return (1 + np.tanh(x / 2)) / 2
 
 
-def translate(model, source, max_length, bahdanau_step, greedy_decode):
+def translate_sentence(model, source, max_length, bahdanau_step, greedy_decode):
     """Translate one sentence: encode it, and decode it greedily, step by step.
 
     Parameters
@@ -302,7 +302,7 @@ class Translator:
         attend = own.get("attend", attend_of(softmax))
         step = own.get("bahdanau_step", bahdanau_step_of(scores, attend))
         decode = own.get("greedy_decode", greedy_decode)
-        whole = parts.get("translate", translate)
+        whole = parts.get("translate_sentence", translate_sentence)
         self._translate = lambda *arguments: whole(*arguments, step, decode)
 
     @classmethod
@@ -317,9 +317,9 @@ class Translator:
             additive attention.
         **parts : functions
             Your own ``softmax``, ``additive_scores``, ``attend``, ``bahdanau_step``,
-            ``greedy_decode``, and ``translate``, which take and return what the
-            exercises of these names say. A part that is not given is ours. A part is
-            called by our code alone: your ``attend``, for example, calls whatever
+            ``greedy_decode``, and ``translate_sentence``, which take and return what
+            the exercises of these names say. A part that is not given is ours. A part
+            is called by our code alone: your ``attend``, for example, calls whatever
             softmax it names, and the ``softmax`` given here then has nothing to do.
 
         Returns
@@ -375,7 +375,7 @@ class Translator:
         """
         source = [self.source_tokens.index(token) for token in self._known(tokens)]
         result = self._translate(self.model, source, 2 * len(source) + 10)
-        outermost = self.yours[0] if self.yours else "translate"
+        outermost = self.yours[0] if self.yours else "translate_sentence"
         numbers, weights = _pair(outermost, result)
         numbers = _tokens(outermost, numbers, len(self.target_tokens))
         weights = _array(outermost, "weights", weights, "steps", len(source))

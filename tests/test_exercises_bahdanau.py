@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from attnlib import numpy_translators
 from attnlib import reference as ref
 from attnlib.exercises import bahdanau as ex
 
@@ -793,3 +794,147 @@ def test_draw_alignment_refuses_rounded_weights():
     assert "Different weights have the same color" in result.message.replace("\n", " ")
     assert "Input: weights close together" in result.message
     assert ex.draw_alignment.check(as_they_are).passed
+
+
+# Your own translator
+
+
+def translate_with_a_matrix(model, source, max_length, bahdanau_step, greedy_decode):
+    """All weights in one array from the start, and a class in place of a closure."""
+    annotations, state = model.encode(source)
+
+    class Step:
+        weights = np.empty((0, len(source)))
+
+        def __call__(self, token, state):
+            word = model.embed(token)
+            others = np.full((1, len(source)), True), model.w_query, model.w_keys
+            state, context, weights = bahdanau_step(
+                state, word, annotations, *others, model.v, model.gru
+            )
+            self.weights = np.vstack([self.weights, weights])
+            return np.ravel(model.logits(state, context, word)), state
+
+    step = Step()
+    tokens = greedy_decode(step, state, model.start, model.end, max_length)
+    return list(tokens), step.weights
+
+
+def translate_with_the_batch_axis(model, source, max_length, step_of, greedy_decode):
+    """Logits of shape (1, vocabulary), whose largest is in the same place."""
+    annotations, state = model.encode(source)
+    mask, rows = np.ones((1, len(source)), bool), []
+
+    def step(token, state):
+        word = model.embed(token)
+        matrices = model.w_query, model.w_keys, model.v
+        state, context, (row,) = step_of(
+            state, word, annotations, mask, *matrices, model.gru
+        )
+        rows.append(row)
+        return model.logits(state, context, word), state
+
+    return greedy_decode(step, state, 1, 2, max_length), np.array(rows)
+
+
+@pytest.mark.parametrize(
+    "right", [translate_with_a_matrix, translate_with_the_batch_axis]
+)
+def test_translate_sentence_accepts_other_styles(right):
+    result = ex.translate_sentence.check(right)
+    assert result.passed, result
+
+
+def test_translate_sentence_equals_the_translator_of_attnlib():
+    for _, arguments in ex.translate_sentence.cases(np.random.default_rng(5)):
+        tokens, weights = ex.translate_sentence.reference_solution(*arguments)
+        same, oracle = numpy_translators.translate_sentence(*arguments)
+        assert tokens == same and np.allclose(weights, oracle, atol=1e-12)
+
+
+def sentence_with(word=None, mask=None, order=None, step=None):
+    """The solution, which gives something else to bahdanau_step or greedy_decode."""
+
+    def translate(model, source, max_length, bahdanau_step, greedy_decode):
+        annotations, state = model.encode(source)
+
+        def own(token, state):
+            arguments = [
+                state,
+                model.embed(token) if word is None else word(token),
+                annotations,
+                np.ones((1, len(source)), bool) if mask is None else mask(source),
+                *(model.w_query, model.w_keys, model.v, model.gru),
+            ]
+            if order:
+                arguments = [arguments[i] for i in order]
+            state, context, weights = bahdanau_step(*arguments)
+            return model.logits(state, context, model.embed(token))[0], state
+
+        decoded = own if step is None else step
+        return greedy_decode(decoded, state, model.start, model.end, max_length), None
+
+    return translate
+
+
+@pytest.mark.parametrize(
+    "changes, sentence",
+    [
+        (
+            {"word": lambda token: token},
+            "bahdanau_step should get the vector of the word, not its token:",
+        ),
+        ({"mask": lambda source: None}, "mask should be boolean, of shape (1, source"),
+        (
+            {"mask": lambda source: np.ones(len(source), bool)},
+            "mask should be boolean, of shape (1, source_len):",
+        ),
+        ({"order": [2, 1, 0, 3, 4, 5, 6, 7]}, "Call bahdanau_step(state, word, annot"),
+        ({"order": [0, 1, 2, 3, 4, 5, 7, 6]}, "Call bahdanau_step(state, word, annot"),
+        ({"step": 3}, "greedy_decode(step, state, start, end, max_length) should get"),
+    ],
+)
+def test_translate_sentence_says_what_its_functions_should_get(changes, sentence):
+    assert said(ex.translate_sentence, sentence_with(**changes)).startswith(sentence)
+
+
+def own_softmax(scores):
+    return softmax(scores)
+
+
+def wrong_attend(scores, values, mask=None):
+    return values, scores
+
+
+def test_own_parts_are_those_that_pass(capsys):
+    space = {"np": np, "ref": ref}
+    exec(ex.bahdanau_step.source, space)  # it has no file, so it is the reader's
+    own = {
+        "softmax": own_softmax,
+        "attend": wrong_attend,
+        "additive_scores": lambda: ...,
+    }
+    own["translate_sentence"] = ex.translate_sentence.reference_solution
+    own["bahdanau_step"] = space["bahdanau_step"]
+    parts = ex.own_parts(own)
+    assert capsys.readouterr().out.splitlines() == [
+        "softmax             yours",
+        "greedy_decode       ours, because yours is not written yet",
+        "additive_scores     ours, because yours does not pass its check",
+        "attend              ours, because yours does not pass its check",
+        "bahdanau_step       yours",
+        "translate_sentence  the solution",
+    ]
+    names = "softmax", "bahdanau_step", "translate_sentence"
+    assert parts == {name: own[name] for name in names}
+    tokens, _ = numpy_translators.Translator.load("dates", **parts)("5 mars 2024")
+    assert "".join(tokens) == "2024-03-05"
+
+
+def test_own_parts_of_stubs_and_of_nothing_are_ours(capsys):
+    def attend(scores, values, mask=None): ...
+
+    for space in ({}, {"attend": attend}):
+        assert ex.own_parts(space) == {}
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) == 6 and all(line.endswith("written yet") for line in lines)

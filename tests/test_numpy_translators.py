@@ -19,7 +19,7 @@ SOLUTIONS = {
     "attend": bahdanau.attend,
     "bahdanau_step": bahdanau.bahdanau_step,
     "greedy_decode": bottleneck.greedy_decode,
-    "translate": bahdanau.translate,
+    "translate_sentence": bahdanau.translate_sentence,
 }
 
 
@@ -108,7 +108,7 @@ def test_translator_calls_each_part_that_it_is_given(translator, part):
         return SOLUTIONS[part].reference_solution(*arguments)
 
     tokens, weights = Translator.load("dates", **{part: own})(DATE)
-    assert len(calls) == (1 if part in ("translate", "greedy_decode") else 11)
+    assert len(calls) == (1 if part in ("translate_sentence", "greedy_decode") else 11)
     assert "".join(tokens) == "2024-03-05"
     assert np.allclose(weights, translator(DATE)[1], atol=1e-12)
 
@@ -118,8 +118,8 @@ def test_translator_of_all_solutions_translates(translator):
     whole = Translator.load("dates", **parts)
     assert whole(DATE)[0] == translator(DATE)[0]
     assert repr(whole) == (
-        "Translator 'dates-additive' with your translate, greedy_decode, bahdanau_step,"
-        " additive_scores, attend, softmax"
+        "Translator 'dates-additive' with your translate_sentence, greedy_decode,"
+        " bahdanau_step, additive_scores, attend, softmax"
     )
     assert repr(translator) == "Translator 'dates-additive': every part is ours"
 
@@ -289,14 +289,14 @@ def test_translator_says_that_a_part_returns_nothing(part):
             "a token of your greedy_decode should be an",
         ),
         (
-            "translate",
+            "translate_sentence",
             lambda *a: [3],
-            "your translate should return 2 values, got a li",
+            "your translate_sentence should return 2 values, got a li",
         ),
         (
-            "translate",
+            "translate_sentence",
             lambda *a: ([3], [3]),
-            "weights of your translate should have sh",
+            "weights of your translate_sentence should have sh",
         ),
     ],
 )

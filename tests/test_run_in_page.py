@@ -366,23 +366,37 @@ def test_kept_code_that_makes_no_sense_counts_as_none(tab, kept):
 # What a cell uses
 
 
-def test_exercise_uses_what_the_reader_wrote_for_another(tab):
+def test_exercise_uses_the_code_with_which_the_reader_solved_another(tab):
     cell = Cell(tab, FIRST[0], "psychology.temperature")
     cell.element.evaluate("each => { each.dataset.uses = 'psychology.softmax'; }")
     code = "def temperature(scores, degrees):\n    return softmax(scores / degrees)\n"
     assert cell.run(code)[0] == "passed"
     cell.wait_for_status("Passed. It used the solution of softmax.")
     other = Cell(tab)
-    other.write("def softmax(scores):\n    return scores\n\nwhile True: pass")
-    other.button("run").click()
-    other.wait("running")
-    other.button("stop").click()
-    other.wait("stopped")
-    other.write("def softmax(scores):\n    return scores\n")
-    assert cell.run()[0] == "failed"  # in a new Python, with the reader's own softmax
-    cell.wait_for_status("Not passed yet. It used your softmax.")
+    end_of_python(other)
+    assert (
+        cell.run()[0] == "passed"
+    )  # in a new Python, and not with what has not passed
+    cell.wait_for_status("Passed. It used the solution of softmax.")
+    assert other.run(f"{SOFTMAX}mine = 1\n")[0] == "passed"
+    end_of_python(other)
+    assert cell.run(f"{code}print(mine)\n") == ("passed", cell.output.inner_text())
+    cell.wait_for_status("Passed. It used your softmax.")
     cell.run()
-    cell.wait_for_status(re.compile(r"^Not passed yet\.$"))
+    cell.wait_for_status(re.compile(r"^Passed\.$"))
+    other.button("reset").click()  # forgets what has passed, too
+    end_of_python(other)
+    assert cell.run()[0] == "error"
+    cell.wait_for_status("It used the solution of softmax.")
+
+
+def end_of_python(cell):
+    """Run an endless loop, which leaves code that has not passed, and stop it."""
+    cell.write("def softmax(scores):\n    return scores\n\nwhile True: pass")
+    cell.button("run").click()
+    cell.wait("running")
+    cell.button("stop").click()
+    cell.wait("stopped")
 
 
 # Stopping, and code that misbehaves

@@ -135,6 +135,23 @@ def test_exercise_uses_exercises_of_other_chapters():
     assert cell.uses == ("bahdanau.additive_scores",)
 
 
+def test_cell_uses_the_exercises_that_its_tags_name():
+    tags = "uses-psychology.softmax", "uses-bahdanau.attend", "other"
+    cell, below = analyzed("a = globals()", "a", tags=tags)
+    assert cell.can_run and cell.uses == ("bahdanau.attend", "psychology.softmax")
+    first, second = analyzed("a = 1", "a")
+    first.tags.extend(tags)
+    runnable.analyze([first, second])
+    assert second.uses == cell.uses and second.setup == (1,)
+
+
+def test_cell_that_loads_a_translator_needs_its_weights():
+    chapter = "from attnlib.numpy_translators import Translator"
+    cells = analyzed(chapter, "t = Translator.load()", "t('May 1, 2024')", "1")
+    assert [cell.needs for cell in cells] == [(), ("weights",), ("weights",), ()]
+    assert cells[2].can_run
+
+
 def test_exercise_in_keras_has_no_name():
     chapter = "from attnlib.exercises import sentiment as ex"
     cells = analyzed(

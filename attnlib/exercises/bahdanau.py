@@ -8,7 +8,8 @@ import numpy as np
 from attnlib import numpy_translators
 from attnlib import reference as ref
 from attnlib.checking import compare, sandbox
-from attnlib.checking.exercise import exercise
+from attnlib.checking.exercise import exercise, source_of
+from attnlib.exercises import bottleneck, psychology
 from attnlib.exercises._demands import (
     extreme_scores,
     five_masks,
@@ -1407,14 +1408,14 @@ def _ends(model, source, length, is_chosen):
             token = int(np.argmax(logits))
         return []
 
-    numpy_translators.translate(model, source, 0, _checked_step, watch)
+    numpy_translators.translate_sentence(model, source, 0, _checked_step, watch)
     least = min(margins[:length], default=np.inf)
     bias = margins[length] + 1 if is_chosen else least - 1
     model.parameters["output_bias"][model.end] += bias
     return bias < least
 
 
-def _translate_cases(rng):
+def _sentence_cases(rng):
     models = _models(int(rng.integers(1000)))
     for model, (title, source, _, max_length, _) in zip(
         models, _SENTENCES, strict=True
@@ -1423,13 +1424,13 @@ def _translate_cases(rng):
 
 
 @exercise(
-    _translate_cases,
+    _sentence_cases,
     hints=[
         (
             "`greedy_decode` needs a function `step(token, state)` that returns "
-            "`(logits, new_state)`. Define it inside `translate`, where it can see the "
-            "annotations: it embeds the token, calls `bahdanau_step`, and asks "
-            "`model.logits`."
+            "`(logits, new_state)`. Define it inside `translate_sentence`, where it "
+            "can see the annotations: it embeds the token, calls `bahdanau_step`, and "
+            "asks `model.logits`."
         ),
         (
             "`greedy_decode` never sees the weights, so `step` has to keep them. Make "
@@ -1440,7 +1441,7 @@ def _translate_cases(rng):
     ],
     returns=("tokens", "weights"),
 )
-def translate(model, source, max_length, bahdanau_step, greedy_decode):
+def translate_sentence(model, source, max_length, bahdanau_step, greedy_decode):
     """Translate one sentence with bahdanau_step and greedy_decode.
 
     model: model.encode(source) gives annotations (1, source_len, dim) and the first
@@ -1526,7 +1527,7 @@ class _Steps:
         return self.result(tokens, rows, model)
 
 
-def _wrong_translate(message, **changes):
+def _wrong_sentence(message, **changes):
     """Add the wrong answer in which functions take the places of parts of _Steps."""
     parts = {name: staticmethod(change) for name, change in changes.items()}
     steps = type("Steps", (_Steps,), parts)()
@@ -1534,10 +1535,10 @@ def _wrong_translate(message, **changes):
     def wrong(model, source, max_length, bahdanau_step, greedy_decode):
         return steps(model, source, max_length, bahdanau_step, greedy_decode)
 
-    translate.known_mistake(message)(wrong)
+    translate_sentence.known_mistake(message)(wrong)
 
 
-_wrong_translate(
+_wrong_sentence(
     "Every step embeds the start token. Embed the token that step is called with, "
     "which is the word that was just chosen.",
     embed=lambda model, token: model.embed(model.start),
@@ -1546,24 +1547,24 @@ _SAME_STATE = (
     "Every step begins at the first state. Pass the state that step is called with to "
     "bahdanau_step, and return the new state that it makes."
 )
-_wrong_translate(_SAME_STATE, state=lambda state, first: first)
-_wrong_translate(
+_wrong_sentence(_SAME_STATE, state=lambda state, first: first)
+_wrong_sentence(
     _SAME_STATE, answer=lambda logits, new_state, old_state: (logits[0], old_state)
 )
-_wrong_translate(
+_wrong_sentence(
     "You predict the next word from the state that came in. Eq. 4 takes the new "
     "state, s_i: model.logits(new_state, context, word).",
     logits=lambda model, new, old, context, word: model.logits(old, context, word),
 )
-_wrong_translate(
+_wrong_sentence(
     "step should return the logits first and then the new state. You exchange them.",
     answer=lambda logits, new_state, old_state: (new_state, logits),
 )
-_wrong_translate(
+_wrong_sentence(
     "You exchange the two matrices: w_query comes before w_keys.",
     matrices=lambda model: (model.w_keys, model.w_query),
 )
-_wrong_translate(
+_wrong_sentence(
     "Your mask is False everywhere, so no word may be attended. Every position of the "
     "sentence is a word: True.",
     mask=np.logical_not,
@@ -1571,47 +1572,98 @@ _wrong_translate(
 _NO_LAST_ROW = (
     "A row of the weights is missing: the step that chooses the end has one, too."
 )
-_wrong_translate(
+_wrong_sentence(
     _NO_LAST_ROW,
     result=lambda tokens, rows, model: (
         tokens,
         np.reshape(rows[: len(tokens)], (len(tokens), len(rows[0]))),
     ),
 )
-_wrong_translate(
+_wrong_sentence(
     _NO_LAST_ROW,
     result=lambda tokens, rows, model: (tokens, np.stack(rows)[: len(tokens)]),
 )
-_wrong_translate(
+_wrong_sentence(
     "Your weights have the axis of the batch in them. Keep weights[0] of each step, "
     "which has shape (source_len,).",
     row=lambda weights, context: weights,
 )
-_wrong_translate(
+_wrong_sentence(
     "Your second result holds the contexts. Keep the weights of each step.",
     row=lambda weights, context: context[0],
 )
-_wrong_translate(
+_wrong_sentence(
     "Your weights are transposed. Each step is a row, and each source word a column.",
     result=lambda tokens, rows, model: (tokens, np.stack(rows).T),
 )
-_wrong_translate(
+_wrong_sentence(
     "You return tokens and weights in the wrong order. Return the tokens first.",
     result=lambda tokens, rows, model: (np.stack(rows), tokens),
 )
-_wrong_translate(
+_wrong_sentence(
     "The tokens still hold the start. Return what greedy_decode returns.",
     result=lambda tokens, rows, model: ([model.start, *tokens], np.stack(rows)),
 )
-_wrong_translate(
+_wrong_sentence(
     "You add the end to the tokens. Return what greedy_decode returns.",
     result=lambda tokens, rows, model: ([*tokens, model.end], np.stack(rows)),
 )
-_wrong_translate(
+_wrong_sentence(
     "You return only the weights of the last step. Keep those of every step.",
     result=lambda tokens, rows, model: (tokens, rows[-1][None]),
 )
-_wrong_translate(
+_wrong_sentence(
     "You return only the weights of the last step. Keep those of every step.",
     result=lambda tokens, rows, model: (tokens, rows[-1]),
 )
+
+
+# The functions of which a translator can be made, and the chapters that they come from.
+_PART_MODULES = {
+    "softmax": psychology,
+    "greedy_decode": bottleneck,
+    **dict.fromkeys(
+        ("additive_scores", "attend", "bahdanau_step", "translate_sentence"),
+        sys.modules[__name__],
+    ),
+}
+
+
+def own_parts(namespace):
+    """Those of your functions that pass their checks, for ``Translator.load``.
+
+    It prints for each part of a translator whose function it will be.
+
+    Parameters
+    ----------
+    namespace : dict
+        The variables of the notebook: ``globals()``.
+
+    Returns
+    -------
+    dict of str to function
+        ``Translator.load("dates", **own_parts(globals()))`` makes a translator of them.
+        For a part that is missing, it takes the function of attnlib.
+    """
+    parts = {}
+    for name, module in _PART_MODULES.items():
+        owner = getattr(module, name)
+        function = namespace.get(name)
+        result = None if function is None else owner.check(function)
+        if result is not None and result.passed:
+            parts[name] = function
+            whose = "the solution" if _is_solution(owner, function) else "yours"
+        elif result is not None and result.attempted:
+            whose = "ours, because yours does not pass its check"
+        else:
+            whose = "ours, because yours is not written yet"
+        print(f"{name:<20}{whose}")
+    return parts
+
+
+def _is_solution(owner, function):
+    """Whether a function is the solution that the exercise shows, word by word."""
+    try:
+        return source_of(function) == owner.source
+    except (OSError, TypeError, SyntaxError):  # it has no source
+        return False

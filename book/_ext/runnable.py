@@ -34,7 +34,8 @@ class Cell:
     """A code cell, and what is known about it.
 
     ``setup`` are the numbers of the cells that run before it, ``uses`` the exercises of
-    other cells and chapters, and ``needs`` what Python loads for it.
+    other cells and chapters, such as those that its tags ``uses-psychology.softmax``
+    name, and ``needs`` what Python loads for it.
     """
 
     number: int  # among the code cells, from 1
@@ -358,6 +359,7 @@ class Analysis:
 
     def decide(self):
         cell, facts = self.cell, self.cell.facts
+        self.uses |= set(tagged(cell, "uses-"))
         if cell.exercise:
             self.use(self.names_of_exercise())
             cell.can_run = True  # with a stub alone, too
@@ -485,15 +487,19 @@ class Analysis:
                 needs |= set(each.needs)
         if any(map(draws, self.cell.facts.modules)):
             needs.add("matplotlib")
-        for tag in self.cell.tags:
-            if tag.startswith("needs-"):
-                needs.add(tag.removeprefix("needs-"))
+        needs |= set(tagged(self.cell, "needs-"))
         facts = self.cell.facts
         named = facts.loaded | set().union(*facts.later.values())
         for name, need in NEEDS.items():
             if name in named:
                 needs.add(need)
         self.cell.needs = tuple(sorted(needs))
+
+
+def tagged(cell, prefix):
+    """What the tags of a cell name after a prefix."""
+    found = [tag for tag in cell.tags if tag.startswith(prefix)]
+    return [tag.removeprefix(prefix) for tag in found]
 
 
 def can_import(node, alias):

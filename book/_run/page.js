@@ -9,7 +9,8 @@ const BUTTONS = { edit: "Edit", run: "Run", stop: "Stop", reset: "Start over" };
 const BUSY = ["loading", "running"];
 const STORE = { version: 1, code: {} };
 
-// What the reader has written, by exercise or cell, in this browser alone.
+// What the reader has written, by exercise or cell, in this browser alone: the code as
+// it stands in the page, and of exercises the code that passed last.
 
 function kept() {
   try {
@@ -21,12 +22,12 @@ function kept() {
   }
 }
 
-function keep(name, code) {
-  const { code: all, ...rest } = kept();
-  const { [name]: _, ...others } = all;
+function keep(name, code, part = "code") {
+  const found = kept();
+  const { [name]: _, ...others } = found[part] ?? {};
   const changed = code === null ? others : { ...others, [name]: code };
   try {
-    localStorage.setItem(KEY, JSON.stringify({ ...rest, code: changed }));
+    localStorage.setItem(KEY, JSON.stringify({ ...found, [part]: changed }));
   } catch {
     // The browser keeps nothing; the page still runs.
   }
@@ -194,7 +195,13 @@ class Cell {
         getEngine(),
         import(own("running.js")),
       ]);
-      await runCell(this, python, { ...page, cells, kept: (key) => kept().code[key], say });
+      await runCell(this, python, {
+        ...page,
+        cells,
+        say,
+        solved: (key) => kept().solved?.[key],
+        solve: (key, code) => keep(key, code, "solved"),
+      });
     } catch {
       this.set("error");
       say(this, "Python could not be loaded. Is there a network?");
@@ -211,6 +218,7 @@ class Cell {
 
   reset() {
     keep(this.key, null);
+    keep(this.key, null, "solved");
     this.editor?.destroy();
     this.editor = null;
     this.holder.hidden = true;

@@ -4,7 +4,7 @@ const IMPORTS = "import numpy as np\nfrom attnlib import reference as ref";
 const HINT_AFTER = 8000; // milliseconds
 const words = (text) => (text ?? "").split(" ").filter(Boolean);
 
-// page: {space, parts, cells, kept, say}
+// page: {space, parts, cells, solved, solve, say}
 export async function runCell(cell, python, page) {
   const { say } = page;
   try {
@@ -40,18 +40,20 @@ async function watch(cell, say, answer) {
 }
 
 // What has to run before a cell, unless it has run in this Python: the exercises that
-// it uses, with the reader's code or else the solution, and the cells that it builds on.
-function findFirst(cell, python, { parts, cells, kept }) {
+// it uses, with the code with which the reader solved them or else the solution, and the
+// cells that it builds on.
+function findFirst(cell, python, { parts, cells, solved }) {
   const first = [];
-  const used = [];
+  const used = { own: [], ours: [] };
   for (const key of words(cell.element.dataset.uses)) {
     if (python.ran.has(key)) continue;
     const [module, name] = key.split(".");
-    const own = kept(key);
+    const own = solved(key);
     const solution =
-      `from attnlib.exercises import ${module} as _used\nexec(_used.${name}.source)`;
+      `from attnlib.exercises import ${module} as _used\n` +
+      `${name} = _used.${name}.reference_solution`;
     first.push({ key, name: `exercise ${name}`, code: own ?? solution });
-    used.push(own ? `your ${name}` : `the solution of ${name}`);
+    used[own ? "own" : "ours"].push(name);
   }
   const numbers = words(cell.element.dataset.setup).filter((n) => !python.ran.has(n));
   for (const key of numbers) {
@@ -61,11 +63,19 @@ function findFirst(cell, python, { parts, cells, kept }) {
   return { first, note: describe(numbers.length, used) };
 }
 
-function describe(count, used) {
+function list(names) {
+  const last = names.at(-1);
+  if (names.length < 3) return names.join(" and ");
+  return `${names.slice(0, -1).join(", ")}, and ${last}`;
+}
+
+function describe(count, { own, ours }) {
+  const solution = ours.length === 1 ? "solution" : "solutions";
   const cells = count === 1 ? "cell above, on which it builds," : "cells above, on which it builds,";
   return [
     ...(count ? [` ${count} ${cells} ran first.`] : []),
-    ...(used.length ? [` It used ${used.join(" and ")}.`] : []),
+    ...(own.length ? [` It used your ${list(own)}.`] : []),
+    ...(ours.length ? [` It used the ${solution} of ${list(ours)}.`] : []),
   ].join("");
 }
 
@@ -84,15 +94,18 @@ async function ask(cell, python, page, needs) {
     if (needs.includes("matplotlib")) setup.push("import matplotlib.pyplot as plt");
   }
   const { first, note } = findFirst(cell, python, page);
+  const { code } = cell; // the reader may go on writing
   const own = cell.name.replace(/[<>]|\s*\(.*/g, "").toLowerCase();
   const before = first.map(({ name, code }) => [name, code]);
-  const ran = await run(["setup", setup.join("\n")], ...before, [own, cell.code]);
+  const ran = await run(["setup", setup.join("\n")], ...before, [own, code]);
   const keys = [...first.map(({ key }) => key), cell.number];
   keys.slice(0, Math.max(0, ran.answer.ran - 1)).forEach((key) => python.ran.add(key));
   const isBefore = ran.answer.error && ran.answer.ran <= first.length;
   if (ran.answer.error || !cell.exercise) return { ...ran, note, isBefore };
   python.ran.add(cell.exercise);
-  return { ...(await run(["check", `ex.${name}.check(${name})`])), note };
+  const checked = await run(["check", `ex.${name}.check(${name})`]);
+  if (checked.answer.check?.passed) page.solve(cell.exercise, code);
+  return { ...checked, note };
 }
 
 function conclude(cell, { answer, memory, note, isBefore }, python, say) {
