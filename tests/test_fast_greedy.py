@@ -6,6 +6,7 @@ import toy_task
 from numpy.testing import assert_allclose, assert_array_equal
 
 from attnlib import fast
+from attnlib.backend import tf
 from attnlib.decoders import DECODERS
 from attnlib.fast import greedy, xla
 from attnlib.search import greedy_search
@@ -81,6 +82,13 @@ def test_greedy_search_of_an_odd_batch_keeps_every_row():
     assert_same(search, source[:37], limits[:37])
     assert_same(search, source[:31], limits[:31])  # too few to split
     assert_same(search, source[:33], limits[:33])  # halves of 17 and 16
+
+
+@needs_xla
+def test_greedy_search_is_compiled_within_a_tape_that_is_open():
+    search, source, limits = a_search()
+    with tf.GradientTape():
+        assert_same(search, source[:1], limits[:1])
 
 
 @needs_xla

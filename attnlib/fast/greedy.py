@@ -42,13 +42,10 @@ class GreedySearch:
         searches = [self.search_for(*part) for part in parts]
         if None in searches:
             return None
-        if halves == 1:
-            results = [searches[0](*parts[0])]
-        else:
-            with ThreadPoolExecutor(halves) as threads:
-                results = list(
-                    threads.map(lambda run, part: run(*part), searches, parts)
-                )
+        # Even a single half runs in a thread of its own, out of sight of a tape that is
+        # open in this one: XLA cannot compile what TensorFlow would record for it.
+        with ThreadPoolExecutor(halves) as threads:
+            results = list(threads.map(lambda run, part: run(*part), searches, parts))
         tokens, weights = zip(*results, strict=True)
         return list(chain(*tokens)), list(chain(*weights))
 
