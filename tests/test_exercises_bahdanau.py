@@ -313,7 +313,7 @@ def step_of_gru(call):
     return bahdanau_step
 
 
-TOO_NARROW = "gru should get the word and the context side by side, [word ; context]."
+TOO_NARROW = "gru should get the word and the context joined, [word ; context]."
 
 
 @pytest.mark.parametrize(
@@ -324,11 +324,11 @@ TOO_NARROW = "gru should get the word and the context side by side, [word ; cont
         (lambda gru, word, context, state: gru(word + context, state), TOO_NARROW),
         (
             lambda gru, word, context, state: gru(state, np.hstack([word, context])),
-            "You exchange the arguments of gru:",
+            "The arguments of gru are swapped:",
         ),
         (
             lambda gru, word, context, state: gru(np.hstack([context, word]), state),
-            "The input of gru is [word ; context], in this order.",
+            "gru's inputs are in the wrong order: they should be [word ; context].",
         ),
         (
             lambda gru, word, context, state: gru(
@@ -594,10 +594,10 @@ def numbers_for_words(ax, weights, source, target):
     return ax
 
 
-NO_LABEL = "No tick label can be seen."
+NO_LABEL = "No tick label is visible."
 NOT_THE_COLUMNS = "The tick labels of the columns, from the left, are not the words."
 NOT_THE_ROWS = "The tick labels of the rows, from the top, are not the words."
-NOT_ONE_COLOR = "The middle of a cell is not of one color."
+NOT_ONE_COLOR = "The middle of a cell has more than one color."
 ALL_THE_SAME = "All weights have the same color."
 SAME_COLOR = "Different weights have the same color."
 TWO_COLORS = "The same weight has two colors."
@@ -645,7 +645,7 @@ TWO_COLORS = "The same weight has two colors."
         (image_of(lambda w: w > 0.5), SAME_COLOR),
         (image_of(lambda w: np.cumsum(w, axis=None).reshape(w.shape)), TWO_COLORS),
         (image_of(lambda w: w / w.sum(axis=0)), TWO_COLORS),
-        (image_of(lambda w: w.T), "The heatmap is transposed."),
+        (image_of(lambda w: w.T), "The heat map is transposed."),
         (image_of(lambda w: w[::-1]), "The rows are upside down:"),
         (image_of(lambda w: w[:, ::-1]), "The columns are mirrored:"),
         (
@@ -711,7 +711,7 @@ def on_a_cleared_figure(ax, weights, source, target):
         (on_pyplots_figure_with_words, "You drew on another figure."),
         (on_a_figure_of_its_own, "You drew on another figure."),
         (on_axes_beside, "You drew on other axes."),
-        (nowhere, "There is nothing on ax."),
+        (nowhere, "Nothing is drawn on ax."),
         (on_a_cleared_figure, "ax is no longer part of its figure."),
     ],
 )
@@ -724,7 +724,7 @@ def test_draw_alignment_takes_no_older_figure_for_the_answers():
 
     pyplot.figure().subplots().imshow(np.eye(2))
     try:
-        assert said(ex.draw_alignment, nowhere).startswith("There is nothing on ax.")
+        assert said(ex.draw_alignment, nowhere).startswith("Nothing is drawn on ax.")
     finally:
         pyplot.close("all")
 
@@ -739,7 +739,9 @@ def test_draw_alignment_wants_ax_itself_back():
     assert said(ex.draw_alignment, returns_the_image) == (
         "Return ax itself. You return a matplotlib AxesImage."
     )
-    assert said(ex.draw_alignment, returns_nothing).startswith("You return nothing.")
+    assert said(ex.draw_alignment, returns_nothing).startswith(
+        "Your function returns nothing."
+    )
 
 
 def test_draw_alignment_says_each_sentence_once():

@@ -46,7 +46,7 @@ def _score_cases(rng):
     yield "one hidden unit", _score_arguments(rng, 3, 2, 4, 3, 2, 1)
     shapes = [(3, 1, 2), (3, 4, 2), (2, 3), (2, 3), (3,)]
     whole = tuple(rng.integers(-2, 3, shape).astype(float) for shape in shapes)
-    yield "whole numbers", whole
+    yield "integers", whole
     yield "large numbers", tuple(50 * number for number in whole)
     yield "float32", in_float32(_score_arguments(rng, 2, 3, 4, 2, 2, 5))
 
@@ -60,10 +60,10 @@ def _score_cases(rng):
             "which shapes broadcast to (batch, target_len, source_len, units)?"
         ),
         (
-            "Indexing with `None` puts in an axis of length 1. The projected query "
+            "Indexing with `None` inserts an axis of length 1. The projected query "
             "needs one where the keys have source_len, and the projected keys need one "
-            "where the query has target_len. The product with `v` then removes the "
-            "units."
+            "where the query has target_len. After the tanh, the product with `v` sums "
+            "over the units."
         ),
     ],
     batch=("query", "keys"),
@@ -86,8 +86,8 @@ def _pairs(query, keys, w_query, w_keys):
 
 
 @additive_scores.known_mistake(
-    "tanh is missing. "
-    "Without it, the query adds the same number to the score of every key."
+    "tanh is missing. Without it, the query adds the same number to the score of every "
+    "key, and has no effect on the weights."
 )
 def without_tanh(query, keys, w_query, w_keys, v):
     one, other = _pairs(query, keys, w_query, w_keys)
@@ -95,8 +95,8 @@ def without_tanh(query, keys, w_query, w_keys, v):
 
 
 @additive_scores.known_mistake(
-    "You add two tanh values. "
-    "Take the tanh of the sum; otherwise the query has no effect on the weights."
+    "You add two tanh values. Take the tanh of the sum instead; otherwise the query "
+    "has no effect on the weights."
 )
 def tanh_before_the_sum(query, keys, w_query, w_keys, v):
     one, other = _pairs(query, keys, w_query, w_keys)
@@ -104,8 +104,8 @@ def tanh_before_the_sum(query, keys, w_query, w_keys, v):
 
 
 @additive_scores.known_mistake(
-    "You take tanh after the product with v. "
-    "It belongs before: v multiplies the hidden units."
+    "You apply tanh after the product with v. It belongs before that product, because "
+    "v multiplies the hidden units, which are already the result of the tanh."
 )
 def tanh_last(query, keys, w_query, w_keys, v):
     one, other = _pairs(query, keys, w_query, w_keys)
@@ -113,8 +113,8 @@ def tanh_last(query, keys, w_query, w_keys, v):
 
 
 @additive_scores.known_mistake(
-    "You take tanh after the product with v. "
-    "It belongs before: v multiplies the hidden units."
+    "You apply tanh after the product with v. It belongs before that product, because "
+    "v multiplies the hidden units, which are already the result of the tanh."
 )
 def v_inside_the_tanh(query, keys, w_query, w_keys, v):
     one, other = _pairs(query, keys, w_query, w_keys)
@@ -122,8 +122,8 @@ def v_inside_the_tanh(query, keys, w_query, w_keys, v):
 
 
 @additive_scores.known_mistake(
-    "v is missing. You add up the hidden units, "
-    "but each should first be multiplied by its element of v."
+    "v is missing. You sum the hidden units, but each of them should first be "
+    "multiplied by its element of v."
 )
 def without_v(query, keys, w_query, w_keys, v):
     one, other = _pairs(query, keys, w_query, w_keys)
@@ -131,8 +131,8 @@ def without_v(query, keys, w_query, w_keys, v):
 
 
 @additive_scores.known_mistake(
-    "You multiply the two projections. "
-    "The additive score adds them; the product is Luong's."
+    "You multiply the two projections. The additive score adds them, which is where "
+    "its name comes from."
 )
 def multiplied(query, keys, w_query, w_keys, v):
     one, other = _pairs(query, keys, w_query, w_keys)
@@ -140,15 +140,16 @@ def multiplied(query, keys, w_query, w_keys, v):
 
 
 @additive_scores.known_mistake(
-    "You exchange the two matrices: w_query belongs to the query, w_keys to the keys."
+    "The two matrices are swapped: w_query belongs to the query, and w_keys to the "
+    "keys."
 )
 def matrices_exchanged(query, keys, w_query, w_keys, v):
     return additive_scores.reference_solution(query, keys, w_keys, w_query, v)
 
 
 @additive_scores.known_mistake(
-    "Your score of query i belongs to key i alone. Every query should meet every key: "
-    "give each side an axis of length 1 where the other has its positions."
+    "Your score of query i belongs to key i alone. Every query should meet every key, "
+    "so give each side an axis of length 1 where the other has its positions."
 )
 def only_pairs_of_equal_position(query, keys, w_query, w_keys, v):
     return np.tanh(query @ w_query + keys @ w_keys) @ v
@@ -177,14 +178,14 @@ def transposed(query, keys, w_query, w_keys, v):
 
 
 @additive_scores.known_mistake(
-    "These are weights. Return the scores, before the softmax."
+    "You return weights. Return the scores, as they are before the softmax."
 )
 def weights_already(query, keys, w_query, w_keys, v):
     return ref.softmax(ref.additive_scores(query, keys, w_query, w_keys, v))
 
 
 @additive_scores.known_mistake(
-    "These are weights. Return the scores, before the softmax."
+    "You return weights. Return the scores, as they are before the softmax."
 )
 def weights_over_the_queries(query, keys, w_query, w_keys, v):
     scores = ref.additive_scores(query, keys, w_query, w_keys, v)
@@ -233,7 +234,7 @@ def _attend_cases(rng):
     one_of_two = np.array([[True], [False]])
     yield "one word, or none", (np.zeros((2, 1, 1)), np.ones((2, 1, 3)), one_of_two)
     whole = [rng.integers(-3, 4, shape) * 1.0 for shape in ((2, 1, 4), (2, 4, 3))]
-    yield "whole numbers", (*whole, five_masks(4)[1:3])
+    yield "integers", (*whole, five_masks(4)[1:3])
     above, mask = np.array([[[1.0, 0.0, 720.0]]]), np.array([[True, True, False]])
     yield "a padded score of 720", (above, np.array([[[1.0], [2.0], [4.0]]]), mask)
     scores, values = rng.normal(size=(5, 2, 4)), rng.normal(size=(5, 4, 6))
@@ -244,15 +245,16 @@ def _attend_cases(rng):
     _attend_cases,
     hints=[
         (
-            "`ref.softmax(scores, mask)` of chapter 01 leaves padding out, whatever "
-            "stands there, and gives zeros where nothing is left. Its mask has to "
-            "broadcast to the scores, (batch, target_len, source_len). Which axis does "
-            "yours lack?"
+            "`ref.softmax(scores, mask)` from chapter 01 leaves padding out, whatever "
+            "the scores are there, and returns zeros for a row with nothing left. Its "
+            "mask has to broadcast to the shape of the scores, (batch, target_len, "
+            "source_len). Which axis is missing from yours?"
         ),
         (
-            "Think of `mask=None` as a mask of True. The context is a matrix product: "
-            "each row of weights meets all values of its sentence. If you write the "
-            "softmax yourself, padding becomes -inf before the row's maximum is taken."
+            "`mask=None` means the same as a mask that is True everywhere. The context "
+            "is one matrix product: each row of weights times the values of its "
+            "sentence. If you write the softmax yourself, set padding to -inf before "
+            "you take the row's maximum."
         ),
     ],
     returns=("context", "weights"),
@@ -279,18 +281,18 @@ add_softmax_mistakes(
     other_axes=[
         (
             -2,
-            "Your weights sum to one over the decoder's steps. They should sum to one "
-            "over the source, so take the softmax over the last axis.",
+            "Your weights sum to 1 over the decoder's steps. They should sum to 1 over "
+            "the source, so take the softmax over the last axis.",
         ),
         (
             0,
-            "Your weights sum to one over the batch. Take the softmax over the last "
-            "axis.",
+            "Your weights sum to 1 over the batch. They should sum to 1 over the "
+            "source, so take the softmax over the last axis.",
         ),
         (
             (-2, -1),
-            "Your weights sum to one over the whole sentence pair. Each target "
-            "position needs its own softmax.",
+            "Your weights sum to 1 over the whole sentence pair. Each target position "
+            "needs its own softmax, over the source.",
         ),
     ],
 )
@@ -298,14 +300,16 @@ add_mask_from_the_front(attend)
 
 
 @attend.known_mistake(
-    "You return the two in the wrong order. Return the context first, then the weights."
+    "You return the right arrays in the wrong order. Return the context first, then "
+    "the weights."
 )
 def order_swapped(scores, values, mask=None):
     return attend.reference_solution(scores, values, mask)[::-1]
 
 
 @attend.known_mistake(
-    "Your context is the plain mean of the words. Each word should count by its weight."
+    "Your context is the plain mean of the values. Each value should be multiplied by "
+    "its weight."
 )
 def plain_mean(scores, values, mask=None):
     _, weights = attend.reference_solution(scores, values, mask)
@@ -314,8 +318,8 @@ def plain_mean(scores, values, mask=None):
 
 
 @attend.known_mistake(
-    "You take the mean of the weighted values. The weights already sum to one, so add "
-    "them up."
+    "You take the mean of the weighted values. The weights already sum to 1, so the "
+    "context is the sum of the weighted values."
 )
 def mean_of_weighted_values(scores, values, mask=None):
     context, weights = attend.reference_solution(scores, values, mask)
@@ -323,7 +327,7 @@ def mean_of_weighted_values(scores, values, mask=None):
 
 
 @attend.known_mistake(
-    "You multiply the values by the scores. The context is made with the weights."
+    "You multiply the values by the scores. Multiply them by the weights instead."
 )
 def scores_times_values(scores, values, mask=None):
     _, weights = attend.reference_solution(scores, values, mask)
@@ -331,7 +335,7 @@ def scores_times_values(scores, values, mask=None):
 
 
 @attend.known_mistake(
-    "You multiply the values by the scores. The context is made with the weights."
+    "You multiply the values by the scores. Multiply them by the weights instead."
 )
 def masked_scores_times_values(scores, values, mask=None):
     _, weights = attend.reference_solution(scores, values, mask)
@@ -340,11 +344,11 @@ def masked_scores_times_values(scores, values, mask=None):
 
 
 _TOO_NARROW = (
-    "gru should get the word and the context side by side, [word ; context]. What it "
-    "gets is only as wide as one of them."
+    "gru should get the word and the context joined, [word ; context]. What it gets is "
+    "only as wide as one of them."
 )
 _GRU_EXCHANGED = (
-    "You exchange the arguments of gru: the inputs come first, then the state."
+    "The arguments of gru are swapped: the inputs come first, then the state."
 )
 
 
@@ -380,7 +384,7 @@ def _step_arguments(rng, mask, word_dim, state_dim, annotation_dim, attention_un
 
 
 def _exact_step(rng, hidden, mask, size):
-    """A step whose scores are whole numbers, ``size`` times the first hidden unit plus
+    """A step whose scores are integers, ``size`` times the first hidden unit plus
     the second: a unit is exactly -1, 0, or 1, because its sum is -30, 0, or 30.
     """
     hidden = 30.0 * np.array(hidden)  # (batch, source_len, 2)
@@ -422,15 +426,15 @@ def _step_cases(rng):
     _step_cases,
     hints=[
         (
-            "It takes four lines: the scores, the context and weights, the new state, "
-            "and the return. `ref.additive_scores` and `ref.attend` of the chapter do "
-            "the first two, for target_len = 1."
+            "Four lines are enough: one for the scores, one for the context and the "
+            "weights, one for the new state, and the return. `ref.additive_scores` and "
+            "`ref.attend` do the first two, with target_len = 1."
         ),
         (
             "The query is the *previous* state with an axis for target_len: "
-            "`state[:, None, :]`. Context and weights come back with that axis, and "
-            "have to lose it. `np.concatenate` along the last axis puts word and "
-            "context side by side."
+            "`state[:, None, :]`. The context and the weights come back with that "
+            "axis, and `[:, 0]` removes it. `np.concatenate` along the last axis joins "
+            "the word and the context."
         ),
     ],
     returns=("new_state", "context", "weights"),
@@ -460,13 +464,13 @@ add_softmax_mistakes(
     other_axes=[
         (
             0,
-            "Your weights sum to one over the batch. Each sentence needs its own "
-            "softmax, over its words.",
+            "Your weights sum to 1 over the batch. Each sentence needs its own "
+            "softmax, over its source positions.",
         ),
         (
             -2,
-            "Your weights sum to one over target_len, which is 1, so all of them are "
-            "1. Take the softmax over the last axis, the source.",
+            "Your weights sum to 1 over target_len, which is 1, so every weight is 1. "
+            "Take the softmax over the last axis, the source.",
         ),
     ],
 )
@@ -474,8 +478,8 @@ add_mask_from_the_front(bahdanau_step)
 
 
 @bahdanau_step.known_mistake(
-    "Your query is the new state. "
-    "That state needs the context, so it does not exist yet: use s_{i-1}."
+    "Your query is the new state. The new state is computed from the context, so it "
+    "cannot be used to compute it. Use the previous state, s_{i-1}."
 )
 def query_is_the_new_state(state, word, annotations, mask, w_query, w_keys, v, gru):
     others = word, annotations, mask, w_query, w_keys, v, gru
@@ -485,8 +489,8 @@ def query_is_the_new_state(state, word, annotations, mask, w_query, w_keys, v, g
 
 
 @bahdanau_step.known_mistake(
-    "Your query is the new state. "
-    "That state needs the context, so it does not exist yet: use s_{i-1}."
+    "Your query is the new state. The new state is computed from the context, so it "
+    "cannot be used to compute it. Use the previous state, s_{i-1}."
 )
 def new_state_before_the_context(
     state, word, annotations, mask, w_query, w_keys, v, gru
@@ -498,8 +502,8 @@ def new_state_before_the_context(
 
 
 @bahdanau_step.known_mistake(
-    "Your query is the new state. "
-    "That state needs the context, so it does not exist yet: use s_{i-1}."
+    "Your query is the new state. The new state is computed from the context, so it "
+    "cannot be used to compute it. Use the previous state, s_{i-1}."
 )
 def state_without_a_context(state, word, annotations, mask, w_query, w_keys, v, gru):
     nothing = 0 * annotations[:, 0]
@@ -509,7 +513,7 @@ def state_without_a_context(state, word, annotations, mask, w_query, w_keys, v, 
 
 
 @bahdanau_step.known_mistake(
-    "Your query is the word y_{i-1}. The query is the state, s_{i-1}."
+    "Your query is the word y_{i-1}. The query should be the state, s_{i-1}."
 )
 def query_is_the_word(state, word, annotations, mask, w_query, w_keys, v, gru):
     context, weights = _attended(word, annotations, mask, w_query, w_keys, v)
@@ -517,7 +521,7 @@ def query_is_the_word(state, word, annotations, mask, w_query, w_keys, v, gru):
 
 
 @bahdanau_step.known_mistake(
-    "You exchange the two matrices: w_query belongs to the state, w_keys to the "
+    "The two matrices are swapped: w_query belongs to the state, and w_keys to the "
     "annotations."
 )
 def step_with_matrices_exchanged(
@@ -529,7 +533,7 @@ def step_with_matrices_exchanged(
 
 
 @bahdanau_step.known_mistake(
-    "Your context is made of the projected annotations. The values are the "
+    "Your context is a mean of the projected annotations. The values should be the "
     "annotations themselves."
 )
 def context_of_projections(state, word, annotations, mask, w_query, w_keys, v, gru):
@@ -570,13 +574,17 @@ def arguments_of_gru_exchanged(state, word, annotations, mask, w_query, w_keys, 
     return gru(state, np.concatenate([word, context], axis=-1)), context, weights
 
 
-@bahdanau_step.known_mistake("The input of gru is [word ; context], in this order.")
+@bahdanau_step.known_mistake(
+    "gru's inputs are in the wrong order: they should be [word ; context]."
+)
 def context_before_word(state, word, annotations, mask, w_query, w_keys, v, gru):
     context, weights = _attended(state, annotations, mask, w_query, w_keys, v)
     return gru(np.concatenate([context, word], axis=-1), state), context, weights
 
 
-@bahdanau_step.known_mistake("gru should continue from s_{i-1}, not from zeros.")
+@bahdanau_step.known_mistake(
+    "gru should start from the previous state, s_{i-1}, not from zeros."
+)
 def cell_from_zeros(state, word, annotations, mask, w_query, w_keys, v, gru):
     return bahdanau_step.reference_solution(
         state, word, annotations, mask, w_query, w_keys, v, lambda x, s: gru(x, 0 * s)
@@ -584,7 +592,8 @@ def cell_from_zeros(state, word, annotations, mask, w_query, w_keys, v, gru):
 
 
 @bahdanau_step.known_mistake(
-    "You return the state that came in. Return the one that gru makes of it."
+    "You return the state that your function received. Return the new state, which gru "
+    "computes."
 )
 def old_state_returned(state, word, annotations, mask, w_query, w_keys, v, gru):
     context, weights = _attended(state, annotations, mask, w_query, w_keys, v)
@@ -592,7 +601,7 @@ def old_state_returned(state, word, annotations, mask, w_query, w_keys, v, gru):
 
 
 @bahdanau_step.known_mistake(
-    "The axis of target_len is still there. Remove it with [:, 0]."
+    "The axis of target_len is still there. Remove it from the results with [:, 0]."
 )
 def axis_kept(state, word, annotations, mask, w_query, w_keys, v, gru):
     new_state, context, weights = bahdanau_step.reference_solution(
@@ -602,7 +611,7 @@ def axis_kept(state, word, annotations, mask, w_query, w_keys, v, gru):
 
 
 @bahdanau_step.known_mistake(
-    "The axis of target_len is still there. Remove it with [:, 0]."
+    "The axis of target_len is still there. Remove it from the results with [:, 0]."
 )
 def axis_kept_by_two(state, word, annotations, mask, w_query, w_keys, v, gru):
     new_state, context, weights = bahdanau_step.reference_solution(
@@ -611,7 +620,9 @@ def axis_kept_by_two(state, word, annotations, mask, w_query, w_keys, v, gru):
     return new_state, context[:, None], weights[:, None]
 
 
-@bahdanau_step.known_mistake("You return the scores. The weights are their softmax.")
+@bahdanau_step.known_mistake(
+    "You return the scores. Return the weights, which are their softmax."
+)
 def scores_for_weights(state, word, annotations, mask, w_query, w_keys, v, gru):
     new_state, context, _ = bahdanau_step.reference_solution(
         state, word, annotations, mask, w_query, w_keys, v, gru
@@ -620,8 +631,8 @@ def scores_for_weights(state, word, annotations, mask, w_query, w_keys, v, gru):
 
 
 @bahdanau_step.known_mistake(
-    "You return context and weights in the wrong order. Return new_state, context, "
-    "weights."
+    "You return the context and the weights in the wrong order. Return new_state, "
+    "context, and weights."
 )
 def weights_before_context(state, word, annotations, mask, w_query, w_keys, v, gru):
     new_state, context, weights = bahdanau_step.reference_solution(
@@ -669,10 +680,10 @@ def _link_cases(rng):
 @exercise(
     _link_cases,
     hints=[
-        "Sets do the counting: `len(links & sure)` is |A and S|.",
+        "Sets can do the counting: `len(links & sure)` is |A and S|.",
         (
-            "A sure link is also possible, whether or not `possible` contains it. "
-            "`a | b` is the union of two sets."
+            "A sure link counts as possible, whether or not the set `possible` "
+            "contains it. The union of two sets is `a | b`."
         ),
     ],
 )
@@ -690,7 +701,7 @@ def alignment_error_rate(links, sure, possible):
 
 
 @alignment_error_rate.known_mistake(
-    "A sure link is also possible: take P as sure | possible."
+    "Every sure link is also possible, so P should be sure | possible."
 )
 def sure_not_possible(links, sure, possible):
     return 1 - (len(links & sure) + len(links & (possible - sure))) / (
@@ -699,22 +710,22 @@ def sure_not_possible(links, sure, possible):
 
 
 @alignment_error_rate.known_mistake(
-    "A sure link is also possible: take P as sure | possible."
+    "Every sure link is also possible, so P should be sure | possible."
 )
 def possible_as_it_came(links, sure, possible):
     return 1 - (len(links & sure) + len(links & possible)) / (len(links) + len(sure))
 
 
 @alignment_error_rate.known_mistake(
-    "This is the fraction that is correct. The error rate is 1 minus that."
+    "You return the share of correct links. The error rate is 1 minus that share."
 )
 def accuracy(links, sure, possible):
     return 1 - alignment_error_rate.reference_solution(links, sure, possible)
 
 
 @alignment_error_rate.known_mistake(
-    "You divide by |A| + |P|. "
-    "Divide by |A| + |S|, because the possible links need not be found."
+    "You divide by |A| + |P|. Divide by |A| + |S|, because nobody has to find every "
+    "possible link."
 )
 def possible_in_the_denominator(links, sure, possible):
     possible = possible | sure
@@ -724,16 +735,16 @@ def possible_in_the_denominator(links, sure, possible):
 
 
 @alignment_error_rate.known_mistake(
-    "You never use the possible links. "
-    "A link that is possible but not sure is not an error."
+    "Your result does not depend on the possible links. A link that is possible but "
+    "not sure should not count as an error."
 )
 def possible_ignored(links, sure, possible):
     return 1 - 2 * len(links & sure) / (len(links) + len(sure))
 
 
 @alignment_error_rate.known_mistake(
-    "You treat possible links as sure ones, so missing one is an error. "
-    "It should not be."
+    "You treat possible links as if they were sure, so missing one counts as an error. "
+    "It should not."
 )
 def all_sure(links, sure, possible):
     possible = possible | sure
@@ -741,38 +752,38 @@ def all_sure(links, sure, possible):
 
 
 @alignment_error_rate.known_mistake(
-    "This is 1 - precision. "
-    "A sure link that was not found should also count as an error."
+    "You return 1 - precision. A sure link that was not found should also count as an "
+    "error."
 )
 def precision_alone(links, sure, possible):
     return 1 - len(links & (possible | sure)) / len(links) if links else 1.0
 
 
 @alignment_error_rate.known_mistake(
-    "This is 1 - precision. "
-    "A sure link that was not found should also count as an error."
+    "You return 1 - precision. A sure link that was not found should also count as an "
+    "error."
 )
 def precision_dividing_by_zero(links, sure, possible):
     return 1 - len(links & (possible | sure)) / len(links)
 
 
 @alignment_error_rate.known_mistake(
-    "This is 1 - recall. A wrong link should also count as an error."
+    "You return 1 - recall. A wrong link should also count as an error."
 )
 def recall_alone(links, sure, possible):
     return 1 - len(links & sure) / len(sure) if sure else 1.0
 
 
 @alignment_error_rate.known_mistake(
-    "This is 1 - recall. A wrong link should also count as an error."
+    "You return 1 - recall. A wrong link should also count as an error."
 )
 def recall_dividing_by_zero(links, sure, possible):
     return 1 - len(links & sure) / len(sure)
 
 
 @alignment_error_rate.known_mistake(
-    "You divide by the number of different links in A and S together. A link in both "
-    "counts twice: divide by |A| + |S|."
+    "You divide by the number of different links in A and S. A link that is in both "
+    "should count twice: divide by |A| + |S|."
 )
 def union_in_the_denominator(links, sure, possible):
     possible = possible | sure
@@ -780,7 +791,7 @@ def union_in_the_denominator(links, sure, possible):
 
 
 @alignment_error_rate.known_mistake(
-    "Where no link was found, every sure link is missing, and the rate is 1."
+    "If no link was found, every sure link is missing, so the error rate is 1."
 )
 def zero_for_nothing(links, sure, possible):
     if not links:
@@ -826,7 +837,7 @@ def _drawing_cases(rng):
 
 
 _TRANSPOSED = (
-    "The heatmap is transposed. "
+    "The heat map is transposed. "
     "Target words should be the rows and source words the columns."
 )
 _UPSIDE_DOWN = (
@@ -837,11 +848,11 @@ _MIRRORED = (
     "The first source word is on the right. Draw the columns from left to right."
 )
 _ROWS_WITHOUT_LABELS = (
-    "The rows are upside down: the first label from the top stands beside the weights "
-    "of the last target word."
+    "The rows are upside down: the first label from the top is next to the weights of "
+    "the last target word."
 )
 _COLUMNS_WITHOUT_LABELS = (
-    "The columns are mirrored: the first label from the left stands below or above the "
+    "The columns are mirrored: the first label from the left is below or above the "
     "weights of the last source word."
 )
 _NUMBERS = "The ticks are labeled with numbers instead of words."
@@ -851,18 +862,18 @@ _SWAPPED = (
 )
 _SHIFTED = "The words are shifted by one: tick 0 is at the center of the first column."
 _HIDDEN = (
-    "No tick label can be seen. Is the axis switched off, or are the labels hidden?"
+    "No tick label is visible. Is the axis switched off, or are the labels hidden?"
 )
-_NOTHING = "There is nothing on ax. Draw on it: for example, with ax.imshow."
-_REMOVED = "ax is no longer part of its figure. Draw on it, and leave it there."
-_OTHER_AXES = "You drew on other axes. Draw on the ax that you are given."
-_ELSEWHERE = "You drew on another figure. Draw on the ax that you are given."
+_NOTHING = "Nothing is drawn on ax. Draw on it, for example with ax.imshow."
+_REMOVED = "ax is no longer part of its figure. Draw on ax, and do not remove it."
+_OTHER_AXES = "You drew on other axes. Draw on the ax that your function receives."
+_ELSEWHERE = "You drew on another figure. Draw on the ax that your function receives."
 _ONE_COLOR = (
     "All weights have the same color. Look at the color map (cmap), and at vmin and "
     "vmax."
 )
 _NOT_RETURNED = (
-    "You return nothing. Return ax, so that the caller can continue drawing."
+    "Your function returns nothing. Return ax, so that the caller can go on drawing."
 )
 _SAME_COLOR = 12  # the largest difference of a channel, in 0 ... 255
 _SIMILAR_COLOR = 64
@@ -1135,8 +1146,8 @@ def _colors_problem(colors, filled, weights, source, target):
     if not filled.all():
         index = np.argmin(filled)
         return (
-            "The middle of a cell is not of one color. Is the cell cut off, or is its "
-            f"label not at its center?\n  it is  {cell(index)}"
+            "The middle of a cell has more than one color. Is the cell cut off, or is "
+            f"its label away from its center?\n  it is  {cell(index)}"
         )
     one, other = np.argwhere(_exceptions(colors, weights))[0]
     if weights.flat[one] == weights.flat[other]:
@@ -1152,18 +1163,18 @@ def _colors_problem(colors, filled, weights, source, target):
 @exercise(
     _drawing_cases,
     hints=[
-        "`ax.imshow(weights)` puts row 0 at the top, as needed here.",
+        "`ax.imshow(weights)` draws row 0 at the top, which is what you need here.",
         (
             "`ax.set_xticks` and `ax.set_yticks` take positions and, as a second "
-            "argument, labels. `ax.set_xticklabels` alone puts the labels at whatever "
-            "ticks there are. The center of the first cell of an image is at 0, that "
-            "of a mesh at 0.5."
+            "argument, labels. (`ax.set_xticklabels` alone puts the labels at whatever "
+            "ticks there are.) The center of the first cell is at 0 in an image, as "
+            "`imshow` draws it, and at 0.5 in a mesh."
         ),
     ],
     extract=_extract_drawing,
 )
 def draw_alignment(ax, weights, source, target):
-    """Draw weights as a heatmap: target words are rows, source words are columns.
+    """Draw weights as a heat map: target words are rows, source words are columns.
 
     ax: matplotlib Axes. weights: (target_len, source_len). source, target: lists of
     words. Each row and each column carries its word as a visible tick label at the
