@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.special
 from conftest import ROOT
 from numpy.testing import assert_allclose
 from sklearn.metrics.pairwise import rbf_kernel
@@ -97,6 +98,79 @@ def test_kernel_regression_is_the_ratio_of_kernels_where_that_is_finite():
     assert psychology.kernel_regression.reference_solution(
         np.array([1e3]), keys, values, 0.7
     ) == pytest.approx(values[keys.argmax()])
+
+
+def test_biased_softmax_by_hand_and_as_divisive_normalization():
+    drive, attention = np.array([1.0, 2.0, 4.0]), np.array([8.0, 1.0, 1.0])
+    weights = psychology.biased_softmax.reference_solution(np.log(drive), attention)
+    assert_allclose(weights, [8 / 14, 2 / 14, 4 / 14])
+    rng = np.random.default_rng(0)
+    scores, attention = rng.normal(size=(4, 5)), rng.uniform(0.1, 9, size=(4, 5))
+    products = attention * np.exp(scores)
+    assert_allclose(
+        psychology.biased_softmax.reference_solution(scores, attention),
+        products / products.sum(axis=-1, keepdims=True),
+    )
+
+
+def test_starter_of_biased_softmax_does_what_its_text_says():
+    """The chapter: a weight falls from 0.09 to 0.005 where it should rise."""
+    scores = np.array([-1.0, 0.0, 1.0])
+    neutral, favored = np.ones(3), np.array([4.0, 1.0, 1.0])
+    starter = psychology.biased_softmax.starter
+    right = psychology.biased_softmax.reference_solution
+    assert round(starter(scores, neutral)[0], 2) == 0.09
+    assert round(starter(scores, favored)[0], 3) == 0.005
+    assert right(scores, favored)[0] > right(scores, neutral)[0]
+
+
+def test_choose_bandwidth_is_prediction_from_the_points_that_remain():
+    rng = np.random.default_rng(0)
+    keys, values = rng.normal(size=7), rng.normal(size=7)
+    bandwidths = np.array([2.0, 0.5, 1.0])
+    errors, best = psychology.choose_bandwidth.reference_solution(
+        keys, values, bandwidths
+    )
+    for h, error in zip(bandwidths, errors, strict=True):
+        squares = []
+        for i in range(7):
+            others, rest = np.delete(keys, i), np.delete(values, i)
+            kernel = rbf_kernel(keys[i : i + 1, None], others[:, None], 1 / (2 * h**2))
+            squares.append((kernel[0] @ rest / kernel.sum() - values[i]) ** 2)
+        assert error == pytest.approx(np.mean(squares))
+    assert best == bandwidths[errors.argmin()]
+
+
+def test_choose_bandwidth_by_hand():
+    errors, best = psychology.choose_bandwidth.reference_solution(
+        np.array([0.0, 5.0]), np.array([1.0, 3.0]), np.array([0.3, 7.0])
+    )
+    assert_allclose(errors, [4, 4])
+    assert best in (0.3, 7.0)
+
+
+def test_soft_lookup_by_hand():
+    keys = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    values = np.array([[10.0], [20.0], [60.0]])
+    result = psychology.soft_lookup.reference_solution(
+        np.array([[2.0, 0.0]]), keys, values, np.array([[True, True, False]]), 1.0
+    )
+    first = np.e**2 / (np.e**2 + 1)
+    assert round(first, 3) == 0.881
+    assert_allclose(result, [[10 * first + 20 * (1 - first)]])
+    assert round(result.item(), 2) == 11.19
+
+
+def test_soft_lookup_is_the_softmax_of_scipy_over_the_keys_that_are_allowed():
+    rng = np.random.default_rng(0)
+    query, keys, values = (rng.normal(size=size) for size in ((4, 3), (6, 3), (6, 2)))
+    mask = rng.random((4, 6)) < 0.6
+    mask[0] = False
+    result = psychology.soft_lookup.reference_solution(query, keys, values, mask, 0.7)
+    assert not result[0].any()
+    for q, allowed, expected in zip(query[1:], mask[1:], result[1:], strict=True):
+        weights = scipy.special.softmax(keys[allowed] @ q / 0.7)
+        assert_allclose(expected, weights @ values[allowed])
 
 
 # Wrong answers that once passed, or that are like these
@@ -217,7 +291,88 @@ def each_key_once(query, keys, values, bandwidth):
     return ref.softmax(scores) @ values[first]
 
 
+def biased_then_renormalized_once_too_few(scores, attention):
+    return np.exp(scores - scores.max(-1, keepdims=True)) * attention
+
+
+def biased_by_logarithm_of_one_more(scores, attention):
+    return ref.softmax(scores + np.log1p(attention))
+
+
+def biased_with_limited_attention(scores, attention):
+    return ref.softmax(scores + np.log(np.clip(attention, 1, 8)))
+
+
+def points(keys):
+    return (keys[:, None] - keys) ** 2, ~np.eye(len(keys), dtype=bool)
+
+
+def best_of(errors, bandwidths):
+    return np.array(errors), bandwidths[np.argmin(errors)]
+
+
+def without_points_of_the_same_key(keys, values, bandwidths):
+    squares, _ = points(keys)
+    weights = [ref.softmax(-squares / (2 * h**2), squares > 0) for h in bandwidths]
+    return best_of([np.mean((w @ values - values) ** 2) for w in weights], bandwidths)
+
+
+def smallest_candidate(keys, values, bandwidths):
+    errors, _ = psychology.choose_bandwidth.reference_solution(keys, values, bandwidths)
+    return errors, bandwidths.min()
+
+
+def errors_of_sorted_candidates(keys, values, bandwidths):
+    return psychology.choose_bandwidth.reference_solution(
+        keys, values, np.sort(bandwidths)
+    )
+
+
+def without_the_nearest_point(keys, values, bandwidths):
+    squares, others = points(keys)
+    others &= squares > np.where(others, squares, np.inf).min(1, keepdims=True)
+    weights = [ref.softmax(-squares / (2 * h**2), others) for h in bandwidths]
+    return best_of([np.mean((w @ values - values) ** 2) for w in weights], bandwidths)
+
+
+def lookup_with_the_mask_of_the_first_query(query, keys, values, mask, degrees):
+    mask = np.broadcast_to(mask[0], mask.shape)
+    return ref.softmax(query @ keys.T / degrees, mask) @ values
+
+
+def lookup_by_cosine(query, keys, values, mask, degrees):
+    lengths = np.linalg.norm(query, axis=1)[:, None] * np.linalg.norm(keys, axis=1)
+    return ref.softmax(query @ keys.T / lengths / degrees, mask) @ values
+
+
+def lookup_divided_by_the_root_of_the_width(query, keys, values, mask, degrees):
+    scores = query @ keys.T / np.sqrt(keys.shape[-1]) / degrees
+    return ref.softmax(scores, mask) @ values
+
+
+def lookup_of_masked_values(query, keys, values, mask, degrees):
+    weights = ref.softmax(query @ keys.T / degrees)
+    return weights @ (values * mask.any(axis=0)[:, None])
+
+
 @parametrized(
+    biased_softmax=[
+        biased_then_renormalized_once_too_few,
+        biased_by_logarithm_of_one_more,
+        biased_with_limited_attention,
+    ],
+    choose_bandwidth=[
+        without_points_of_the_same_key,
+        smallest_candidate,
+        errors_of_sorted_candidates,
+        without_the_nearest_point,
+    ],
+    soft_lookup=[
+        lookup_with_the_mask_of_the_first_query,
+        lookup_by_cosine,
+        lookup_divided_by_the_root_of_the_width,
+        lookup_of_masked_values,
+    ],
     softmax=[
         shifted_by_mean,
         shifted_by_median,
@@ -317,6 +472,48 @@ def changes_query(query, keys, values, bandwidth):
     )
     query += 1
     return right
+
+
+def test_biased_softmax_says_first_that_the_bug_is_still_there():
+    message = said(psychology.biased_softmax, psychology.biased_softmax.starter)
+    assert message.startswith("The bug is still there. If you raise the attention")
+
+
+def renormalized_over_all_points(keys, values, bandwidths):
+    errors = []
+    for h in bandwidths:
+        weights = ref.softmax(-((keys[:, None] - keys) ** 2) / (2 * h**2))
+        errors.append(((weights @ values - values) ** 2).mean())
+    return np.array(errors), bandwidths[int(np.argmin(errors))]
+
+
+def test_choose_bandwidth_names_a_point_that_predicts_itself():
+    message = said(psychology.choose_bandwidth, renormalized_over_all_points)
+    assert message.startswith(psychology.LEAVES_NOTHING_OUT)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            lambda q, k, v, m, t: ref.softmax(np.where(m, q @ k.T, 0) / t) @ v,
+            _mistakes.TIMES_SCORES,
+        ),
+        (
+            lambda q, k, v, m, t: (ref.softmax(q @ k.T / t) * m) @ v,
+            _mistakes.AFTERWARDS,
+        ),
+        (lambda q, k, v, m, t: ref.softmax(q @ k.T / t, ~m) @ v, _mistakes.INVERTED),
+        (lambda q, k, v, m, t: ref.softmax(q @ k.T / t) @ v, _mistakes.IGNORED),
+    ],
+)
+def test_soft_lookup_names_a_wrong_mask(answer, message):
+    def own_names(query, keys, values, mask, degrees):
+        return answer(query, keys, values, mask, degrees)
+
+    assert said(psychology.soft_lookup, own_names).startswith(
+        psychology.IN_THIS_CHAPTER[message]
+    )
 
 
 @parametrized(
@@ -732,7 +929,53 @@ def into_zeros_like_the_scores(scores, mask):
     return weights
 
 
+def product_over_sum(scores, attention):
+    return over_sum(attention * np.exp(scores - scores.max(axis=-1, keepdims=True)))
+
+
+def weights_renormalized(scores, attention):
+    return over_sum(ref.softmax(scores) * attention)
+
+
+def with_an_own_softmax(query, keys, values, mask, degrees):
+    weights = psychology.masked_softmax.reference_solution(
+        np.einsum("qd,kd->qk", query, keys) / degrees, mask
+    )
+    return np.einsum("qk,kv->qv", weights, values)
+
+
+def lookup_query_by_query(query, keys, values, mask, degrees):
+    results = np.zeros((len(query), values.shape[1]))
+    for i, (q, allowed) in enumerate(zip(query, mask, strict=True)):
+        if allowed.any():
+            results[i] = ref.softmax(keys[allowed] @ q / degrees) @ values[allowed]
+    return results
+
+
+def with_points_deleted(keys, values, bandwidths):
+    errors = []
+    for h in bandwidths:
+        squares = 0.0
+        for i, key in enumerate(keys):
+            others, rest = np.delete(keys, i), np.delete(values, i)
+            weights = ref.softmax(-((key - others) ** 2) / (2 * h**2))
+            squares += (weights @ rest - values[i]) ** 2
+        errors.append(squares / len(keys))
+    return np.array(errors), min(zip(errors, bandwidths, strict=True))[1]
+
+
+def with_infinity_on_the_diagonal(keys, values, bandwidths):
+    squares = (keys[:, None] - keys) ** 2.0
+    np.fill_diagonal(squares, np.inf)
+    weights = ref.softmax(-squares / (2 * bandwidths[:, None, None] ** 2))
+    errors = ((weights @ values - values) ** 2).mean(axis=1)
+    return errors, float(bandwidths[errors.argmin()])
+
+
 @parametrized(
+    biased_softmax=[product_over_sum, weights_renormalized],
+    choose_bandwidth=[with_points_deleted, with_infinity_on_the_diagonal],
+    soft_lookup=[with_an_own_softmax, lookup_query_by_query],
     softmax=[row_by_row, in_float32, by_logarithm, in_a_subclass],
     masked_softmax=[
         of_kept_scores,

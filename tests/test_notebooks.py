@@ -10,6 +10,7 @@ import copy
 import importlib
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -184,6 +185,20 @@ def test_chapter_outputs_fit_the_column(path):
 def test_chapter_figures_have_two_pixels_per_pixel_of_their_width(path):
     for pixels, shown in figures(read(path)):
         assert shown and pixels // 2 == shown and shown <= 620
+
+
+FIGURES_BY_NUMBER = [CHAPTERS[0]]  # whose text refers to each figure by its number
+
+
+@pytest.mark.parametrize("path", FIGURES_BY_NUMBER)
+def test_chapter_refers_to_each_figure_by_its_number(path):
+    cells = read(path).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    drawings = len(re.findall(r"^`{3,}\{figure\}", text, re.MULTILINE))
+    plots = sum("figure" in cell.metadata.get("mystnb", {}) for cell in cells)
+    chapter = int(path.stem[:2])
+    wanted = {f"{chapter}.{n}" for n in range(1, drawings + plots + 1)}
+    assert set(re.findall(r"Figure (\d+\.\d+)", text)) == wanted != set()
 
 
 def test_too_wide_lines_are_found_except_in_verdicts_and_tables():

@@ -129,6 +129,16 @@ def test_exercise_builds_on_what_its_text_and_its_stub_name():
     assert analyzed(CHAPTER, helper, *EXERCISE)[2].setup == ()
 
 
+def test_exercise_uses_earlier_exercises_that_its_text_names():
+    later = "def soft_lookup(query): ..."
+    cells = analyzed(CHAPTER, *EXERCISE, later, text="Use your `softmax`.")
+    assert cells[3].exercise is None  # without its check
+    check = "ex.soft_lookup.check(soft_lookup)"
+    cells = analyzed(CHAPTER, *EXERCISE, later, check, text="Use your `softmax`.")
+    assert (cells[3].uses, cells[3].setup) == (("psychology.softmax",), ())
+    assert cells[1].uses == ()
+
+
 def test_exercise_uses_exercises_of_other_chapters():
     stub = "def softmax(scores):\n    return additive_scores(scores)"
     cell = analyzed(CHAPTER, stub, EXERCISE[1])[1]

@@ -425,8 +425,7 @@ class Analysis:
             for each in ast.walk(node)
             if isinstance(each, ast.arg)
         }
-        cells = [each for each in self.before if not each.exercise]
-        functions = {f for each in cells for f in each.facts.later}
+        functions = {f for each in self.before for f in each.facts.later}
         named = set(NAME.findall(self.cell.text)) & functions
         names = named | self.reached(stub) | self.reached(solution)
         for own in (stub, solution):
@@ -456,6 +455,9 @@ class Analysis:
                 self.use_exercise(name)
                 continue
             last = binders[-1]
+            if last.exercise and self.cell.exercise:
+                self.uses.add(last.exercise)  # the reader's code, or the solution
+                continue
             self.add(last)
             is_generator = name in last.facts.generators
             for each in self.before:
