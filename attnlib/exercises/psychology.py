@@ -1214,26 +1214,18 @@ def _lookup_cases(rng):
 
 
 def _more_lookup_cases(rng):
-    """Every kind of mask, a masked key that fits best, other sizes, and dtypes."""
+    """Every kind of mask, and masked keys that would get all the weight."""
     masks = five_masks(6)
-    yield (
-        "a query for each kind of mask",
-        (
-            rng.normal(size=(5, 2)),
-            rng.normal(size=(6, 2)),
-            rng.normal(size=(6, 4)),
-            masks,
-            0.7,
-        ),
-    )
-    best = np.array([[1.0, 0.0], [0.0, 1.0], [1e10, -1e10]])
+    query, keys, values = (rng.normal(size=size) for size in ((5, 2), (6, 2), (6, 4)))
+    yield "a query for each kind of mask", (query, keys, values, masks, 0.7)
+    first_two = np.array([[True, True, False], [True, True, False]])
     yield (
         "a masked key whose score is 1e10",
         (
             np.array([[1.0, 0.0], [2.0, 1.0]]),
-            best,
+            np.array([[1.0, 0.0], [0.0, 1.0], [1e10, -1e10]]),
             np.array([[1.0, 2.0, 6.0], [5.0, 3.0, 0.0], [-4.0, 0.5, 8.0]]),
-            np.array([[True, True, False], [True, True, False]]),
+            first_two,
             1.5,
         ),
     )
@@ -1243,22 +1235,20 @@ def _more_lookup_cases(rng):
             np.array([[1.0], [2.0]]),
             np.array([[-20_001.0], [-20_000.0], [5.0]]),
             np.array([[1.0, 0.0, 3.0], [4.0, -5.0, 2.0], [7.0, 9.0, -1.0]]),
-            np.array([[True, True, False], [True, True, False]]),
+            first_two,
             1.0,
         ),
     )
-    yield (
-        "one query, one key",
-        tuple(rng.normal(size=(1, 1)) for _ in range(3)) + (np.array([[True]]), 3.0),
-    )
-    yield (
-        "all sizes are 3",
-        tuple(rng.normal(size=(3, 3)) for _ in range(3))
-        + (
-            np.array([[True, True, False], [True, True, True], [False, True, True]]),
-            0.4,
-        ),
-    )
+    yield from _lookup_size_cases(rng)
+
+
+def _lookup_size_cases(rng):
+    """One key, equal sizes, integers, and single precision."""
+    one = [rng.normal(size=(1, 1)) for _ in range(3)]
+    yield "one query, one key", (*one, np.array([[True]]), 3.0)
+    equal = [rng.normal(size=(3, 3)) for _ in range(3)]
+    mask = np.array([[True, True, False], [True, True, True], [False, True, True]])
+    yield "all sizes are 3", (*equal, mask, 0.4)
     yield (
         "integers",
         (
@@ -1269,14 +1259,10 @@ def _more_lookup_cases(rng):
             2,
         ),
     )
-    single = [
-        rng.normal(size=size).astype("float32") for size in ((2, 3), (4, 3), (4, 2))
-    ]
-    yield "float32", (*single, mask_of_two_queries(), 0.9)
-
-
-def mask_of_two_queries():
-    return np.array([[True, False, True, True], [False, True, True, False]])
+    sizes = (2, 3), (4, 3), (4, 2)
+    single = [rng.normal(size=size).astype("float32") for size in sizes]
+    mask = np.array([[True, False, True, True], [False, True, True, False]])
+    yield "float32", (*single, mask, 0.9)
 
 
 @exercise(
