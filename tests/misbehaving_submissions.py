@@ -252,7 +252,7 @@ MISBEHAVIORS = [
     (
         raises,
         r"Your code raised KeyError: 'mine'\n"
-        r"  in line \d+ of its cell: raise KeyError\(\"mine\"\)",
+        r"  in line \d+ of your cell: raise KeyError\(\"mine\"\)",
     ),
     (returns_none, r"got None|nothing on ax"),
     (returns_list, r"got 3 values|got a list|got +\[\[1\], 'x', None\]|nothing on ax"),

@@ -188,7 +188,7 @@ def test_check_says_which_signature_is_wanted():
     )
 
 
-def test_check_shows_what_was_printed_only_when_it_fails():
+def test_check_shows_what_was_printed_where_it_fails_or_else_first():
     def talks(numbers, factor):
         print("hello", numbers.sum())
         return numbers * factor, 0.0
@@ -196,10 +196,34 @@ def test_check_shows_what_was_printed_only_when_it_fails():
     assert repr(scale.check(talks)).endswith("factor = 2\nIt printed:\nhello 4.0")
 
     def talks_and_is_right(numbers, factor):
-        print("hello")
+        print("hello", numbers.sum())
         return scale.reference_solution(numbers, factor)
 
-    assert repr(scale.check(talks_and_is_right)) == "Passed: scale, 2 cases."
+    assert repr(scale.check(talks_and_is_right)) == (
+        "Passed: scale, 2 cases.\nIt printed, the first time:\nhello 4.0"
+    )
+
+
+def test_check_in_takes_what_the_code_defines_under_the_name():
+    right = {"scale": scale.reference_solution}
+    assert scale.check_in(right, "").passed
+    assert not scale.check_in({"scale": lambda numbers, factor: 0}, "").passed
+
+
+@pytest.mark.parametrize(
+    ("source", "instead"),
+    [
+        ("x = 1", ""),
+        ("def scalar(numbers): ...", "; it defines scalar"),
+        ("class Scale: ...\ndef scaled(): ...", "; it defines Scale and scaled"),
+    ],
+)
+def test_check_in_says_what_the_code_defines_instead(source, instead):
+    result = scale.check_in({"other": 1}, source)
+    assert result.attempted and not result.passed
+    assert result.message == (
+        f"Not yet: scale.\nYour code should define a function called scale{instead}."
+    )
 
 
 @pytest.mark.parametrize(
@@ -676,7 +700,7 @@ alignment_error_rate.check(alignment_error_rate.reference_solution)
     assert "still running after 0.3 seconds" in texts[2]
     assert (
         "raised ZeroDivisionError: division by zero\n"
-        "  in line 3 of its cell: return a / 0\n"
+        "  in line 3 of your cell: return a / 0\n"
     ) in texts[3]
     count = len(bahdanau.alignment_error_rate._fresh_cases())
     assert texts[4:] == [

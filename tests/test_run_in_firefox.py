@@ -155,7 +155,7 @@ def test_error_quotes_the_line_of_the_reader(tab):
     code = "def softmax(scores):\n    shifted = scores - 1\n    return shifted @ 'a'\n"
     state, text = Cell(tab).run(code)
     assert (state, text) == native_message(FIRST[1], code)
-    assert "in line 3 of its cell: return shifted @ 'a'" in text
+    assert "in line 3 of your cell: return shifted @ 'a'" in text
 
 
 def test_exercise_is_edited_and_run_by_keyboard_alone(tab):

@@ -113,6 +113,25 @@ def test_exercise_is_solved_after_a_wrong_attempt(tab, chapter, name, wrong, rig
     assert cell.element.locator(".cell_input pre").inner_text().strip() == stub.strip()
 
 
+def test_answer_that_is_no_longer_written_is_not_checked(tab):
+    cell = Cell(tab)
+    assert cell.run(SOFTMAX)[0] == "passed"
+    begin = "Not yet: softmax.\nYour code should define a function called softmax"
+    assert cell.run("x = 1") == ("failed", f"{begin}.")
+    other = SOFTMAX.replace("def softmax", "def my_softmax")
+    assert cell.run(other) == ("failed", f"{begin}; it defines my_softmax.")
+    assert cell.run(SOFTMAX)[0] == "passed"
+
+
+def test_sentences_of_a_check_break_where_a_narrow_page_ends(tab):
+    tab.set_viewport_size({"width": 360, "height": 740})
+    state, text = Cell(tab).run(
+        "def softmax(scores):\n    return np.exp(scores) / np.exp(scores).sum()"
+    )
+    assert state == "failed" and "for each row, so take the sum over the last" in text
+    assert "last axis.\nThe result:\n  expected  [[" in text
+
+
 def test_exercise_that_draws_brings_matplotlib_and_shows_the_figure(tab):
     cell = Cell(tab, "03_bahdanau", "bahdanau.draw_alignment")
     state, text = cell.run(
@@ -454,7 +473,7 @@ HOSTILE = {
         *("import sys\nsys.setrecursionlimit(10**6)\ndef f(): f()\nf()", "error"),
         "",
     ),
-    "lines": ("for i in range(200_000): print(i)", "error", " more characters"),
+    "lines": ("for i in range(200_000): print(i)", "failed", " more characters"),
     "array": ("np.ones(12 * 10**8, np.int8)", "error", "MemoryError"),
     "memory": ("kept = []\nwhile True: kept.append(bytes(10**7))", "error", "Memory"),
     "exit": ("import os\nos._exit(3)", "error", "Python has ended"),

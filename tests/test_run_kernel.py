@@ -228,7 +228,7 @@ def test_traceback_of_a_check_names_the_line_of_the_cell(kernel):
         "def softmax(scores):\n    return 1 / 0",
         "ex.softmax.check(softmax)",
     )
-    assert "in line 2 of its cell: return 1 / 0" in answer["check"]["message"]
+    assert "in line 2 of your cell: return 1 / 0" in answer["check"]["message"]
 
 
 def test_cells_before_the_last_show_and_print_nothing(kernel, capsys):

@@ -216,6 +216,30 @@ class Exercise:
             return self._not_yet(outcome.problem or outcome.result)
         return self._check_cases(submission)
 
+    def check_in(self, namespace, source):
+        """Check what the code of a cell has left under the exercise's name.
+
+        Parameters
+        ----------
+        namespace : dict
+            The variables after the code has run.
+        source : str
+            The code, which tells what it defines instead, if it does not define that.
+
+        Returns
+        -------
+        CheckResult
+            As from ``check``.
+        """
+        if self.name in namespace:
+            return self.check(namespace[self.name])
+        kind = "class" if stubs.is_class(self.reference_solution) else "function"
+        own = stubs.defined_names(source)
+        instead = f"; it defines {' and '.join(own)}" if own else ""
+        return self._not_yet(
+            f"Your code should define a {kind} called {self.name}{instead}."
+        )
+
     def hint(self):
         """Show the hints, folded, one after the other.
 
@@ -304,7 +328,7 @@ class Exercise:
 
     def _check_cases(self, submission):
         expected, cases = self._expected, self._fresh_cases()
-        clock = _Clock(self.time_limit)
+        clock, printed = _Clock(self.time_limit), ""
 
         def run(args):
             outcome = self._outcome(submission, args, clock.limit())
@@ -331,7 +355,10 @@ class Exercise:
                 diagnosis = self._diagnosis(index, failure, run, clock)
                 failure = self._shrunk(failure, run, clock)
                 return self._refused(failure, diagnosis)
-        return CheckResult(f"Passed: {self.name}, {len(cases)} cases.", passed=True)
+            printed = printed or outcome.printed
+        words = f"\nIt printed, the first time:\n{printed}" if printed else ""
+        passed = f"Passed: {self.name}, {len(cases)} cases."
+        return CheckResult(passed + words, passed=True)
 
     def _problem(self, expected, outcome, before):
         """What is wrong with an outcome, in words, or None; before: the arguments as

@@ -443,7 +443,7 @@ def _filename_of(submission):
 
 
 def _location(error, submission):
-    """Where in the submission: "in line 3 of its cell: return query @ keys"; and the
+    """Where in the submission: "in line 3 of your cell: return query @ keys"; and the
     shapes of the arrays there, where they are what did not fit.
     """
     trace = frame_of(error, submission)
@@ -453,7 +453,7 @@ def _location(error, submission):
     line = linecache.getline(filename, trace.tb_lineno).strip()
     quoted = f": {line[:120]}" if line else ""
     where = shapes.in_words(trace) if type(error) is ValueError else ""
-    return f"\n  in line {trace.tb_lineno} of its cell{quoted}{where}"
+    return f"\n  in line {trace.tb_lineno} of your cell{quoted}{where}"
 
 
 def plain(value, depth=0):

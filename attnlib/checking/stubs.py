@@ -1,4 +1,6 @@
-"""Whether an answer has been written, or is still the stub that the exercise gave."""
+"""What source code says about an answer: whether it is still the stub that the exercise
+gave, and what a cell defines.
+"""
 
 import ast
 import dis
@@ -49,6 +51,17 @@ def syntax_tree(code):
         return lambdas[0] if len(lambdas) == 1 else None
     functions = (node for node in nodes if isinstance(node, ast.FunctionDef))
     return next((node for node in functions if node.name == code.co_name), None)
+
+
+def defined_names(source):
+    """The functions and classes that source code defines, outside of others."""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        return []
+    return [
+        node.name for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+    ]
 
 
 def _does_nothing(statement):

@@ -91,8 +91,10 @@ async function ask(cell, python, page, needs) {
   const setup = [IMPORTS];
   if (cell.exercise) {
     setup.push(`from attnlib.exercises import ${module} as ex`);
+    setup.push(`globals().pop("${name}", None);`); // an answer that is no longer there
     if (needs.includes("matplotlib")) setup.push("import matplotlib.pyplot as plt");
   }
+  python.ran.delete(cell.exercise);
   const { first, note } = findFirst(cell, python, page);
   const { code } = cell; // the reader may go on writing
   const own = cell.name.replace(/[<>]|\s*\(.*/g, "").toLowerCase();
@@ -103,7 +105,9 @@ async function ask(cell, python, page, needs) {
   const isBefore = ran.answer.error && ran.answer.ran <= first.length;
   if (ran.answer.error || !cell.exercise) return { ...ran, note, isBefore };
   python.ran.add(cell.exercise);
-  const checked = await run(["check", `ex.${name}.check(${name})`]);
+  // JSON of a text is a literal of Python, too.
+  const check = `ex.${name}.check_in(globals(), ${JSON.stringify(code)})`;
+  const checked = await run(["check", check]);
   if (checked.answer.check?.passed) page.solve(cell.exercise, code);
   return { ...checked, note };
 }
@@ -150,6 +154,24 @@ function addText(cell, text, className) {
   return block;
 }
 
+// A check breaks its sentences after WIDTH characters. A narrow page does not: there,
+// the break between two lines of one sentence is a space.
+const WIDTH = 88;
+
+function addVerdict(cell, text) {
+  const block = addText(cell, "", "run-verdict");
+  const lines = text.split("\n");
+  lines.forEach((line, i) => {
+    block.append(line);
+    if (i === lines.length - 1) return;
+    const [word] = lines[i + 1].split(" ");
+    const end = document.createElement("span");
+    if (word && line.length + 1 + word.length > WIDTH) end.className = "run-wrap";
+    end.textContent = "\n";
+    block.append(end);
+  });
+}
+
 function addFigure(cell, png) {
   const image = document.createElement("img");
   image.src = `data:image/png;base64,${png}`;
@@ -190,7 +212,8 @@ async function showAnswer(cell, { answer, cut }, own) {
   }
   for (const { text, png, figure, data } of answer.outputs) {
     if (typeof text === "string") {
-      addText(cell, text, answer.check ? "run-verdict" : "run-value");
+      if (answer.check) addVerdict(cell, text);
+      else addText(cell, text, "run-value");
     } else if (figure) {
       await drawNamed(cell, String(figure), data, own);
     } else if (/^[\w+/=]+$/.test(png ?? "")) {
