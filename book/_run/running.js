@@ -104,11 +104,13 @@ async function ask(cell, python, page, needs) {
   keys.slice(0, Math.max(0, ran.answer.ran - 1)).forEach((key) => python.ran.add(key));
   const isBefore = ran.answer.error && ran.answer.ran <= first.length;
   if (ran.answer.error || !cell.exercise) return { ...ran, note, isBefore };
-  python.ran.add(cell.exercise);
   // JSON of a text is a literal of Python, too.
   const check = `ex.${name}.check_in(globals(), ${JSON.stringify(code)})`;
   const checked = await run(["check", check]);
-  if (checked.answer.check?.passed) page.solve(cell.exercise, code);
+  if (checked.answer.check?.passed) {
+    page.solve(cell.exercise, code);
+    python.ran.add(cell.exercise);
+  }
   return { ...checked, note };
 }
 
