@@ -632,7 +632,7 @@ def test_plain_copies_and_refuses_what_could_act():
         (np.zeros(200_000), "an array of shape (200000,)"),
         (np.array([print]), "an array of dtype object"),
         (print, "the function print"),
-        (object(), "a object"),
+        (object(), "an object"),
     ]:
         assert sandbox.plain(value).description == what
 

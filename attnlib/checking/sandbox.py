@@ -525,4 +525,6 @@ def _unsupported(value):
     root = own.__module__.partition(".")[0]
     without_module = root in ("builtins", "__main__")
     name = own.__name__
-    return UnsupportedValue(f"a {name}" if without_module else f"a {root} {name}")
+    words = name if without_module else f"{root} {name}"
+    article = "an" if words[0] in "aeiouAEIOU" else "a"
+    return UnsupportedValue(f"{article} {words}")
