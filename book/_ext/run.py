@@ -11,7 +11,8 @@ Each other cell that can run (runnable.py) and shows its code gets ``data-run-ce
 its number. Both kinds may have
 
 - ``data-setup``, the numbers of the cells that run before it;
-- ``data-uses``, the exercises whose code runs before it;
+- ``data-uses``, the exercises whose code runs before it, also those that tags of the
+  cell such as ``uses-psychology.softmax`` name;
 - ``data-needs``, what Python loads for it beyond NumPy: "matplotlib", "results",
   "weights", and what tags of the cell such as ``needs-matplotlib`` name.
 
