@@ -273,7 +273,7 @@ def test_cells_run_again_after_the_python_was_stopped(tab):
     number, below = number_of(FIRST[0], "by_division =")
     cell = ordinary(tab, FIRST[0], number)
     assert cell.run()[0] == "passed"
-    other = ordinary(tab, FIRST[0], number_of(FIRST[0], "from math import comb")[0])
+    other = ordinary(tab, FIRST[0], number_of(FIRST[0], "scores_of_three =")[0])
     other.write("while True: pass")
     other.button("run").click()
     other.wait("running")
