@@ -14,7 +14,15 @@ from figures import HOSTILE, day, party
 from test_run_in_page import SOFTMAX, Cell
 
 from attnlib import reference
-from attnlib.interactive import attention_map, cueing, frame, weights, window
+from attnlib.interactive import (
+    attention_map,
+    cueing,
+    decoder_step,
+    frame,
+    weights,
+    window,
+)
+from attnlib.numpy_translators import Translator
 from attnlib.tables import Table, mark_errors
 from tools import engine
 
@@ -43,6 +51,10 @@ def from_right_to_left():
     return attention_map(["أنا", "أحب", "أحب"], ["I", " "], np.eye(2, 3))
 
 
+def steps():
+    return decoder_step(Translator.load("dates"), "March 5, 2024")
+
+
 def hostile_map():
     count = len(HOSTILE)
     return attention_map(HOSTILE, HOSTILE, np.eye(count), title=HOSTILE[0])
@@ -63,6 +75,7 @@ MAKERS = {
     "weights": party,
     "window": day,
     "cueing": cueing,
+    "decoder step": steps,
     "hostile map": hostile_map,
     "hostile weights": hostile_weights,
     "hostile window": hostile_window,
@@ -193,7 +206,7 @@ def test_drawn_figures_are_used_like_stored_ones(page_of):
 def test_drawn_figures_are_accessible_and_fit_a_phone(page_of, scheme):
     narrow = {"width": 360, "height": 640}
     page = page_of(color_scheme=scheme, viewport=narrow, reduced_motion="reduce")
-    for figure in (dates(), party(), day(), cueing()):
+    for figure in (dates(), party(), day(), cueing(), steps()):
         draw(page, *described(figure))
     for summary in page.locator("summary").all():
         summary.click()
@@ -330,6 +343,46 @@ BAD = {
         changed(results(), rows=[[[["a", False]]] * 3] * 1001),
         "rows should be a list of at most 1000 rows of 3 cells",
     ),
+    "a state of another length": (
+        changed(steps(), states=[[0.5] * 64] * 11 + [[0.5]]),
+        "states should be a list of 12 rows of 64 numbers between -1 and 1",
+    ),
+    "states that are none": (
+        changed(steps(), states="abc"),
+        "states should be rows of 1 to 1024 numbers",
+    ),
+    "a context beyond 1": (
+        changed(steps(), contexts=[[1.5]] * 11),
+        "contexts should be a list of 11 rows of 1 numbers between -1 and 1",
+    ),
+    "scores of another text": (
+        changed(steps(), scores=[[0.5] * 12] * 11),
+        "scores should be a list of 11 rows of 13 numbers between -1000 and 1000",
+    ),
+    "weights of too few steps": (
+        changed(steps(), weights=[[0.5] * 13]),
+        "weights should be a list of 11 rows of 13 numbers between 0 and 1",
+    ),
+    "a candidate that is a number": (
+        changed(steps(), candidates=[[[1, "one", 0.5]]]),
+        "candidates should be a list of 1 to 24 lists of 1 to 10 [text, name",
+    ),
+    "too many steps": (
+        changed(steps(), candidates=[[["a", "a", 0.5]]] * 25),
+        "candidates should be a list of 1 to 24 lists",
+    ),
+    "a text that is too long": (
+        changed(steps(), source=["a"] * 61),
+        "source should be a list of 1 to 60 texts",
+    ),
+    "no known characters": (
+        changed(steps(), known=None),
+        "known should be a text of at most 1000 characters",
+    ),
+    "an endless text": (
+        changed(steps(), longest=1e9),
+        "longest should be an integer between 0 and 999",
+    ),
     "an endless experiment": (
         changed(cueing(), settings__blocks=1e9),
         "settings.blocks should be a number",
@@ -438,5 +491,55 @@ def test_figures_of_the_readers_own_code_are_drawn_in_the_page(browser, site):
     )
     assert page.evaluate("window.hacked") is None
     assert cell.output.locator(".attn-figure b b, .attn-figure img").count() == 0
+    assert all(url.startswith((site, "blob:", "data:")) for url in asked)
+    context.close()
+
+
+STEPS = """
+from attnlib.interactive import decoder_step
+from attnlib.numpy_translators import Translator
+decoder_step(Translator.load("dates"), "March 5, 2024")
+"""
+
+
+@pytest.mark.skipif(
+    engine.folder() is None and os.environ.get("CI") != "true",
+    reason="the page's Python is missing: `python -m tools.engine` makes it",
+)
+def test_decoder_step_translates_the_readers_own_date_in_the_page(browser, site):
+    context = browser.new_context(base_url=site)
+    page = context.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    cell = Cell(page)
+    cell.element.evaluate("each => { each.dataset.needs = 'weights'; }")
+    state, text = cell.run(SOFTMAX + STEPS)
+    assert state == "passed", text
+    figure = cell.output.locator(".attn-decoder_step")
+    figure.get_by_label("Your date").fill("Mittwoch, 9. Oktober 1985")
+    page.keyboard.press("Enter")
+    figure.get_by_role("button", name="step 10: 9").click()
+    said = figure.locator(".af-say").inner_text()
+    assert said.startswith("Step 10 of 11, after “1985-10-0”. The largest weight is ")
+    assert said.endswith(
+        ", on 9 (1st of 2). The next character is 9, with probability 1.00."
+    )
+    written = figure.locator(".ds-written .ds-chip").all_inner_texts()
+    assert written == [*"1985-10-09", "<end>"]
+    # Data that make no sense are refused, whoever made them.
+    page.evaluate(
+        """() => new Promise(done => dispatchEvent(new CustomEvent("attn-call", {
+          cancelable: true,
+          detail: {
+            request: {function: "decoder_steps", args: ["dates", "?"]},
+            figure: "decoder_step", say() {}, fail: text => {
+              window.failed = text;
+              done();
+            },
+          },
+        })))"""
+    )
+    failed = page.evaluate("failed")
+    assert failed.startswith("Text should hold characters that the model knows, got")
     assert all(url.startswith((site, "blob:", "data:")) for url in asked)
     context.close()

@@ -241,3 +241,17 @@ def test_answer_counts_the_cells_that_ran_before_an_error(kernel):
     answer = ask(kernel, "a = 1", "b = 2", "c", "d = 4")
     assert answer["ran"] == 2 and answer["error"]["kind"] == "NameError"
     assert texts(ask(kernel, "a, b")) == ["(1, 2)"]
+
+
+def test_call_answers_a_figure_with_data_or_a_sentence(kernel):
+    def call(*args):
+        request = {"function": "decoder_steps", "args": args}
+        return json.loads(kernel.call(json.dumps(request)))
+
+    value = call("dates", "5 May 2024")["value"]
+    assert [each[0][0] for each in value["candidates"]] == [*"2024-05-05", "<end>"]
+    assert call("dates", "")["error"].startswith("text should hold a date")
+    assert set(call("nothing", "5")) == {"error"}
+    assert set(call()) == {"error"}
+    with pytest.raises(KeyError):
+        kernel.call(json.dumps({"function": "eval", "args": ["1"]}))

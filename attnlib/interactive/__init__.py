@@ -5,6 +5,7 @@ JupyterLab alike.
 - ``weights``: scores, a temperature, and a mask → the weights of a softmax.
 - ``window``: center, half-width, and sigma → the weights of local attention.
 - ``cueing``: a cueing experiment that the reader takes.
+- ``decoder_step``: one step of a decoder, from the query to the next character.
 
 None of them needs TensorFlow.
 """
@@ -13,7 +14,8 @@ None of them needs TensorFlow.
 # attnlib.interactive.weights is the function, not the module.
 from attnlib.interactive.attention_map import attention_map
 from attnlib.interactive.cueing import cueing
+from attnlib.interactive.decoder_step import decoder_step
 from attnlib.interactive.weights import weights
 from attnlib.interactive.window import window
 
-__all__ = ["attention_map", "cueing", "weights", "window"]
+__all__ = ["attention_map", "cueing", "decoder_step", "weights", "window"]

@@ -42,6 +42,7 @@ MARKS = ("Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk")
 FILES = {
     "attention_map": ("attention_map",),
     "cueing": ("cueing",),
+    "decoder_step": ("decoder_step",),
     "weights": ("controls", "weights"),
     "window": ("controls", "window"),
 }

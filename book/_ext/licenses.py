@@ -248,7 +248,7 @@ OWN_RUN = tuple(
     f"_static/run/{name}"
     for name in (
         *("attnlib.zip", "client.js", "figures.js", "interactive.js", "results.zip"),
-        "weights.zip",
+        *("calling.js", "weights.zip"),
         *("kernel.py", "page.js"),
         *("pyodide_adapter.js", "run.css", "running.js", "worker.js"),
     )

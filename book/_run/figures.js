@@ -37,6 +37,18 @@ export async function drawFigure(element, name, data) {
   }
 }
 
+// What is wrong with the data of a figure, as the start of a sentence; null if they are
+// fine.
+export function faultOf(name, data) {
+  try {
+    checkObject("the data", data);
+    FIGURES[name].check(data);
+    return null;
+  } catch (error) {
+    return error instanceof Refusal ? error.message : "the data make no sense";
+  }
+}
+
 // With the same version as this file.
 function loadFigures() {
   const address = new URL("interactive.js", import.meta.url);
@@ -180,6 +192,9 @@ function cell(...content) {
   return make("td", {}, ...content);
 }
 
+const BAR =
+  "display:inline-block;width:0px;height:10px;background:#08735a;margin-left:8px";
+
 function minus(number) {
   return number.toFixed(1).replace("-", "\u2212");
 }
@@ -313,9 +328,7 @@ function checkWindow(data) {
 }
 
 function windowTable({ words, scores }) {
-  const style =
-    "display:inline-block;width:0px;height:10px;background:#08735a;margin-left:8px";
-  const bar = () => make("span", { style });
+  const bar = () => make("span", { style: BAR });
   const head = ["position", "word", "score", "softmax", "Gaussian", "weight"];
   const rows = words.map((word, s) =>
     row(
@@ -334,6 +347,66 @@ function windowTable({ words, scores }) {
     make("tbody", {}, ...rows),
     make("tfoot", {}, total),
   );
+}
+
+// A decoder step. Its script fills the tables.
+
+const MOST_STEPS = 24;
+const MOST_CHARACTERS = 60;
+const MOST_UNITS = 1024;
+
+// Rows of one length with numbers between low and high.
+function checkMatrix(name, rows, height, width, low, high) {
+  const isNumbers = (row) =>
+    Array.isArray(row) &&
+    row.length === width &&
+    row.every((each) => isNumber(each, low, high));
+  const kind = `rows of ${width} numbers between ${low} and ${high}`;
+  checkList(name, rows, kind, isNumbers, { length: height, most: height });
+}
+
+function widthOf(name, rows) {
+  const width = Array.isArray(rows) && Array.isArray(rows[0]) ? rows[0].length : 0;
+  check(isIndex(width - 1, MOST_UNITS), name, `rows of 1 to ${MOST_UNITS} numbers`);
+  return width;
+}
+
+function checkDecoderStep(data) {
+  const { source, names, states, scores, weights, contexts, candidates } = data;
+  checkTexts("source", source, { most: MOST_CHARACTERS });
+  const width = source.length;
+  checkTexts("names", names, { length: width, most: width });
+  const isCandidate = (each) =>
+    Array.isArray(each) && isText(each[0]) && isText(each[1]) && isNumber(each[2], 0, 1);
+  const isStep = (each) =>
+    Array.isArray(each) && isIndex(each.length - 1, 10) && each.every(isCandidate);
+  const kind = "lists of 1 to 10 [text, name, probability]";
+  checkList("candidates", candidates, kind, isStep, { most: MOST_STEPS });
+  const steps = candidates.length;
+  checkMatrix("states", states, steps + 1, widthOf("states", states), -1, 1);
+  checkMatrix("contexts", contexts, steps, widthOf("contexts", contexts), -1, 1);
+  checkMatrix("scores", scores, steps, width, -1000, 1000);
+  checkMatrix("weights", weights, steps, width, 0, 1);
+  for (const name of ["text", "known"]) checkText(name, data[name]);
+  check(isIndex(data.longest, 1000), "longest", "an integer between 0 and 999");
+}
+
+function decoderStepTables({ source, candidates: [candidates] }) {
+  const barred = () => cell("0", make("span", { style: BAR }));
+  const table = (heads, rows) => {
+    const head = make("thead", {}, row(...heads.map((name) => heading("col", name))));
+    return make("table", {}, make("caption"), head, make("tbody", {}, ...rows));
+  };
+  const letters = source.map((text, j) =>
+    row(cell(String(j + 1)), heading("row", text), cell(), barred()));
+  const words = candidates.map(([text]) => row(heading("row", text), barred()));
+  const both = document.createDocumentFragment();
+  both.append(
+    table(["j", "character", "score", "weight"], letters),
+    table(["character", "probability"], words),
+  );
+  both.lastChild.caption.append("The most probable next characters");
+  return both;
 }
 
 // The cueing experiment
@@ -496,6 +569,12 @@ const FIGURES = {
     fallback: (data) => [foldableTable("The weights as a table", mapTable(data))],
   },
   cueing: { check: checkCueing, fallback: cueingParts },
+  decoder_step: {
+    check: checkDecoderStep,
+    fallback: (data) => [
+      foldableTable("The numbers of this step as tables", decoderStepTables(data)),
+    ],
+  },
   table: { check: checkTable, draw: resultsTable },
   weights: { check: checkWeights, fallback: (data) => [weightsTable(data)] },
   window: {

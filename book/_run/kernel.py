@@ -71,6 +71,30 @@ def run(request):
     return json.dumps(answer)
 
 
+def call(request):
+    """What a figure asks for: the value of a function of attnlib.interactive.calls.
+
+    Parameters
+    ----------
+    request : str
+        JSON, {"function": …, "args": […]}.
+
+    Returns
+    -------
+    str
+        JSON, {"value": …}, or {"error": a sentence} if the function refuses its
+        arguments.
+    """
+    from attnlib.interactive import calls
+
+    request = json.loads(request)
+    try:
+        value = calls.FUNCTIONS[request["function"]](*request["args"])
+    except (TypeError, ValueError) as error:
+        return json.dumps({"error": str(error)})
+    return json.dumps({"value": value}, allow_nan=False)
+
+
 def forget(space):
     """Forget the variables of a space."""
     _spaces.pop(space, None)

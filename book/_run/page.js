@@ -251,5 +251,11 @@ if (canRun) {
   const found = document.querySelectorAll("[data-exercise], [data-run-cell]");
   for (const element of found) cells.push(new Cell(element));
   cells[0]?.bar.append(status);
+  addEventListener("attn-call", (event) => {
+    event.preventDefault(); // tells the figure that it gets an answer
+    import(own("calling.js"))
+      .then(({ answer }) => answer(event.detail, getEngine, () => running?.name))
+      .catch(() => event.detail.fail("Python could not be loaded. Is there a network?"));
+  });
   addEventListener("pagehide", () => cells.forEach((cell) => cell.save()));
 }

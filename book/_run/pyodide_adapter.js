@@ -1,7 +1,8 @@
 // Pyodide behind the small interface that the worker uses. Another engine would be one
 // other file like this:
 //
-//   start({base, files, write}) → {run(json) → json, need(names) → Promise, memory()}
+//   start({base, files, write}) → {run(json) → json, call(json) → json,
+//                                  need(names) → Promise, memory()}
 //
 // base is the engine's folder, and files holds the addresses of attnlib, the kernel, and
 // what cells may need beside the engine's own archives.
@@ -65,7 +66,7 @@ export async function start({ base, files, write }) {
   python.FS.writeFile(`${packages}/page_kernel.py`, kernel);
   passOn(python, write);
   const memory = python._module.HEAP8;
-  const { run } = python.pyimport("page_kernel");
+  const { run, call } = python.pyimport("page_kernel");
   const flush = python.runPython("sys.stdout.flush");
   const there = new Map();
 
@@ -81,6 +82,7 @@ export async function start({ base, files, write }) {
       flush();
       return answer;
     },
+    call,
     need: (names) => Promise.all(names.map(need)),
     memory: () => (python._module.HEAP8 ?? memory).length,
   };

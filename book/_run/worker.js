@@ -3,6 +3,7 @@
 //   page → worker   {id, op: "start", base, files, adapter}
 //                   {id, op: "need", names}
 //                   {id, op: "run", request: {space, cells}}
+//                   {id, op: "call", request: {function, args}}
 //   worker → page   {stream: "stdout" | "stderr", text}
 //                   {id, ok: true, answer, cut, memory}
 //                   {id, ok: false, error, fatal}
@@ -84,6 +85,10 @@ const operations = {
   async need({ names }) {
     await engine.need(names);
     return {};
+  },
+
+  async call({ request }) {
+    return { answer: JSON.parse(engine.call(JSON.stringify(request))) };
   },
 
   async run({ request }) {

@@ -1,0 +1,45 @@
+"""What a page of the book may ask its Python for, on behalf of a figure and on the
+reader's own input.
+
+``FUNCTIONS`` is the whole list. Each function needs NumPy alone, takes arguments and
+returns values that JSON can hold, limits the size of its input, and refuses what it
+cannot use with a TypeError or a ValueError whose message is for the reader.
+"""
+
+from functools import cache
+
+from attnlib.interactive.decoder_step import decoder_steps
+from attnlib.numpy_translators import Translator
+
+
+def steps_of_text(name, text):
+    """The steps in which a translator that attnlib brings translates a text.
+
+    Parameters
+    ----------
+    name : str
+        As in ``Translator.load``.
+    text : str
+        As in ``decoder_step``.
+
+    Returns
+    -------
+    dict
+        As ``attnlib.interactive.decoder_step.decoder_steps`` returns it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such translator, or if it cannot translate the text.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"name should be a str, got {name!r:.60}")
+    return decoder_steps(_translator(name), text)
+
+
+@cache
+def _translator(name):
+    return Translator.load(name)
+
+
+FUNCTIONS = {"decoder_steps": steps_of_text}
