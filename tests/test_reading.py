@@ -84,6 +84,45 @@ def test_formula_can_be_read_whole_on_a_phone(tab, name):
         assert page.evaluate(OUT_OF_REACH) == [], width
 
 
+# The punctuation next to a formula that is not on the formula's line.
+APART = """() => {
+  const apart = [];
+  for (const span of document.querySelectorAll("article .one-line")) {
+    const formula = span.querySelector("mjx-container:not(.wide)");
+    const {top, bottom} = formula?.getBoundingClientRect() ?? {};
+    for (const node of span.childNodes) {
+      if (!formula || node.nodeType !== Node.TEXT_NODE) continue;
+      const range = new Range();
+      range.selectNode(node);
+      const text = range.getBoundingClientRect();
+      if (text.top >= bottom || text.bottom <= top) apart.push(span.textContent);
+    }
+  }
+  return apart;
+}"""
+
+
+@pytest.mark.parametrize("width", PHONES)
+def test_formula_and_its_comma_share_a_line(tab, width):
+    page = tab("01_psychology", width)
+    assert page.locator("article .one-line").count() > 20
+    assert page.evaluate(APART) == []
+
+
+def test_punctuation_after_a_formula_is_kept_with_it(html):
+    lost = []
+    for path in html.glob("*.html"):
+        soup = BeautifulSoup(path.read_text("utf-8"), "html.parser")
+        for formula in soup.select("article span.math"):
+            text = formula.next_sibling
+            if formula.find_parent(class_="quiz"):
+                continue  # raw HTML, which no extension changes
+            if isinstance(text, str) and text[:1] in {*",.;:!?)"}:
+                kept = "one-line" in formula.parent.get("class", [])
+                lost += [] if kept else [(path.name, str(formula) + text[:20])]
+    assert lost == []
+
+
 def test_central_equation_fits_a_phone(tab):
     page = tab("03_bahdanau", width=360)
     equation = page.locator("mjx-container[display]", has_text="tanh").first
