@@ -71,9 +71,6 @@ def train(name, seed, sizes):
     }
     result |= train_to_best(model, train, development, sizes["epochs"], seed)
     result |= evaluate(model, test)
-    if not options.get("bidirectional", True):
-        longer = [pair for pair in test if 20 <= len(pair[0]) < 25][:30]
-        result["gradient_norm_by_distance"] = gradient_norms(model, longer)
     return result
 
 
@@ -134,60 +131,6 @@ def by_position(correct, lengths):
         hits[length_bin, : len(row)] += row
         tries[length_bin, : len(row)] += 1
     return hits, tries
-
-
-def gradient_norms(model, pairs, longest=60):
-    """How strongly output t depends on input s, as a function of their distance.
-
-    The norm of d(logit of the true word t)/d(embedding of word s) is averaged over all
-    pairs at each distance. The distance is the number of recurrent steps from encoding
-    s to generating t: (source_len - s) + t, from 1 on. Distances with fewer than five
-    pairs are left out. Returns a list of [distance, mean norm].
-    """
-    total = np.zeros(longest)
-    count = np.zeros(longest, int)
-    for source, target in pairs:
-        norms = np.linalg.norm(logit_gradients(model, source, target), axis=-1)
-        for t, row in enumerate(norms):  # (target_len, source_len)
-            for s, norm in enumerate(row):
-                distance = len(source) - s + t
-                if distance < longest:
-                    total[distance] += norm
-                    count[distance] += 1
-    return [
-        [distance, round(float(total[distance] / count[distance]), 5)]
-        for distance in range(longest)
-        if count[distance] >= 5
-    ]
-
-
-def logit_gradients(model, source, target):
-    """d(logit of the true word t)/d(embedding of word s), by teacher forcing: an array
-    (target_len, source_len, embedding_dim).
-
-    There is one copy of the sentence per output, and copy t takes the gradient of the
-    t-th logit alone.
-    """
-    from attnlib.backend import tf
-
-    target_len = len(target)
-    sources = tf.repeat(model.source_vocabulary.encode([source]), target_len, axis=0)
-    targets = tf.repeat(
-        model.target_vocabulary.encode([target], start=True), target_len, axis=0
-    )
-    with tf.GradientTape() as tape:
-        # (target_len, source_len, embedding_dim)
-        embedded = model.source_embedding(sources)
-        tape.watch(embedded)
-        annotations, *finals = model.encoder(embedded)
-        state = model.decoder.get_initial_state(finals)
-        memory = model.decoder.prepare_memory(annotations, finals, None)
-        words = model.target_embedding(targets[:, :-1])
-        features, _ = model.decoder.unroll(state, words, memory)
-        logits = model.output_layer(features)  # (target_len, target_len, vocabulary)
-        of_true_words = tf.gather(logits, targets[:, 1:], batch_dims=2)
-        chosen = tf.gather(of_true_words, tf.range(target_len), batch_dims=1)
-    return tape.gradient(chosen, embedded).numpy()
 
 
 def measure(options):

@@ -6,10 +6,14 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import toy_task
 from conftest import ROOT
+from numpy.testing import assert_allclose
 
 from attnlib import results
+from experiments import reversal
 
 EXPERIMENTS = ROOT / "experiments"
 NAMES = sorted(
@@ -95,3 +99,51 @@ def test_committed_result_names_seeds_versions_date_and_cost(path):
             and run["seconds"] > 0
             and run["peak_memory_mb"] > 0
         )
+
+
+# The experiment on reversing the source
+
+
+def untrained():
+    options = {"attention": "none", "context": "first_state", "bidirectional": False}
+    return toy_task.model(seed=1, scale=0.7, **options)
+
+
+def test_recurrent_steps_are_counted_through_encoder_and_decoder():
+    """Of a source of 3 words and a target of 2: rows are outputs, columns inputs."""
+    assert reversal.recurrent_steps(3, 2).tolist() == [[4, 3, 2], [5, 4, 3]]
+
+
+def test_gradients_equal_finite_differences():
+    model = untrained()
+    source, target = ["a", "c", "b"], ["B", "D"]
+    of_logits, of_losses = reversal.gradients(model, source, target)
+    assert of_logits.shape == (2, 3, 4)  # target_len, source_len, embedding_dim
+    inputs, after = model.batches([(source, target)])[0]
+    table = model.source_embedding.get_weights()[0]
+    row, column, step = inputs[0][0, 1], 2, 1e-2  # the second word, "c"
+    outputs = []
+    for change in (step, -step):
+        moved = table.copy()
+        moved[row, column] += change
+        model.source_embedding.set_weights([moved])
+        logits = np.array(model(inputs), float)[0, :2]
+        picked = logits[np.arange(2), after[0, :2]]
+        losses = np.log(np.exp(logits).sum(-1)) - picked
+        outputs.append(np.array([picked, losses]))
+    expected = (outputs[0] - outputs[1]) / (2 * step)
+    assert_allclose(of_logits[:, 1, column], expected[0], atol=1e-3)
+    assert_allclose(of_losses[:, 1, column], expected[1], atol=1e-3)
+
+
+def test_gradients_by_steps_are_means_over_pairs_of_positions():
+    model = untrained()
+    source, target = ["a", "c", "b"], [*"ABCDAB"]
+    rows = reversal.gradients_by_steps(model, [(source, target)] * 2)
+    norms = np.linalg.norm(reversal.gradients(model, source, target)[0], axis=-1)
+    # Four steps: from the last word to the third output, and so on.
+    expected = np.mean([norms[2, 2], norms[1, 1], norms[0, 0]])
+    (four,) = [row for row in rows if row[0] == 4]
+    assert four[3] == 6
+    assert_allclose(four[1], expected, rtol=1e-3)
+    assert [row[0] for row in rows] == [4, 5, 6, 7]  # the others have fewer than five
