@@ -138,7 +138,7 @@ def test_exercise_notices_changed_arguments(exercise):
     def changes(*arguments):
         result = exercise.reference_solution(*arguments)
         for argument in arguments:
-            if isinstance(argument, np.ndarray) and argument.dtype.kind == "f":
+            if isinstance(argument, np.ndarray) and argument.dtype.kind in "fi":
                 argument += 1
                 return result
             if (

@@ -687,6 +687,249 @@ def test_recurrent_parameters_of_another_type_get_the_type_sentence_alone(count,
     assert "bias" not in message
 
 
+# decoder_batch: the repair
+
+
+def test_decoder_batch_equals_hand_value():
+    inputs, labels = bottleneck.decoder_batch.reference_solution([[5, 6], [7]], 1, 2)
+    assert inputs.tolist() == [[1, 5, 6], [1, 7, 0]]
+    assert labels.tolist() == [[5, 6, 2], [7, 2, 0]]
+
+
+def test_decoder_batch_equals_the_batches_of_a_model():
+    toy_task = pytest.importorskip("toy_task")
+    model = toy_task.model()
+    ((_, before), after), *_ = model.batches(toy_task.PAIRS[:9], shuffle=False)
+    words = [[int(i) for i in row if i not in (0, 2)] for row in np.array(after)]
+    inputs, labels = bottleneck.decoder_batch.reference_solution(words, 1, 2)
+    np.testing.assert_array_equal(labels, after)
+    # From <end>, which a model gets where a sentence is over, nothing is predicted.
+    np.testing.assert_array_equal(inputs, np.where(after == 0, 0, before))
+
+
+def test_decoder_batch_starts_with_code_that_shows_its_symptom():
+    """Each step is given what it should predict."""
+    starter = bottleneck.decoder_batch.starter
+    inputs, labels = starter([[5, 6], [7]], 1, 2)
+    np.testing.assert_array_equal(inputs, labels)
+    message = said(bottleneck.decoder_batch, starter)
+    assert message.startswith("The bug is still there. In training, the loss is almost")
+
+
+def rolled(targets, start, end):
+    _, labels = bottleneck.decoder_batch.reference_solution(targets, start, end)
+    inputs = np.roll(labels, 1, axis=1)
+    inputs[:, 0] = start
+    return inputs, labels
+
+
+def cut_from_one_array(targets, start, end):
+    longest = max(map(len, targets))
+    framed = np.zeros((len(targets), longest + 2), int)
+    for row, target in enumerate(targets):
+        framed[row, : len(target) + 2] = [start, *target, end]
+    return framed[:, :-1], framed[:, 1:]
+
+
+@pytest.mark.parametrize("answer", [rolled, cut_from_one_array])
+def test_decoder_batch_names_an_end_among_the_inputs(answer):
+    message = said(bottleneck.decoder_batch, answer)
+    assert message.startswith(bottleneck.END_GIVEN)
+
+
+def with_lists(targets, start, end):
+    steps = max(map(len, targets)) + 1
+    inputs = [[start, *t] + [0] * (steps - len(t) - 1) for t in targets]
+    labels = [[*t, end] + [0] * (steps - len(t) - 1) for t in targets]
+    return np.array(inputs), np.array(labels)
+
+
+# translate: a composition
+
+
+def keras_gru_step(x, h, w, u, b):
+    """Keras' default: its z is 1 minus the paper's, and U h has a bias, too."""
+    a, s = x @ w + b[0], h @ u + b[1]
+    n = len(h)
+    z, r = 1 / (1 + np.exp(-(a + s)[: 2 * n].reshape(2, n)))
+    return z * h + (1 - z) * np.tanh(a[2 * n :] + r * s[2 * n :])
+
+
+def parameters_of(model):
+    """The weights of a model without attention, as the exercise has them."""
+
+    def gru(cell):
+        w, u, b = cell.get_weights()
+        return w, u, b
+
+    return {
+        "source_table": model.source_embedding.get_weights()[0],
+        "forward": gru(model.encoder.forward_layer.cell),
+        "backward": gru(model.encoder.backward_layer.cell),
+        "first_state": model.decoder.first_state.get_weights(),
+        "target_table": model.target_embedding.get_weights()[0],
+        "decoder": gru(model.decoder.cell),
+        "output": model.output_layer.get_weights(),
+    }
+
+
+def test_translate_equals_a_model_with_the_same_parameters():
+    toy_task = pytest.importorskip("toy_task")
+    model = toy_task.model(seed=4, scale=1.5, attention="none")
+    parameters = parameters_of(model)
+    decode = bottleneck.greedy_decode.reference_solution
+
+    def decode_words(step, *arguments):  # the model never writes <pad> and <start>
+        def step_of_words(token, state):
+            logits, state = step(token, state)
+            return np.where(np.arange(len(logits)) < 2, -np.inf, logits), state
+
+        return decode(step_of_words, *arguments)
+
+    found = set()
+    for source in toy_task.SOURCES[:12]:
+        ids = model.source_vocabulary.encode([source])[0].tolist()
+        got = bottleneck.translate.reference_solution(
+            ids, parameters, keras_gru_step, decode_words, 8
+        )
+        (expected,) = model.translate([source], max_length=8, verbose=0)
+        assert model.target_vocabulary.decode(got) == expected.tokens
+        found.add(tuple(got))
+    assert len(found) > 5
+
+
+def test_paper_gru_step_of_the_cases_equals_the_reference_of_keras():
+    keras = pytest.importorskip("keras")
+    cell = keras.layers.GRUCell(4, reset_after=False, bias_initializer="random_normal")
+    cell.build((None, 3))
+    w, u, b = (np.stack(np.split(np.asarray(p), 3, axis=-1)) for p in cell.weights)
+    w[0], u[0], b[0] = -w[0], -u[0], -b[0]
+    rng = np.random.default_rng(0)
+    x, h = rng.normal(size=(2, 3)), rng.normal(size=(2, 4))
+    expected, _ = cell(x.astype("float32"), [h.astype("float32")])
+    got = bottleneck.paper_gru_step(x, h, w, u, b)
+    np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
+def reads_forward_twice(source, parameters, gru_step, greedy_decode, max_length):
+    parameters = {**parameters}
+    table = parameters["source_table"]
+    states = []
+    for name in ("forward", "backward"):
+        w, u, b = parameters[name]
+        h = np.zeros(len(u[0]))
+        for token in source:
+            h = gru_step(table[token], h, w, u, b)
+        states.append(h)
+    return continued(states, parameters, gru_step, greedy_decode, max_length)
+
+
+def continued(states, parameters, gru_step, greedy_decode, max_length, tanh=np.tanh):
+    c = np.concatenate(states)
+
+    def step(token, state):
+        word = parameters["target_table"][token]
+        state = gru_step(np.concatenate([word, c]), state, *parameters["decoder"])
+        kernel, bias = parameters["output"]
+        return np.concatenate([state, c, word]) @ kernel + bias, state
+
+    kernel, bias = parameters["first_state"]
+    return greedy_decode(step, tanh(c @ kernel + bias), 1, 2, max_length)
+
+
+def final_states(source, parameters, gru_step):
+    states = []
+    for name, tokens in (("forward", source), ("backward", reversed(source))):
+        h = np.zeros(parameters[name][1].shape[-2])
+        for x in parameters["source_table"][list(tokens)]:
+            h = gru_step(x, h, *parameters[name])
+        states.append(h)
+    return states
+
+
+def in_two_functions(source, parameters, gru_step, greedy_decode, max_length):
+    states = final_states(source, parameters, gru_step)
+    return continued(states, parameters, gru_step, greedy_decode, max_length)
+
+
+def without_tanh(source, parameters, gru_step, greedy_decode, max_length):
+    states = final_states(source, parameters, gru_step)
+    arguments = parameters, gru_step, greedy_decode, max_length
+    return continued(states, *arguments, tanh=lambda x: x)
+
+
+def backward_first(source, parameters, gru_step, greedy_decode, max_length):
+    states = final_states(source, parameters, gru_step)[::-1]
+    return continued(states, parameters, gru_step, greedy_decode, max_length)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (reads_forward_twice, "Your backward GRU reads the source from left to right"),
+        (without_tanh, "The first state lacks its tanh"),
+        (backward_first, "You join the backward state first."),
+    ],
+)
+def test_translate_names_mistake(answer, message):
+    assert said(bottleneck.translate, answer).startswith(message)
+
+
+# exact_match_if_independent: a judgment
+
+
+def test_exact_match_if_independent_equals_a_simulation_by_hand():
+    # Two sentences of two tokens, right with 1 * 3/4; two of three, with 1 * 3/4 * 1/2.
+    hits, tries = np.array([4, 3, 1]), np.array([4, 4, 2])
+    expected = (2 * 0.75 + 2 * 0.375) / 4
+    value = bottleneck.exact_match_if_independent.reference_solution(hits, tries)
+    assert value == pytest.approx(expected)
+
+
+def test_exact_match_if_independent_equals_shuffled_errors():
+    """Errors that are dealt out anew at each position are independent."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 8, 4000)
+    real = np.arange(8) < lengths[:, None]  # (sentences, positions)
+    correct = real & (rng.random(real.shape) < np.linspace(1, 0.7, 8))
+    value = bottleneck.exact_match_if_independent.reference_solution(
+        correct.sum(0), real.sum(0)
+    )
+    assert value == pytest.approx((correct | ~real).all(axis=1).mean(), abs=0.02)
+
+
+def as_a_loop(hits, tries):
+    total, product = 0.0, 1.0
+    for k, (h, n) in enumerate(zip(hits, tries, strict=True)):
+        if n == 0:
+            break
+        product *= h / n
+        later = tries[k + 1] if k + 1 < len(tries) else 0
+        total += (n - later) * product
+    return total / tries[0]
+
+
+def plain_product(hits, tries):
+    return np.prod([h / n for h, n in zip(hits, tries, strict=True) if n])
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (plain_product, bottleneck.NO_LENGTHS),
+        (
+            lambda hits, tries: hits.sum() / tries.sum(),
+            "That is the token accuracy. A sentence counts only if",
+        ),
+    ],
+)
+def test_exact_match_if_independent_names_mistake(answer, message):
+    words = said(
+        bottleneck.exact_match_if_independent, lambda hits, tries: answer(hits, tries)
+    )
+    assert words.startswith(message)
+
+
 @parametrized(
     sequence_loss=[zero_is_padding, first_tokens],
     greedy_decode=[largest_in_size, at_most_32, no_word_twice],
@@ -783,6 +1026,9 @@ def count_as_numpy_int(kind, input_dim, units):
     greedy_decode=[by_recursion, with_numpy_ints, calls_step_once_more],
     exact_match_by_length=[with_digitize, with_mean_of_nothing],
     recurrent_parameters=[count_as_numpy_int],
+    decoder_batch=[with_lists],
+    translate=[in_two_functions],
+    exact_match_if_independent=[as_a_loop],
 )
 def test_exercise_accepts_right_answer(exercise, answer):
     result = exercise.check(answer)

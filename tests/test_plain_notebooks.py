@@ -210,3 +210,16 @@ def test_copies_are_published_where_the_links_lead():
     commands = "\n".join(step.get("run", "") for step in steps)
     assert "python -m tools.plain_notebooks" in commands
     assert re.search(rf"git push .*HEAD:{branch}$", commands, re.M)
+
+
+def test_mention_of_a_figure_has_its_number():
+    """As in [Figure 2.3](#fig-length)."""
+    book, found = plain_notebooks.Book(), []
+    for path in CHAPTERS:
+        for cell in plain_notebooks.cells_of(path):
+            if cell.cell_type == "markdown":
+                links = re.findall(r"\[(Fig[^]]+)\]\(#([^)]+)\)", cell.source)
+                found += [(path.stem, *link) for link in links]
+    assert found
+    for page, text, label in found:
+        assert book.labels.get(label) == (page, text)

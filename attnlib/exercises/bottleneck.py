@@ -1300,3 +1300,489 @@ def one_bias_in_all(kind, input_dim, units):
 def one_bias_in_all_or_two(kind, input_dim, units):
     biases = 2 if kind == "gru_reset_after" else 1
     return BLOCKS[kind] * units * (input_dim + units) + biases * units
+
+
+# Exercises of the second half: a batch to repair, a translator to put together, and a
+# claim to judge.
+
+
+def _batch_cases(rng):
+    yield "two targets of 3 words and 1 word", ([[5, 6, 7], [8]], 1, 2)
+    yield "one target of one word", ([[4]], 1, 2)
+    yield "other numbers for start and end", ([[5, 6], [8, 9, 5, 5]], 4, 3)
+    yield "the shortest target first", ([[3], [4, 3], [5, 4, 3]], 1, 2)
+    yield "words equal to start and end", ([[1, 2, 1], [2, 2]], 1, 2)
+    yield "a target without words", ([[], [7, 7, 9]], 1, 2)
+    yield "as many targets as steps", ([[9, 4], [6, 5], [7]], 1, 2)
+    lengths = rng.integers(1, 9, 5)
+    targets = [rng.integers(3, 40, length).tolist() for length in lengths]
+    yield "five targets", (targets, 1, 2)
+    yield "three targets of 4 words", (rng.integers(3, 40, (3, 4)).tolist(), 2, 1)
+
+
+@exercise(
+    _batch_cases,
+    hints=[
+        (
+            "Write down both rows for the target `quatre - vingt`. What is the "
+            "decoder given at its first step, and what should it predict there? What "
+            "does it predict at its last step?"
+        ),
+        (
+            "Both rows have one token more than the target. The inputs have `start` in "
+            "front, and the labels have `end` behind."
+        ),
+    ],
+    returns=("inputs", "labels"),
+)
+def decoder_batch(targets, start, end):
+    """What a decoder is given in training, and what it should predict.
+
+    targets: list of lists of ints, one per sentence, which may be empty. start, end:
+    ints. Returns two int arrays (batch, steps): inputs, where start and then the words
+    stand, and labels, where the words and then end stand. There are as many steps as
+    the longest target has words, and one more; the rest of a row is 0.
+    """
+    steps = max(map(len, targets)) + 1
+    inputs = np.zeros((len(targets), steps), int)
+    labels = np.zeros((len(targets), steps), int)
+    for row, target in enumerate(targets):
+        inputs[row, : len(target) + 1] = [start, *target]
+        labels[row, : len(target) + 1] = [*target, end]
+    return inputs, labels
+
+
+@decoder_batch.starter_code(
+    "In training, the loss is almost 0 after one epoch. The translations are nonsense."
+)
+def decoder_batch(targets, start, end):
+    """What a decoder is given in training, and what it should predict."""
+    steps = max(map(len, targets)) + 2
+    inputs = np.zeros((len(targets), steps), int)
+    labels = np.zeros((len(targets), steps), int)
+    for row, target in enumerate(targets):
+        inputs[row, : len(target) + 2] = [start, *target, end]
+        labels[row, : len(target) + 2] = [start, *target, end]
+    return inputs, labels
+
+
+def _rows(given, predicted, steps=lambda longest: longest + 1, left=False):
+    """The solution with other rows: functions of (target, start, end) for the inputs
+    and the labels, and the number of steps; ``left`` pads in front.
+    """
+
+    def mistake(targets, start, end):
+        longest = max(map(len, targets))
+        results = []
+        for rows in (given, predicted):
+            array = np.zeros((len(targets), steps(longest)), int)
+            for row, target in enumerate(targets):
+                tokens = rows(target, start, end)[: array.shape[1]]
+                at = slice(-len(tokens), None) if left else slice(len(tokens))
+                if tokens:
+                    array[row, at] = tokens
+            results.append(array)
+        return tuple(results)
+
+    return mistake
+
+
+def _given(target, start, end):
+    return [start, *target]
+
+
+def _predicted(target, start, end):
+    return [*target, end]
+
+
+def _plain(target, start, end):
+    return list(target)
+
+
+def _framed(target, start, end):
+    return [start, *target, end]
+
+
+NOT_SHIFTED = (
+    "Each step is given the word that it should predict, so the decoder only has to "
+    "copy its input. Shift the inputs by one: start comes first."
+)
+SHIFTED_BACK = (
+    "Your labels are behind the inputs. At each step the decoder should predict the "
+    "word that comes next."
+)
+WITHOUT_END = (
+    "The labels have no end, so the decoder never learns to stop. The step that is "
+    "given the last word should predict end."
+)
+END_GIVEN = (
+    "A row of inputs still holds end. In training that does no harm, because nothing "
+    "has to be predicted from it, but here the rest of the row should be 0."
+)
+EXCHANGED = "You return the labels first. The inputs come first."
+PADDED_IN_FRONT = "You pad in front of the words. The zeros belong behind them."
+for message, mistake in [
+    (NOT_SHIFTED, _rows(_predicted, _predicted)),
+    (NOT_SHIFTED, _rows(_given, _given)),
+    (NOT_SHIFTED, _rows(_plain, _plain)),
+    (NOT_SHIFTED, _rows(_plain, _plain, lambda longest: longest)),
+    (SHIFTED_BACK, _rows(_plain, _given)),
+    (WITHOUT_END, _rows(_given, _plain)),
+    (WITHOUT_END, _rows(_given, _plain, lambda longest: longest)),
+    (END_GIVEN, _rows(_framed, _predicted)),
+    (END_GIVEN, _rows(_framed, _predicted, lambda longest: longest + 2)),
+    (
+        "The inputs lack start: the decoder's first step needs a token, too.",
+        _rows(_plain, _predicted),
+    ),
+    (
+        "The labels still hold start. No step should predict it.",
+        _rows(_given, _framed, lambda longest: longest + 2),
+    ),
+    (
+        "Your arrays have one column too many. There are as many steps as the longest "
+        "target has words, and one more.",
+        _rows(_given, _predicted, lambda longest: longest + 2),
+    ),
+    (
+        "The longest target is cut off. It needs one step more than it has words.",
+        _rows(_given, _predicted, lambda longest: longest),
+    ),
+    (EXCHANGED, _rows(_predicted, _given)),
+    (PADDED_IN_FRONT, _rows(_given, _predicted, left=True)),
+]:
+    decoder_batch.known_mistake(message)(mistake)
+
+
+def paper_gru_step(x, h, w, u, b):
+    """One step of the paper's GRU, as in the chapter."""
+    update = 1 / (1 + np.exp(-(x @ w[0] + h @ u[0] + b[0])))
+    reset = 1 / (1 + np.exp(-(x @ w[1] + h @ u[1] + b[1])))
+    candidate = np.tanh(x @ w[2] + (reset * h) @ u[2] + b[2])
+    return (1 - update) * h + update * candidate
+
+
+paper_gru_step.__name__ = "gru_step"  # a message shows it
+
+
+def _random_gru(rng, input_dim, units):
+    return (
+        1.5 * rng.normal(size=(3, input_dim, units)),
+        1.5 * rng.normal(size=(3, units, units)),
+        rng.normal(size=(3, units)),
+    )
+
+
+def _random_translator(rng, units, embedding_dim, vocabulary):
+    """Random parameters, as the exercise describes them."""
+    return {
+        "source_table": rng.normal(size=(vocabulary, embedding_dim)),
+        "forward": _random_gru(rng, embedding_dim, units // 2),
+        "backward": _random_gru(rng, embedding_dim, units // 2),
+        "first_state": (rng.normal(size=(units, units)), rng.normal(size=units)),
+        "target_table": rng.normal(size=(vocabulary, embedding_dim)),
+        "decoder": _random_gru(rng, embedding_dim + units, units),
+        "output": (
+            2 * rng.normal(size=(2 * units + embedding_dim, vocabulary)),
+            rng.normal(size=vocabulary),
+        ),
+    }
+
+
+def _translate_cases(rng):
+    decode = greedy_decode.reference_solution
+    sources = [[3], [4, 5], [5, 4], [3, 6, 4], [6, 3, 5, 5, 4], [4, 3, 6, 5, 3, 4, 5]]
+    for source in sources:
+        parameters = _random_translator(rng, 4, 3, 7)
+        title = f"a source of {len(source)} word{'s' * (len(source) > 1)}"
+        yield title, (source, parameters, paper_gru_step, decode, 12)
+    for units, embedding_dim, vocabulary, length in [(6, 2, 9, 4), (4, 4, 8, 9)]:
+        parameters = _random_translator(rng, units, embedding_dim, vocabulary)
+        source = rng.integers(3, vocabulary, length).tolist()
+        yield (
+            f"{units} units, {embedding_dim} numbers per word",
+            (source, parameters, paper_gru_step, decode, 15),
+        )
+    parameters = _random_translator(rng, 4, 3, 7)
+    yield "max_length is 2", ([3, 4, 5], parameters, paper_gru_step, decode, 2)
+    yield "max_length is 0", ([3, 4, 5], parameters, paper_gru_step, decode, 0)
+
+
+@exercise(
+    _translate_cases,
+    hints=[
+        (
+            "Write a loop that encodes a list of token IDs with one GRU and returns "
+            "its last state. Run it on the source, and on `source[::-1]`."
+        ),
+        (
+            "`greedy_decode` calls a function `step(token, state)`. Define it inside "
+            "of `translate`, where it can use `c` and the parameters. Its first state "
+            "is `np.tanh(c @ w + b)`, with `w, b = parameters['first_state']`."
+        ),
+        (
+            "In `step`: look the word up in `target_table`, join it with `c`, call "
+            "`gru_step`, and multiply `np.concatenate([state, c, word])`, with the new "
+            "state, by the output's matrix. Return the logits and the new state."
+        ),
+    ],
+)
+def translate(source, parameters, gru_step, greedy_decode, max_length):
+    """Encode a source, and decode a translation of it greedily.
+
+    source: list of token IDs. parameters: dict of NumPy arrays, and of tuples of them:
+    (w, u, b) of a GRU, where u.shape[-2] is its number of units, and (w, b) of a linear
+    map. gru_step: function (x, h, w, u, b) -> the new state. greedy_decode:
+    function (step, state, start, end, max_length) -> list of token IDs. The IDs of
+    start and end are 1 and 2. Returns the token IDs of the translation, as a list.
+    """
+
+    def encode(tokens, gru):
+        h = np.zeros(gru[1].shape[-2])  # as many as u has units
+        for token in tokens:
+            h = gru_step(parameters["source_table"][token], h, *gru)
+        return h
+
+    forward = encode(source, parameters["forward"])
+    backward = encode(source[::-1], parameters["backward"])
+    c = np.concatenate([forward, backward])  # (units,)
+
+    def step(token, state):
+        word = parameters["target_table"][token]
+        x = np.concatenate([word, c])
+        state = gru_step(x, state, *parameters["decoder"])
+        w, b = parameters["output"]
+        return np.concatenate([state, c, word]) @ w + b, state
+
+    w, b = parameters["first_state"]
+    return greedy_decode(step, np.tanh(c @ w + b), 1, 2, max_length)
+
+
+def _translation(
+    read=lambda source: source[::-1],
+    join=lambda forward, backward: (forward, backward),
+    first=lambda c, w, b: np.tanh(c @ w + b),
+    table="target_table",
+    given=lambda word, c: (word, c),
+    features=lambda state, c, word, before: (state, c, word),
+    special=(1, 2),
+    output_bias=True,
+):
+    """The solution with other parts: what the backward GRU reads, how the final states
+    are joined, the first state, the decoder's table, what enters a step and the output,
+    the IDs of start and end, and whether the output has its bias.
+    """
+
+    def mistake(source, parameters, gru_step, greedy_decode, max_length):
+        def encode(tokens, gru):
+            h = np.zeros(gru[1].shape[-2])  # as many as u has units
+            for token in tokens:
+                h = gru_step(parameters["source_table"][token], h, *gru)
+            return h
+
+        forward = encode(source, parameters["forward"])
+        backward = encode(read(source), parameters["backward"])
+        c = np.concatenate(join(forward, backward))
+
+        def step(token, before):
+            word = parameters[table][token]
+            x = np.concatenate(given(word, c))
+            state = gru_step(x, before, *parameters["decoder"])
+            joined = np.concatenate(features(state, c, word, before))
+            w, b = parameters["output"]
+            return joined @ w + (b if output_bias else 0), state
+
+        first_state = first(c, *parameters["first_state"])
+        return greedy_decode(step, first_state, *special, max_length)
+
+    return mistake
+
+
+WRONG_OUTPUT = (
+    "The output is computed from [state ; c ; word], in this order, with the new state."
+)
+for message, parts in [
+    (
+        "Your backward GRU reads the source from left to right, too. Give it "
+        "source[::-1].",
+        {"read": lambda source: source},
+    ),
+    (
+        "You take the backward state at the last word. It has read the whole sentence "
+        "at the first word.",
+        {"read": lambda source: source[-1:]},
+    ),
+    (
+        "You join the backward state first. In c the forward state comes first.",
+        {"join": lambda forward, backward: (backward, forward)},
+    ),
+    (
+        "The forward state stands in c twice. Its second half is the backward state.",
+        {"join": lambda forward, backward: (forward, forward)},
+    ),
+    (
+        "The first state lacks its tanh: tanh(c w + b).",
+        {"first": lambda c, w, b: c @ w + b},
+    ),
+    (
+        "Your decoder starts at c. Its first state is tanh(c w + b).",
+        {"first": lambda c, w, b: c},
+    ),
+    (
+        "Your decoder starts at zeros. Its first state is tanh(c w + b).",
+        {"first": lambda c, w, b: np.zeros(len(c))},
+    ),
+    (
+        "You look the decoder's words up in the source's table. They have their own.",
+        {"table": "source_table"},
+    ),
+    (
+        "You join c and the word in the wrong order: the decoder's GRU gets "
+        "[word ; c].",
+        {"given": lambda word, c: (c, word)},
+    ),
+    (WRONG_OUTPUT, {"features": lambda state, c, word, before: (c, state, word)}),
+    (WRONG_OUTPUT, {"features": lambda state, c, word, before: (word, c, state)}),
+    (WRONG_OUTPUT, {"features": lambda state, c, word, before: (word, state, c)}),
+    (WRONG_OUTPUT, {"features": lambda state, c, word, before: (state, word, c)}),
+    (
+        "You compute the logits from the state before the step. Use the new one.",
+        {"features": lambda state, c, word, before: (before, c, word)},
+    ),
+    (
+        "The first state lacks its bias.",
+        {"first": lambda c, w, b: np.tanh(c @ w)},
+    ),
+    ("The logits lack their bias.", {"output_bias": False}),
+    (
+        "start is 1 and end is 2. You exchange them.",
+        {"special": (2, 1)},
+    ),
+]:
+    translate.known_mistake(message)(_translation(**parts))
+
+
+def _independent_cases(rng):
+    yield "four sentences of 2 or 3 tokens", (np.array([4, 3, 1]), np.array([4, 4, 2]))
+    yield "one token each", (np.array([3]), np.array([5]))
+    yield "all correct", (np.array([6, 6, 2, 1]), np.array([6, 6, 2, 1]))
+    yield "no first token is correct", (np.array([0, 4, 4]), np.array([4, 4, 4]))
+    yield "all lengths are equal", (np.array([9, 8, 9, 7]), np.array([10, 10, 10, 10]))
+    yield (
+        "positions that no sentence has",
+        (np.array([5, 3, 2, 0, 0]), np.array([5, 4, 4, 0, 0])),
+    )
+    yield "a last position that no sentence has", (np.array([2, 0]), np.array([3, 0]))
+    for positions in (6, 25):
+        tries = np.sort(rng.integers(20, 200, positions))[::-1].copy()
+        hits = rng.binomial(tries, rng.uniform(0.7, 1, positions))
+        yield f"{positions} positions", (hits, tries)
+
+
+@exercise(
+    _independent_cases,
+    hints=[
+        (
+            "A sentence of n tokens is all correct with the product of the first n "
+            "accuracies: `np.cumprod`. How many sentences have exactly n tokens?"
+        ),
+        (
+            "`tries` counts the sentences that have a token at a position, so "
+            "`tries[k] - tries[k + 1]` sentences end at position k, and all of "
+            "`tries[-1]` end at the last one. Leave out positions with no sentence."
+        ),
+    ],
+)
+def exact_match_if_independent(hits, tries):
+    """The exact match that token accuracies would give if errors were independent.
+
+    hits, tries: (positions,), ints: of the sentences that have a token at a position,
+    how many predict it correctly, and how many there are. tries never rises, starts
+    above 0, and may end in zeros. Returns a float.
+    """
+    hits, tries = hits[tries > 0], tries[tries > 0]
+    all_correct = np.cumprod(hits / tries)  # of the tokens up to each position
+    ending = tries - np.append(tries[1:], 0)  # sentences that end at each position
+    return float((ending * all_correct).sum() / tries[0])
+
+
+def _counted(hits, tries):
+    """Token accuracies, and the sentences that end at each position."""
+    hits, tries = hits[tries > 0], tries[tries > 0]
+    return hits / tries, tries - np.append(tries[1:], 0)
+
+
+NO_LENGTHS = (
+    "You take the product over all positions, but not every sentence is that long. "
+    "Weight the product up to each position by the sentences that end there."
+)
+OVERALL = (
+    "You raise one accuracy to the power of one length. Positions have accuracies of "
+    "their own, and sentences have different lengths."
+)
+
+
+def _mean_length(tries):
+    return tries.sum() / tries[0]
+
+
+for message, mistake in [
+    (NO_LENGTHS, lambda hits, tries: float(np.prod(_counted(hits, tries)[0]))),
+    (
+        OVERALL,
+        lambda hits, tries: float((hits.sum() / tries.sum()) ** _mean_length(tries)),
+    ),
+    (
+        OVERALL,
+        lambda hits, tries: float(
+            _counted(hits, tries)[0].mean() ** _mean_length(tries)
+        ),
+    ),
+    (OVERALL, lambda hits, tries: float((hits.sum() / tries.sum()) ** len(tries))),
+    (
+        "That is the token accuracy. A sentence counts only if all of it is correct.",
+        lambda hits, tries: float(hits.sum() / tries.sum()),
+    ),
+    (
+        "That is the mean of the token accuracies. A sentence counts only if all of "
+        "it is correct.",
+        lambda hits, tries: float(_counted(hits, tries)[0].mean()),
+    ),
+    (
+        "You give every position the same weight. Weight the product up to each "
+        "position by the number of sentences that end there.",
+        lambda hits, tries: float(np.cumprod(_counted(hits, tries)[0]).mean()),
+    ),
+    (
+        "You weight by the sentences that have a token at each position. Count the "
+        "ones that end there.",
+        lambda hits, tries: float(
+            (np.cumprod(_counted(hits, tries)[0]) * tries[tries > 0]).sum()
+            / tries.sum()
+        ),
+    ),
+    (
+        "You leave out the sentences that end at the last position.",
+        lambda hits, tries: float(
+            (np.cumprod(_counted(hits, tries)[0]) * _counted(hits, tries)[1])[:-1].sum()
+            / tries[0]
+        ),
+    ),
+    (
+        "You return a number of sentences. Divide by how many there are, tries[0].",
+        lambda hits, tries: float(
+            (np.cumprod(_counted(hits, tries)[0]) * _counted(hits, tries)[1]).sum()
+        ),
+    ),
+]:
+    exact_match_if_independent.known_mistake(message)(mistake)
+
+
+@exact_match_if_independent.known_mistake(
+    "A position with no sentence gives 0 / 0, which is NaN. Leave it out."
+)
+def divides_by_zero(hits, tries):
+    with np.errstate(invalid="ignore"):
+        all_correct = np.cumprod(hits / tries)
+    ending = tries - np.append(tries[1:], 0)
+    return float((ending * all_correct).sum() / tries[0])
