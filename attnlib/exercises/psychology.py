@@ -11,7 +11,7 @@ from attnlib.exercises._demands import extreme_scores, five_masks, spoiled_paddi
 
 OVER_ALL = (
     "Your weights sum to one over the whole array. "
-    "They should sum to one in each row, so take the sum over the last axis."
+    "They should sum to one for each row, so take the sum over the last axis."
 )
 FIRST_AXIS = (
     "Your weights sum to one over the first axis. They should sum to one over the last."
