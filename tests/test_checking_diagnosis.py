@@ -258,6 +258,38 @@ def test_error_of_shapes_names_the_shapes(submission, shapes):
     assert shapes in message
 
 
+def long_cases(rng):
+    yield (
+        "a long one and a short one",
+        (rng.normal(size=(4, 6)), np.arange(2.0), "text"),
+    )
+
+
+@exercise.exercise(long_cases, hints=["-"])
+def lengthened(values, small, word):
+    """The values, 3 x 8."""
+    return values.reshape(3, 8)
+
+
+@pytest.mark.parametrize(
+    ("submission", "is_short"),
+    [
+        (lambda values, small, word: values.copy(), True),
+        (lambda values, small, word: values + small, True),
+        (lambda values, small, word: values[0] @ small, True),
+        (lambda values, small, word: 2 * values.reshape(3, 8), False),
+        (lambda values, small, word: values["column"], False),
+        (lambda values, small, word: word, False),
+    ],
+)
+def test_long_input_is_shown_by_its_shape_where_shapes_are_wrong(submission, is_short):
+    message = lengthened.check(submission).message
+    *_, values, small, word = message.splitlines()
+    assert ("  values = an array of shape (4, 6)" == values) == is_short
+    assert values.startswith("  values = [[") or is_short
+    assert (small, word) == ("  small = [0, 1]", "  word = 'text'")
+
+
 def test_error_of_shapes_runs_nothing_of_the_submission():
     calls = []
 

@@ -940,3 +940,25 @@ def test_own_parts_of_stubs_and_of_nothing_are_ours(capsys):
         assert ex.own_parts(space) == {}
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == 6 and all(line.endswith("written yet") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("query_axes", "key_axes", "message"),
+    [
+        (lambda q: q[:, None, :], lambda k: k[None, :, :], "[:, None, :] and [None"),
+        (
+            lambda q: np.expand_dims(q, 2),
+            lambda k: np.expand_dims(k, 0),
+            "[:, None, :] and [None",
+        ),
+        (lambda q: q, lambda k: k, "Your score of query i belongs to key i alone."),
+        (lambda q: q[:, None], lambda k: k[:, None], "The result should have shape"),
+    ],
+)
+def test_additive_scores_names_axes_of_one_sentence(query_axes, key_axes, message):
+    def answer(query, keys, w_query, w_keys, v):
+        hidden = np.tanh(query_axes(query @ w_query) + key_axes(keys @ w_keys))
+        return np.einsum("...u,u", hidden, v)
+
+    said = ex.additive_scores.check(answer).message.split("\n", 1)[1]
+    assert said.startswith(message)

@@ -512,6 +512,12 @@ def exponentials_of_words(scores, mask):
             ),
             "The result",
         ),
+        (lambda s, m: ref.softmax(s, m), "Your mask is on the wrong axes"),
+        (lambda s, m: ref.softmax(s, m[..., None]), "Your mask is on the wrong axes"),
+        (
+            lambda s, m: np.exp(np.where(m[..., None], s, -np.inf)),
+            "The result should have shape",
+        ),
         (lambda s, m: ref.softmax(s) * m[:, None], "You set padding to zero after"),
         (lambda s, m: ref.softmax(s), "Your function ignores the mask"),
         (lambda s, m: ref.softmax(s, ~m[:, None]), "Your mask is inverted"),
@@ -817,7 +823,9 @@ def bell(centers, half_width, floor):
         (lambda p, d: bell(p, d, 0 * p), "You subtract the whole center."),
         (lambda p, d: bell(p, d, np.floor(p))[..., ::-1], "The bug is still there."),
         (lambda p, d: bell(p, d, np.floor(p)) ** 0.25, "Sigma is D / 2."),
-        (lambda p, d: bell(p, d, np.floor(p)) ** 2, "The result"),
+        (lambda p, d: bell(p, d, np.floor(p)) ** 2, "2 is missing in the denominator"),
+        (lambda p, d: bell(p, d, np.floor(p)) ** 0.5, "You square 2 along with sigma"),
+        (lambda p, d: bell(p, d, np.floor(p)) ** 3, "The result"),
         (
             lambda p, d: bell(p, d, np.floor(p)) / bell(p, d, np.floor(p)).max(),
             "The result",
@@ -918,6 +926,9 @@ def summing_to_one(weights):
         (local_in_one_piece(width=2), "Sigma is D / 2."),
         (local_in_one_piece(finish=summing_to_one), "Your weights sum to one in each"),
         (local_in_one_piece(finish=normalized), "Your weights sum to one in each"),
+        (local_in_one_piece(scale=4.0), "2 is missing in the denominator"),
+        (local_in_one_piece(scale=1.0), "You square 2 along with sigma"),
+        (local_in_one_piece(scale=-2.0), "The minus sign is missing"),
         (local_in_one_piece(scale=1.5), "context"),
         (local_in_one_piece(np.ceil), "context"),
     ],
@@ -1017,6 +1028,77 @@ def test_pool_names_a_sum_over_one_number_and_a_missing_tanh():
 
     assert said(bug_hunt.pool, half_fixed).startswith("The maximum runs over the words")
     assert said(bug_hunt.pool, without_tanh).startswith("The tanh is gone")
+
+
+def pool_of(max_axis, sum_axis):
+    """The faulty code with other axes of the maximum and of the sum."""
+
+    def attempt(values, w, v):
+        scores = np.einsum("bsu,uo->bso", np.tanh(values @ w), v)
+        exponentials = np.exp(scores - np.max(scores, max_axis, keepdims=True))
+        weights = exponentials / np.sum(exponentials, sum_axis, keepdims=True)
+        return np.einsum("bso,bsd->bd", weights, values), weights.squeeze(axis=2)
+
+    return attempt
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ((2, 0), "The maximum or the sum runs over the batch, axis 0."),
+        ((0, 2), "The maximum or the sum runs over the batch, axis 0."),
+        ((0, 1), "The maximum or the sum runs over the batch, axis 0."),
+        ((1, 0), "The maximum or the sum runs over the batch, axis 0."),
+        ((0, 0), "Your weights sum to one over the batch"),
+        ((2, None), "Your weights sum to one over all sentences together."),
+        ((1, None), "Your weights sum to one over all sentences together."),
+        ((2, 1), "Now every word has the same weight."),
+        (((0, 2), 1), "The maximum or the sum runs over the batch, axis 0."),
+        (((0, 1), 1), "You subtract one maximum from all rows"),
+        (((0, 1), 2), "context"),
+    ],
+)
+def test_pool_names_other_axes(axes, message):
+    assert said(bug_hunt.pool, pool_of(*axes)).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("context_of", "message"),
+    [
+        (np.matmul, "A weight (batch, source_len) belongs to a whole word."),
+        (
+            lambda w, h: np.expand_dims(w, 1) @ h,
+            "Your context still has an axis of length 1",
+        ),
+        (
+            lambda w, h: np.einsum("bs,bsd->bsd", w, h),
+            "You multiply each word by its weight",
+        ),
+        (lambda w, h: (w @ h)[:, 0], "context"),
+    ],
+)
+def test_pool_names_a_context_of_another_shape(context_of, message):
+    def attempt(values, w, v):
+        weights = ref.softmax((np.tanh(values @ w) @ v)[..., 0])
+        return context_of(weights, values), weights
+
+    assert said(bug_hunt.pool, attempt).startswith(message)
+
+
+def test_pool_names_weights_with_an_axis_more():
+    def attempt(values, w, v):
+        context, weights = pooled(values, w, v, ref.softmax)
+        return context, weights[..., np.newaxis]
+
+    assert said(bug_hunt.pool, attempt).startswith("Your weights still have their last")
+
+
+def test_self_attention_weights_name_a_mask_without_its_axis():
+    def attempt(states, mask):
+        return ref.softmax(np.einsum("btd,bsd->bts", states, states), mask)
+
+    message = said(bug_hunt.self_attention_weights, attempt)
+    assert message.startswith("Your mask is on the wrong axes")
 
 
 def test_dot_attend_names_scaled_scores():

@@ -265,7 +265,19 @@ WRONG_SCORES = {
         lambda query, keys: ref.attend(query @ keys.swapaxes(1, 2), keys)[1],
         lambda query, keys: ref.softmax(loop_of_dots(query, keys)),
     ),
+    "Your score of query t belongs to key t alone": (
+        lambda query, keys: np.einsum("btd,btd->bt", query, keys),
+        lambda query, keys: np.sum(np.multiply(query, keys), axis=2),
+    ),
+    "[:, None, :] and [None, :, :] pair the positions of one sentence": (
+        lambda query, keys: np.multiply(
+            np.expand_dims(query, 1), np.expand_dims(keys, 0)
+        ).sum(axis=-1),
+        lambda query, keys: np.sum(query[:, None, :] * keys[None, :, :], axis=3),
+    ),
     "You mix sentences": (
+        lambda query, keys: np.inner(query, keys),
+        lambda query, keys: np.dot(query, keys.transpose()),
         lambda query, keys: query @ keys[0].T,
         lambda query, keys: np.tensordot(query, keys[0], axes=([2], [1])),
     ),
@@ -352,6 +364,36 @@ WRONG_CONCAT_SCORES = {
 @pytest.mark.parametrize("message", list(WRONG_CONCAT_SCORES)[:5])
 def test_concat_scores_names_frequent_mistakes(message):
     answer = concat_by_loops(WRONG_CONCAT_SCORES[message])
+    assert plain(luong_global.concat_scores, answer).startswith(message)
+
+
+def concat_of_halves(query_axes, key_axes):
+    """The concat score with other new axes: functions of a projection."""
+
+    def answer(query, keys, w, v):
+        of_query, of_keys = np.split(w, [query.shape[2]])
+        hidden = query_axes(query @ of_query) + key_axes(keys @ of_keys)
+        return np.einsum("...u,u", np.tanh(hidden), v)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("query_axes", "key_axes", "message"),
+    [
+        (lambda q: q, lambda k: k, "Your score of query t belongs to key t alone."),
+        (lambda q: q[:, None], lambda k: k[None], "[:, None, :] and [None, :, :] pair"),
+        (
+            lambda q: np.expand_dims(q, 2),
+            lambda k: np.expand_dims(k, 0),
+            "[:, None, :] and [None, :, :] pair",
+        ),
+        (lambda q: q[:, None], lambda k: k[:, :, None], "You exchanged two axes"),
+        (lambda q: q[:, None], lambda k: k[:, None], "The result should have shape"),
+    ],
+)
+def test_concat_scores_names_axes_of_one_sentence(query_axes, key_axes, message):
+    answer = concat_of_halves(query_axes, key_axes)
     assert plain(luong_global.concat_scores, answer).startswith(message)
 
 
@@ -509,6 +551,34 @@ WRONG_STEPS = {
 def test_input_feeding_step_names_frequent_mistakes(message):
     answer = step_answer(**WRONG_STEPS[message])
     assert plain(luong_global.input_feeding_step, answer).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("context_of", "message"),
+    [
+        (lambda w, a: np.matmul(w, a), "Your context has an axis too many."),
+        (lambda w, a: w[:, None, :] @ a, "Your context has an axis too many."),
+        (lambda w, a: np.sum(w * a, axis=1), "A weight (batch, source_len) belongs"),
+        (lambda w, a: np.einsum("bs,bsu->u", w, a), "Your code raised ValueError"),
+    ],
+)
+def test_input_feeding_step_names_a_context_of_another_shape(context_of, message):
+    def answer(state, fed, word, annotations, mask, w_c, gru):
+        new = gru(np.concatenate([word, fed], axis=1), state)
+        weights = ref.softmax(np.einsum("bu,bsu->bs", new, annotations), mask)
+        context = context_of(weights, annotations)
+        return new, np.tanh(np.concatenate([context, new], axis=-1) @ w_c), weights
+
+    assert plain(luong_global.input_feeding_step, answer).startswith(message)
+
+
+def test_input_feeding_step_names_weights_with_an_axis_more():
+    def answer(*arguments):
+        *states, weights = step_answer()(*arguments)
+        return *states, np.expand_dims(weights, 1)
+
+    message = plain(luong_global.input_feeding_step, answer)
+    assert message.startswith("Your weights still have the axis of length 1")
 
 
 def test_input_feeding_step_names_a_kept_state_of_an_empty_sentence():
@@ -770,6 +840,52 @@ WRONG_GAUSSIANS = {
 }
 
 
+# Parentheses that are missing or wrong: functions of the distance and D.
+WRONG_PARENTHESES = {
+    "-d**2 / 2 * sigma**2 multiplies by sigma^2": (
+        lambda d, D: np.exp(-(d**2) / 2 * (D / 2) ** 2),
+        lambda d, D: np.exp(-0.5 * d**2 * D**2 / 4),
+    ),
+    "You square 2 along with sigma": (
+        lambda d, D: np.exp(-(d**2) / (2 * D / 2) ** 2),
+        lambda d, D: np.exp(-((d / D) ** 2)),
+    ),
+    "You square the whole fraction": (
+        lambda d, D: np.exp(-((d / (2 * (D / 2) ** 2)) ** 2)),
+    ),
+    "In the denominator, sigma should be squared: -d**2 / (2 * sigma**2). Python": (
+        lambda d, D: np.exp(-(d**2) / (2 * D / 2**2)),
+    ),
+    "The distance should be squared": (lambda d, D: np.exp(-2 * d / D**2),),
+    "2 is missing in the denominator": (lambda d, D: gaussian(d, D) ** 2,),
+    "The minus sign is missing": (lambda d, D: np.exp(2 * (d / D) ** 2),),
+}
+
+
+@pytest.mark.parametrize("message", WRONG_PARENTHESES)
+def test_gaussian_weights_and_local_attend_name_wrong_parentheses(message):
+    for around in WRONG_PARENTHESES[message]:
+        answer = gaussian_answer(around)
+        assert plain(luong_local.gaussian_weights, answer).startswith(message)
+        answer = local_answer(around=around)
+        assert plain(luong_local.local_attend, answer).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda d, D: gaussian(d, D) ** 3,
+        lambda d, D: np.exp(-(d**2) / 2 * D / 2),
+        lambda d, D: np.exp(-abs(d) / D),
+    ],
+)
+def test_gaussian_weights_and_local_attend_give_another_exponent_no_name(around):
+    message = plain(luong_local.gaussian_weights, gaussian_answer(around))
+    assert message.startswith("The result:")
+    message = plain(luong_local.local_attend, local_answer(around=around))
+    assert message.startswith("context:")
+
+
 @pytest.mark.parametrize("message", WRONG_GAUSSIANS)
 def test_gaussian_weights_names_frequent_mistakes(message):
     message_got = plain(luong_local.gaussian_weights, WRONG_GAUSSIANS[message])
@@ -998,6 +1114,30 @@ def test_local_attend_shows_words_where_a_number_is_not_small_enough(fill, zeros
     said = plain(luong_local.local_attend, answer)
     assert said.startswith("The number that stands in for what may not be attended")
     assert "outside the sentence" not in said and "sentence 5" not in said
+
+
+@pytest.mark.parametrize("centers_of", [lambda c: np.expand_dims(c, 1), lambda c: c])
+def test_local_attend_names_centers_of_the_positions(centers_of):
+    def answer(scores, values, centers, half_width, mask):
+        distance = np.arange(scores.shape[2]) - centers_of(centers)
+        whole = np.arange(scores.shape[2]) - centers_of(np.floor(centers))
+        inside = (abs(whole) <= half_width) & mask[:, np.newaxis]
+        weights = ref.softmax(scores, inside) * gaussian(distance, half_width)
+        return np.einsum("bts,bsd->btd", weights, values), weights
+
+    message = plain(luong_local.local_attend, answer)
+    assert message.startswith("Each query has its own center")
+
+
+@pytest.mark.parametrize("middle", [np.floor, lambda c: np.floor(c) - 1])
+def test_local_attend_names_positions_from_one(middle):
+    """In the window alone, or in the Gaussian as well."""
+    change = (lambda d, D: gaussian(d + 1, D)) if middle is np.floor else gaussian
+    answers = [local_answer(middle=middle, around=change)]
+    answers.append(local_with_centers(lambda c, n: c - 1))
+    for answer in answers:
+        message = plain(luong_local.local_attend, answer)
+        assert message.startswith("Positions are counted from 0")
 
 
 def test_local_attend_names_weights_before_the_gaussian():

@@ -334,6 +334,49 @@ def test_mask_that_lines_up_with_the_queries_is_named():
     assert words.startswith("Your mask lines up with the wrong axes.")
 
 
+def test_mask_with_an_axis_too_many_is_named():
+    def by_reference(query, keys, values, mask):
+        scores = np.einsum("btd,bsd->bts", query, keys) / keys.shape[2] ** 0.5
+        weights = ref.softmax(scores, np.expand_dims(mask, 1))
+        return weights @ values, weights
+
+    def chosen(query, keys, values, mask):
+        scores = np.einsum("btd,bsd->bts", query, keys) / keys.shape[2] ** 0.5
+        weights = ref.softmax(np.where(mask[:, None, ...], scores, -np.inf))
+        return weights @ values, weights
+
+    for attempt in (by_reference, chosen):
+        words = said(ex.scaled_dot_product_attention, attempt)
+        assert words.startswith("You give every mask an axis of size 1"), words
+
+
+@pytest.mark.parametrize(
+    ("product", "message"),
+    [
+        (lambda q, k: np.matmul(q, np.transpose(k)), "keys.T reverses all axes"),
+        (lambda q, k: np.matmul(q, k), "You multiply by the keys without transposing"),
+        (
+            lambda q, k: q @ np.reshape(k, (k.shape[0], k.shape[2], k.shape[1])),
+            "reshape does not exchange axes",
+        ),
+        (
+            lambda q, k: np.einsum("btd,btd->bt", q, k),
+            "Your score of query t belongs to key t alone.",
+        ),
+        (lambda q, k: np.einsum("btd,bsd->bst", q, k), "You exchanged two axes"),
+        (lambda q, k: np.einsum("btd,sd->bts", q, k[0]), "You mix sentences."),
+        (lambda q, k: np.einsum("btd,bsd->bts", q, k[::-1]), "context"),
+    ],
+)
+def test_scaled_dot_product_attention_names_wrong_products(product, message):
+    def attempt(query, keys, values, mask):
+        scores = product(query, keys) * keys.shape[2] ** -0.5
+        weights = ref.softmax(scores, of_queries(mask))
+        return weights @ values, weights
+
+    assert said(ex.scaled_dot_product_attention, attempt).startswith(message)
+
+
 def test_context_and_weights_in_the_wrong_order_are_named():
     words = said(
         ex.scaled_dot_product_attention,

@@ -225,6 +225,47 @@ def test_attention_pooling_refuses_a_faulty_softmax(softmax, sentence):
         assert message.split(":")[0] in ("context", "weights")
 
 
+@pytest.mark.parametrize(
+    ("context_of", "sentence"),
+    [
+        (np.matmul, "A weight (batch, source_len) belongs to a whole word."),
+        (
+            lambda w, h: np.tensordot(w, h, (1, 1)),
+            "A weight (batch, source_len) belongs to a whole word.",
+        ),
+        (
+            lambda w, h: np.sum(np.multiply(w, h), axis=1),
+            "A weight (batch, source_len) belongs to a whole word.",
+        ),
+        (
+            lambda w, h: np.einsum("bs,bsd->bd", w, h)[:, np.newaxis],
+            "Your context still has an axis of length 1",
+        ),
+        (
+            lambda w, h: np.squeeze(np.expand_dims(w, 1) @ h),
+            "Where a batch holds one sentence, your context has lost the axis",
+        ),
+        (
+            lambda w, h: np.einsum("bs,bsd->bsd", w, h),
+            "You multiply each word by its weight but do not add the words up.",
+        ),
+        (
+            lambda w, h: np.einsum("bs,bsd->bs", w, h),
+            "You sum over the dimension of the words.",
+        ),
+        (lambda w, h: (w @ h)[0], ""),
+        (lambda w, h: np.einsum("bs,bsd->d", w, h), ""),
+    ],
+)
+def test_attention_pooling_names_a_context_of_another_shape(context_of, sentence):
+    def attention_pooling(values, w, b, v, mask=None):
+        weights = ref.softmax(np.tanh(values @ w + b) @ v, mask)
+        return context_of(weights, values), weights
+
+    message = first_sentences(sentiment.attention_pooling.check(attention_pooling))
+    assert message.startswith(sentence or "context")
+
+
 def first_sentences(result):
     """What a refusal says before it shows numbers, on one line."""
     assert not result.passed and result.attempted, result
@@ -269,9 +310,31 @@ def nan_to_zero(values, mask):
     return np.nan_to_num(total / len(mask[0]))
 
 
+def mask_without_axis(values, mask):
+    counts = np.maximum(mask.sum(axis=1, keepdims=True), 1)
+    return np.sum(np.where(mask, values, 0.0), axis=1) / counts
+
+
+def counts_without_axis(values, mask):
+    real = np.where(np.expand_dims(mask, 2), values, 0)
+    return real.sum(axis=1) / mask.sum(axis=1).clip(min=1)
+
+
+def words_of_the_batch(values, mask):
+    return np.average(values[mask], axis=0)
+
+
+def words_of_the_batch_in_a_row(values, mask):
+    return np.average(values[mask], axis=0)[np.newaxis]
+
+
 @pytest.mark.parametrize(
     "wrong, sentence",
     [
+        (mask_without_axis, "Your mask lines up with the wrong axes."),
+        (counts_without_axis, "Your numbers of words line up with the wrong axis."),
+        (words_of_the_batch, "values[mask] puts the words of all sentences into one"),
+        (words_of_the_batch_in_a_row, "The result"),
         (counted_from_the_front, "You count the words and take as many from the"),
         (words_that_are_not_zero, "You take a word of zeros for padding."),
         (summed, "This is the sum of the words."),

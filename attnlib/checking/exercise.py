@@ -31,6 +31,7 @@ import numpy as np
 from attnlib.checking import compare, isolation, sandbox, stubs
 
 _NOTHING = object()
+WIDTH = 88  # characters in a line of a message
 NOT_TINY = 6  # numbers in a result: that many do not agree by coincidence
 
 
@@ -373,13 +374,15 @@ class Exercise:
     def _refused(self, failure, diagnosis):
         problem, printed = failure.problem, failure.outcome.printed
         if failure.outcome.is_finding:
-            problem = "\n".join(textwrap.fill(line, 88) for line in problem.split("\n"))
+            problem = "\n".join(
+                textwrap.fill(line, WIDTH) for line in problem.split("\n")
+            )
         if diagnosis and diagnosis != problem:
-            problem = textwrap.fill(diagnosis, 88) + "\n" + problem
+            problem = textwrap.fill(diagnosis, WIDTH) + "\n" + problem
         inputs = dict(zip(self._parameters, failure.args, strict=False))
         return self._not_yet(
             problem
-            + _inputs_in_words(failure.title, inputs)
+            + _inputs_in_words(failure.title, inputs, _is_about_shapes(failure))
             + (f"\nIt printed:\n{printed}" if printed else ""),
             inputs=inputs,
             expected=failure.expected,
@@ -597,12 +600,28 @@ def _highlighted(source):
     return highlight(source, PythonLexer(), HtmlFormatter()).strip()
 
 
-def _inputs_in_words(title, inputs):
-    lines = [
-        f"\n  {name} = {compare.show(sandbox.plain(value))}"
-        for name, value in inputs.items()
-    ]
+def _inputs_in_words(title, inputs, by_shape):
+    """The title of a case and its inputs, each on a line; ``by_shape``: an array that
+    needs more than a line of the page is shown by its shape.
+    """
+    lines = []
+    for name, value in inputs.items():
+        line = f"  {name} = {compare.show(sandbox.plain(value))}"
+        if by_shape and isinstance(value, np.ndarray) and len(line) > WIDTH:
+            line = f"  {name} = {compare.kind(value)}"
+        lines.append(f"\n{line}")
     return f"\nInput: {title}{''.join(lines)}"
+
+
+def _is_about_shapes(failure):
+    """Whether no number of the inputs helps to understand what is wrong: arrays did not
+    fit, or the result has another shape.
+    """
+    problem = failure.problem
+    if problem.startswith("Your code raised "):
+        return "shape" in problem or "dimension" in problem
+    first_line = problem.split("\n")[0]
+    return " should have shape " in first_line and first_line.endswith(".")
 
 
 def _words(problem):

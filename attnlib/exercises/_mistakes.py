@@ -66,6 +66,126 @@ COUNTED_FROM_THE_FRONT = (
     "the mask itself."
 )
 
+MASK_AXIS = (
+    "Your mask is on the wrong axes: each sentence has one mask, for all of its "
+    "queries. Write mask[:, None, :], which is (batch, 1, source_len)."
+)
+AXES_EXCHANGED = (
+    "You exchanged two axes: queries should be the rows and keys the columns, "
+    "(batch, target_len, source_len)."
+)
+OF_ONE_SENTENCE = (
+    "[:, None, :] and [None, :, :] pair the positions of one sentence. A batch has one "
+    "axis more, in front: [:, :, None, :] for the query, [:, None, :, :] for the keys."
+)
+OTHER_SENTENCES = (
+    "You mix sentences. Compare every query only with the keys of its own sentence."
+)
+# What takes the place of the scores query @ keys.transpose(0, 2, 1): pairs (message,
+# function of query and keys).
+WRONG_PRODUCTS = [
+    (AXES_EXCHANGED, lambda query, keys: keys @ query.transpose(0, 2, 1)),
+    (
+        "keys.T reverses all axes, the batch axis too. "
+        "Exchange the last two alone: keys.transpose(0, 2, 1).",
+        lambda query, keys: query @ keys.T,
+    ),
+    (
+        "reshape does not exchange axes: it reads the same numbers, in the same order, "
+        "into another shape. Exchange the last two axes: keys.transpose(0, 2, 1).",
+        lambda query, keys: query @ keys.reshape(len(keys), -1, keys.shape[1]),
+    ),
+    (
+        "You multiply by the keys without transposing them. "
+        "A score is a sum over the dimension, the last axis of both.",
+        lambda query, keys: query @ keys,
+    ),
+    (
+        "Your score of query t belongs to key t alone. Every query should meet every "
+        "key: `@` does that, with the last two axes of the keys exchanged.",
+        lambda query, keys: (query * keys).sum(axis=-1),
+    ),
+    (
+        OF_ONE_SENTENCE,
+        lambda query, keys: (query[:, None] * keys[None]).sum(axis=-1),
+    ),
+    (OTHER_SENTENCES, lambda query, keys: np.einsum("btd,csd->bts", query, keys)),
+    (OTHER_SENTENCES, lambda query, keys: np.tensordot(query, keys, (-1, -1))),
+    (OTHER_SENTENCES, lambda query, keys: np.dot(query, keys.T)),
+    (OTHER_SENTENCES, lambda query, keys: query @ keys[0].T),
+    (OTHER_SENTENCES, lambda query, keys: query @ keys[-1].T),
+]
+WEIGHTS_WITHOUT_AXIS = (
+    "A weight (batch, source_len) belongs to a whole word. Give the weights an axis of "
+    "their own, weights[:, :, None], multiply, and sum over the words; or write "
+    'np.einsum("bs,bsd->bd", weights, values).'
+)
+# Contexts of weights (batch, source_len) and values (batch, source_len, dim) that are
+# not their product, (batch, dim): pairs (message, function of the two).
+WRONG_CONTEXTS = [
+    (WEIGHTS_WITHOUT_AXIS, lambda weights, values: weights @ values),
+    (WEIGHTS_WITHOUT_AXIS, lambda weights, values: np.dot(weights, values)),
+    (WEIGHTS_WITHOUT_AXIS, lambda weights, values: (weights * values).sum(axis=1)),
+    (
+        "Your context still has an axis of length 1, where the weights were given one. "
+        "Take it off: context[:, 0].",
+        lambda weights, values: weights[:, None] @ values,
+    ),
+    (
+        "Where a batch holds one sentence, your context has lost the axis of the "
+        "batch. np.squeeze does that, because it takes off every axis of length 1: "
+        "take off one alone, context[:, 0].",
+        lambda weights, values: (weights[:, None] @ values).squeeze(),
+    ),
+    (
+        "You multiply each word by its weight but do not add the words up. Sum over "
+        "source_len, axis 1.",
+        lambda weights, values: weights[:, :, None] * values,
+    ),
+    (
+        "You sum over the dimension of the words. Sum over the words themselves, axis "
+        "1.",
+        lambda weights, values: (weights[:, :, None] * values).sum(axis=-1),
+    ),
+]
+
+SIGMA_SQUARED = "In the denominator, sigma should be squared: -d**2 / (2 * sigma**2)."
+NOT_SQUARED = "The distance should be squared: -d**2 / (2 * sigma**2)."
+# What stands in the exponent of a Gaussian instead of -distance^2 / (2 sigma^2): pairs
+# (message, function of distance and sigma).
+GAUSSIAN_EXPONENTS = [
+    (
+        "-d**2 / 2 * sigma**2 multiplies by sigma^2. "
+        "Divide by both: -d**2 / (2 * sigma**2).",
+        lambda distance, sigma: -(distance**2) / 2 * sigma**2,
+    ),
+    (
+        "2 is missing in the denominator: -d**2 / (2 * sigma**2).",
+        lambda distance, sigma: -(distance**2) / sigma**2,
+    ),
+    (
+        "You square 2 along with sigma: it is 2 * sigma**2, not (2 * sigma)**2.",
+        lambda distance, sigma: -(distance**2) / (2 * sigma) ** 2,
+    ),
+    (
+        "You square the whole fraction, and sigma a second time. Square the distance "
+        "and sigma alone: -d**2 / (2 * sigma**2).",
+        lambda distance, sigma: -((distance / (2 * sigma**2)) ** 2),
+    ),
+    (NOT_SQUARED, lambda distance, sigma: -distance / (2 * sigma**2)),
+    (NOT_SQUARED, lambda distance, sigma: -abs(distance) / (2 * sigma**2)),
+    (SIGMA_SQUARED, lambda distance, sigma: -(distance**2) / (2 * sigma)),
+    (
+        SIGMA_SQUARED + " Python takes the power before it divides, so half_width / 2 "
+        "needs parentheses of its own: (half_width / 2)**2.",
+        lambda distance, sigma: -(distance**2) / sigma,  # 2 * half_width / 2**2
+    ),
+    (
+        "The minus sign is missing: the Gaussian falls with the distance.",
+        lambda distance, sigma: distance**2 / (2 * sigma**2),
+    ),
+]
+
 
 def _exponentials_over_sum(scores, axis, sum_axis, shift, exp, allowed, nothing):
     """exp(scores) over its sum, with what can go wrong as an argument.

@@ -18,6 +18,7 @@ from attnlib.exercises._demands import (
 )
 from attnlib.exercises._mistakes import (
     ADDED,
+    OF_ONE_SENTENCE,
     add_mask_from_the_front,
     add_softmax_mistakes,
 )
@@ -153,6 +154,16 @@ def matrices_exchanged(query, keys, w_query, w_keys, v):
 )
 def only_pairs_of_equal_position(query, keys, w_query, w_keys, v):
     return np.tanh(query @ w_query + keys @ w_keys) @ v
+
+
+@additive_scores.known_mistake(OF_ONE_SENTENCE)
+def keys_of_one_sentence(query, keys, w_query, w_keys, v):
+    return np.tanh((query @ w_query)[:, :, None] + (keys @ w_keys)[None]) @ v
+
+
+@additive_scores.known_mistake(OF_ONE_SENTENCE)
+def axes_of_one_sentence(query, keys, w_query, w_keys, v):
+    return np.tanh((query @ w_query)[:, None] + (keys @ w_keys)[None]) @ v
 
 
 @additive_scores.known_mistake(

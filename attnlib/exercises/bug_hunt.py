@@ -18,12 +18,15 @@ from attnlib.exercises._mistakes import (
     AFTERWARDS,
     COUNTED_FROM_THE_FRONT,
     EQUAL_FOR_NOTHING,
+    GAUSSIAN_EXPONENTS,
     IGNORED,
     INVERTED,
+    MASK_AXIS,
     MAXIMUM_OVER_PADDING,
     NAN_FOR_NOTHING,
     SMALL_CONSTANT,
     TIMES_SCORES,
+    WRONG_CONTEXTS,
     add_mask_from_the_front,
     add_softmax_mistakes,
     faulty,
@@ -175,14 +178,54 @@ def pool_over_the_batch(values, w, v):
     return (weights * values).sum(axis=1), weights[:, :, 0]
 
 
+for _axes in (
+    (-1, 0),
+    (0, -1),
+    (0, 1),
+    (1, 0),
+    (None, 0),
+):  # of the maximum and of the sum
+
+    @pool.known_mistake(
+        "The maximum or the sum runs over the batch, axis 0. Both belong to one "
+        "softmax, which runs over the words of a sentence."
+    )
+    def pool_over_other_axes(values, w, v, axes=_axes):
+        scores = np.tanh(values @ w) @ v
+        exponentials = np.exp(scores - scores.max(axis=axes[0], keepdims=True))
+        weights = exponentials / exponentials.sum(axis=axes[1], keepdims=True)
+        return (weights * values).sum(axis=1), weights[:, :, 0]
+
+
+for _message, _context in WRONG_CONTEXTS:
+
+    @pool.known_mistake(_message)
+    def pool_with_another_context(values, w, v, context=_context):
+        weights = pool.reference_solution(values, w, v)[1]
+        return context(weights, values), weights
+
+
 @pool.known_mistake(
+    "Your weights still have their last axis, of length 1. Take it off when you return "
+    "them: weights[:, :, 0]."
+)
+def pool_weights_with_an_axis_more(values, w, v):
+    context, weights = pool.reference_solution(values, w, v)
+    return context, weights[:, :, None]
+
+
+OVER_ALL_SENTENCES = (
     "Your weights sum to one over all sentences together. "
     "Those of each sentence should sum to one."
 )
-def pool_over_everything(values, w, v):
-    scores = np.tanh(values @ w) @ v
-    weights = ref.softmax(scores.ravel()).reshape(scores.shape)
-    return (weights * values).sum(axis=1), weights[:, :, 0]
+for _axis in (-1, 0, 1, None):  # of the maximum
+
+    @pool.known_mistake(OVER_ALL_SENTENCES)
+    def pool_over_everything(values, w, v, axis=_axis):
+        scores = np.tanh(values @ w) @ v
+        exponentials = np.exp(scores - scores.max(axis=axis, keepdims=True))
+        weights = exponentials / exponentials.sum()
+        return (weights * values).sum(axis=1), weights[:, :, 0]
 
 
 @pool.known_mistake(
@@ -487,6 +530,22 @@ def masked_and_shifted_by_nanmax(scores, mask):
     exponentials = np.exp(scores - np.nanmax(scores, axis=-1, keepdims=True))
     exponentials = np.where(mask[:, None, :], exponentials, 0)
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+for _softmax in (ref.softmax, faulty("ignored", nothing="nan")):
+
+    @masked_weights.known_mistake(MASK_AXIS)
+    def masked_without_axis(scores, mask, softmax=_softmax):
+        return softmax(np.where(mask, scores, -np.inf))
+
+    @masked_weights.known_mistake(MASK_AXIS)
+    def masked_by_rows(scores, mask, softmax=_softmax):
+        return softmax(np.where(mask[:, :, None], scores, -np.inf))
+
+
+@masked_weights.known_mistake(MASK_AXIS)
+def masked_by_rows_of_the_reference(scores, mask):
+    return ref.softmax(scores, mask[:, :, None])
 
 
 def _masked_over_queries(nothing, fill):
@@ -1115,6 +1174,11 @@ def pairs_lowered_by_rows(states, mask):
     return ref.softmax(states @ states.transpose(0, 2, 1) - 1e6 * ~mask[:, :, None])
 
 
+@self_attention_weights.known_mistake(MASK_AXIS)
+def pairs_of_a_mask_without_axis(states, mask):
+    return ref.softmax(states @ states.transpose(0, 2, 1), mask)
+
+
 def _square(mask):
     return (*mask.shape, mask.shape[1])
 
@@ -1329,6 +1393,24 @@ def gaussian_from_integer_part(centers, half_width):
 )
 def gaussian_too_wide(centers, half_width):
     return window_gaussian.reference_solution(centers, half_width) ** 0.25
+
+
+_OTHER_EXPONENTS = GAUSSIAN_EXPONENTS[1:]  # missing parentheses have their own message
+
+
+def _window_gaussian_of(exponent):
+    """exp(exponent), a function of the distance and sigma."""
+
+    def wrong(centers, half_width):
+        fraction = centers - np.floor(centers)
+        offsets = np.arange(-half_width, half_width + 1)
+        return np.exp(exponent(offsets - fraction[:, :, None], half_width / 2))
+
+    return wrong
+
+
+for _message, _exponent in _OTHER_EXPONENTS:
+    window_gaussian.known_mistake(_message)(_window_gaussian_of(_exponent))
 
 
 # 8: a Gaussian after the context
@@ -1604,6 +1686,12 @@ _OTHER_WINDOWS = {
 }
 for _message, _changes in _OTHER_WINDOWS.items():
     local_context.known_mistake(_message)(_context_with(**_changes))
+for _message, _exponent in _OTHER_EXPONENTS:
+    local_context.known_mistake(_message)(
+        _context_with(
+            gaussian=lambda d, _, D, exponent=_exponent: np.exp(exponent(d, D / 2))
+        )
+    )
 
 
 add_softmax_mistakes(local_context, masked=False)

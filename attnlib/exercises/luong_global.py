@@ -6,6 +6,10 @@ from attnlib import reference as ref
 from attnlib.checking.exercise import exercise
 from attnlib.exercises._demands import extreme_scores, five_masks, in_float32
 from attnlib.exercises._mistakes import (
+    AXES_EXCHANGED,
+    MASK_AXIS,
+    OF_ONE_SENTENCE,
+    WRONG_PRODUCTS,
     add_mask_from_the_front,
     add_softmax_mistakes,
     faulty,
@@ -13,10 +17,6 @@ from attnlib.exercises._mistakes import (
 from attnlib.exercises._shared import recurrent_cell
 
 BEFORE_THE_SOFTMAX = "These are weights. Return the scores, before the softmax."
-AXES_EXCHANGED = (
-    "You exchanged two axes: queries should be the rows and keys the columns, "
-    "(batch, target_len, source_len)."
-)
 SCALED = (
     "You divide by the square root of the dimension. Luong's scores are not scaled; "
     "that came in 2017."
@@ -98,28 +98,7 @@ def _faulty_products():
         BEFORE_THE_SOFTMAX,
         lambda query, keys: _softmax_over_queries(product(query, keys)),
     )
-    yield AXES_EXCHANGED, lambda query, keys: product(keys, query)
-    yield (
-        "keys.T reverses all axes, the batch axis too. "
-        "Exchange the last two alone: keys.transpose(0, 2, 1).",
-        lambda query, keys: query @ keys.T,
-    )
-    yield (
-        "reshape does not exchange axes: it reads the same numbers, in the same order, "
-        "into another shape. Exchange the last two axes: keys.transpose(0, 2, 1).",
-        lambda query, keys: query @ keys.reshape(len(keys), -1, keys.shape[1]),
-    )
-    yield (
-        "You multiply by the keys without transposing them. "
-        "A score is a sum over the dimension, the last axis of both.",
-        lambda query, keys: query @ keys,
-    )
-    mixed = (
-        "You mix sentences. Compare every query only with the keys of its own sentence."
-    )
-    yield mixed, lambda query, keys: np.einsum("btd,csd->bts", query, keys)
-    yield mixed, lambda query, keys: query @ keys[0].T
-    yield mixed, lambda query, keys: query @ keys[-1].T
+    yield from WRONG_PRODUCTS
 
 
 for _message, _wrong in _faulty_products():
@@ -402,6 +381,37 @@ def _of_parts(query, keys, of_query, of_keys, v):
     return np.tanh((query @ of_query)[:, :, None] + (keys @ of_keys)[:, None]) @ v
 
 
+KEY_T_ALONE = (
+    "Your score of query t belongs to key t alone. Every query should meet every key: "
+    "give each side an axis of length 1 where the other has its positions."
+)
+
+
+@concat_scores.known_mistake(KEY_T_ALONE)
+def concat_of_equal_positions(query, keys, w, v):
+    return np.tanh(np.concatenate([query, keys], axis=-1) @ w) @ v
+
+
+@concat_scores.known_mistake(KEY_T_ALONE)
+def concat_of_added_equal_positions(query, keys, w, v):
+    query_dim = query.shape[-1]
+    return np.tanh(query @ w[:query_dim] + keys @ w[query_dim:]) @ v
+
+
+@concat_scores.known_mistake(OF_ONE_SENTENCE)
+def concat_of_one_sentence(query, keys, w, v):
+    query_dim = query.shape[-1]
+    of_query = (query @ w[:query_dim])[:, None]
+    return np.tanh(of_query + (keys @ w[query_dim:])[None]) @ v
+
+
+@concat_scores.known_mistake(OF_ONE_SENTENCE)
+def concat_of_keys_of_one_sentence(query, keys, w, v):
+    query_dim = query.shape[-1]
+    of_query = (query @ w[:query_dim])[:, :, None]
+    return np.tanh(of_query + (keys @ w[query_dim:])[None]) @ v
+
+
 CUT_IN_THE_MIDDLE = (
     "You cut w in the middle. Its first query_dim rows belong to the query, and the "
     "keys may have another dimension."
@@ -599,12 +609,6 @@ def location_masked_scores(query, w, mask):
 )
 def location_last_kept(query, w, mask):
     return ref.softmax((query @ w)[:, :, -mask.shape[1] :], mask[:, None, :])
-
-
-MASK_AXIS = (
-    "Your mask is on the wrong axes: each sentence has one mask, for all of its "
-    "queries. Write mask[:, None, :], which is (batch, 1, source_len)."
-)
 
 
 @location_weights.known_mistake(MASK_AXIS)
@@ -920,6 +924,41 @@ def annotations_times_mask(state, fed, word, annotations, mask, w_c, gru):
         w_c,
         gru,
     )
+
+
+@input_feeding_step.known_mistake(
+    "Your context has an axis too many. If the query was given an axis of length 1, "
+    "take it off again: context[:, 0]. If the weights are (batch, source_len), they "
+    "need one before `@`: weights[:, None, :]."
+)
+def context_with_an_axis_more(state, fed, word, annotations, mask, w_c, gru):
+    new_state = gru(np.concatenate([word, fed], axis=-1), state)
+    scores = ref.dot_scores(new_state[:, None, :], annotations)
+    context, weights = ref.attend(scores, annotations, mask)
+    product = np.concatenate([context, new_state], axis=-1) @ w_c
+    return new_state, np.tanh(product), weights[:, 0]
+
+
+@input_feeding_step.known_mistake(
+    "A weight (batch, source_len) belongs to a whole annotation. Give the weights an "
+    "axis of their own before you multiply: weights[:, :, None]."
+)
+def context_of_weights_without_an_axis(state, fed, word, annotations, mask, w_c, gru):
+    new_state, _, weights = input_feeding_step.reference_solution(
+        state, fed, word, annotations, mask, w_c, gru
+    )
+    context = (weights * annotations).sum(axis=1)
+    product = np.concatenate([context, new_state], axis=-1) @ w_c
+    return new_state, np.tanh(product), weights
+
+
+@input_feeding_step.known_mistake(
+    "Your weights still have the axis of length 1 that the query was given. Take it "
+    "off: weights[:, 0]."
+)
+def weights_with_an_axis_more(*arguments):
+    new_state, attentional, weights = input_feeding_step.reference_solution(*arguments)
+    return new_state, attentional, weights[:, None]
 
 
 @input_feeding_step.known_mistake(

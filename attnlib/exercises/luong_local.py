@@ -634,35 +634,11 @@ def _squared(distance, sigma):
     return -(distance**2) / (2 * sigma**2)
 
 
-SIGMA_SQUARED = "In the denominator, sigma should be squared: -d**2 / (2 * sigma**2)."
-NOT_SQUARED = "The distance should be squared: -d**2 / (2 * sigma**2)."
 ROUNDED_SIGMA = (
     "`//` drops the half of an odd D. sigma is D / 2, which is 1.5 for D = 3."
 )
-WITHOUT_TWO = "2 is missing in the denominator: -d**2 / (2 * sigma**2)."
-WITHOUT_SIGN = "The minus sign is missing: the Gaussian falls with the distance."
 _EXPONENTS = [
-    (
-        "-d**2 / 2 * sigma**2 multiplies by sigma^2. "
-        "Divide by both: -d**2 / (2 * sigma**2).",
-        lambda distance, sigma: -(distance**2) / 2 * sigma**2,
-    ),
-    (
-        WITHOUT_TWO,
-        lambda distance, sigma: -(distance**2) / sigma**2,
-    ),
-    (
-        "You square 2 along with sigma: it is 2 * sigma**2, not (2 * sigma)**2.",
-        lambda distance, sigma: -(distance**2) / (2 * sigma) ** 2,
-    ),
-    (NOT_SQUARED, lambda distance, sigma: -distance / (2 * sigma**2)),
-    (NOT_SQUARED, lambda distance, sigma: -abs(distance) / (2 * sigma**2)),
-    (SIGMA_SQUARED, lambda distance, sigma: -(distance**2) / (2 * sigma)),
-    (SIGMA_SQUARED, lambda distance, sigma: -(distance**2) / sigma),
-    (
-        WITHOUT_SIGN,
-        lambda distance, sigma: distance**2 / (2 * sigma**2),
-    ),
+    *_mistakes.GAUSSIAN_EXPONENTS,
     (FROM_ONE, lambda distance, sigma: _squared(distance + 1, sigma)),
 ]
 for _message, _exponent in _EXPONENTS:
@@ -993,6 +969,16 @@ def _gaussian_around(centers, sigma, source_len):
     return np.exp(-(distance**2) / (2 * sigma**2))
 
 
+def _gaussian_of(exponent):
+    """exp(exponent), a function of the centers, the half-width, and the length."""
+
+    def wrong(centers, half_width, source_len):
+        distance = np.arange(source_len) - centers[:, :, None]
+        return np.exp(exponent(distance, half_width / 2))
+
+    return wrong
+
+
 def _local(
     window=lambda centers, half_width, source_len: _window_around(
         np.floor(centers), half_width, source_len
@@ -1092,6 +1078,10 @@ _WINDOWS = [
         ),
     ),
     (
+        FROM_ONE,
+        lambda centers, *others: _window_around(np.floor(centers) - 1, *others),
+    ),
+    (
         "The window is missing: your softmax runs over the whole source.",
         lambda centers, half_width, source_len: np.array(True),
     ),
@@ -1118,18 +1108,7 @@ _GAUSSIANS = [
             centers, half_width // 2, source_len
         ),
     ),
-    (
-        WITHOUT_TWO,
-        lambda centers, half_width, source_len: (
-            _gaussian_around(centers, half_width / 2, source_len) ** 2
-        ),
-    ),
-    (
-        WITHOUT_SIGN,
-        lambda centers, half_width, source_len: (
-            1 / _gaussian_around(centers, half_width / 2, source_len)
-        ),
-    ),
+    *((message, _gaussian_of(exponent)) for message, exponent in _EXPONENTS),
 ]
 _MASKS = [
     (
@@ -1138,13 +1117,11 @@ _MASKS = [
     ),
     (_mistakes.INVERTED, lambda mask: ~mask[:, None, :]),
     (
-        "Your mask is on the wrong axes: each sentence has one mask, for all of its "
-        "queries. Write mask[:, None, :], which is (batch, 1, source_len).",
+        _mistakes.MASK_AXIS,
         lambda mask: mask,
     ),
     (
-        "Your mask is on the wrong axes: each sentence has one mask, for all of its "
-        "queries. Write mask[:, None, :], which is (batch, 1, source_len).",
+        _mistakes.MASK_AXIS,
         lambda mask: mask[:, :, None],
     ),
 ]
@@ -1166,6 +1143,30 @@ for _change in (np.trunc, np.round, np.ceil):
                 scores, values, change(centers), half_width, mask
             )
         )
+    )
+
+
+def _local_at(centers_of):
+    """Local attention around centers_of(centers), which broadcasts with scores."""
+
+    def wrong(scores, values, centers, half_width, mask):
+        centers, positions = centers_of(centers), np.arange(scores.shape[-1])
+        window = abs(positions - np.floor(centers)) <= half_width
+        weights = ref.softmax(scores, window & mask[:, None, :])
+        weights = weights * np.exp(_squared(positions - centers, half_width / 2))
+        return weights @ values, weights
+
+    return wrong
+
+
+for _centers_of in (lambda centers: centers[:, None, :], lambda centers: centers):
+    local_attend.known_mistake(CENTERS_AXIS)(_local_at(_centers_of))
+
+
+@local_attend.known_mistake(FROM_ONE)
+def local_of_positions_from_one(scores, values, centers, half_width, mask):
+    return local_attend.reference_solution(
+        scores, values, centers - 1, half_width, mask
     )
 
 

@@ -13,6 +13,7 @@ from attnlib.exercises._mistakes import (
     SMALL_CONSTANT,
     SMALL_NUMBERS,
     WITHOUT_EXP,
+    WRONG_PRODUCTS,
     add_mask_from_the_front,
     add_softmax_mistake,
     add_softmax_mistakes,
@@ -213,10 +214,13 @@ def scaled_afterwards(query, keys, values, mask):
     return context / root, weights / root
 
 
-@scaled_dot_product_attention.known_mistake(
+MASK_OF_THE_QUERIES = (
     "Your mask lines up with the wrong axis. If it is (batch, source_len), give it an "
     "axis of size 1 for the queries."
 )
+
+
+@scaled_dot_product_attention.known_mistake(MASK_OF_THE_QUERIES)
 def scaled_mask_against_queries(query, keys, values, mask):
     shape = (*query.shape[:2], keys.shape[1])
     return scaled_dot_product_attention.reference_solution(
@@ -231,6 +235,44 @@ def scaled_swapped(query, keys, values, mask):
     return scaled_dot_product_attention.reference_solution(query, keys, values, mask)[
         ::-1
     ]
+
+
+@scaled_dot_product_attention.known_mistake(MASK_OF_THE_QUERIES)
+def scaled_mask_of_the_rows(query, keys, values, mask):
+    scores = query @ keys.transpose(0, 2, 1) / np.sqrt(keys.shape[-1])
+    weights = ref.softmax(scores, mask[:, :, None] if mask.ndim == 2 else mask)
+    return weights @ values, weights
+
+
+for _message, _product in WRONG_PRODUCTS:
+
+    @scaled_dot_product_attention.known_mistake(_message)
+    def scaled_of_another_product(query, keys, values, mask, product=_product):
+        if mask.ndim == 2:
+            mask = mask[:, None, :]  # (batch, 1, source_len)
+        scores = product(query, keys) / np.sqrt(keys.shape[-1])
+        weights = ref.softmax(scores, mask)
+        return weights @ values, weights
+
+
+AXIS_FOR_EVERY_MASK = (
+    "You give every mask an axis of size 1 for the queries. A mask of shape (batch, "
+    "target_len, source_len) has that axis already: look at mask.ndim."
+)
+for _softmax in (ref.softmax, faulty("ignored", nothing="nan")):
+
+    @scaled_dot_product_attention.known_mistake(AXIS_FOR_EVERY_MASK)
+    def scaled_chosen_with_an_axis_more(query, keys, values, mask, softmax=_softmax):
+        scores = query @ keys.transpose(0, 2, 1) / np.sqrt(keys.shape[-1])
+        weights = softmax(np.where(mask[:, None], scores, -np.inf))
+        return weights @ values, weights
+
+
+@scaled_dot_product_attention.known_mistake(AXIS_FOR_EVERY_MASK)
+def scaled_mask_with_an_axis_more(query, keys, values, mask):
+    scores = query @ keys.transpose(0, 2, 1) / np.sqrt(keys.shape[-1])
+    weights = ref.softmax(scores, mask[:, None])
+    return weights @ values, weights
 
 
 def _transposed(mask, target_len):

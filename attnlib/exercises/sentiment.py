@@ -11,6 +11,7 @@ from attnlib.exercises._demands import five_masks, in_float32
 from attnlib.exercises._mistakes import (
     ADDED,
     COUNTED_FROM_THE_FRONT,
+    WRONG_CONTEXTS,
     add_mask_from_the_front,
     add_softmax_mistakes,
 )
@@ -146,6 +147,14 @@ add_mask_from_the_front(attention_pooling)
 
 def _pooled(weights, values):
     return np.einsum("bs,bsd->bd", weights, values), weights
+
+
+for _message, _context in WRONG_CONTEXTS:
+
+    @attention_pooling.known_mistake(_message)
+    def pooling_with_another_context(values, w, b, v, mask=None, context=_context):
+        weights = ref.softmax(np.tanh(values @ w + b) @ v, mask)
+        return context(weights, values), weights
 
 
 @attention_pooling.known_mistake(
@@ -358,6 +367,30 @@ def bug_nan(values, mask):
 )
 def bug_nan_multiplied(values, mask):
     return (values * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1)[:, None]
+
+
+@padding_bug.known_mistake(
+    "Your mask lines up with the wrong axes. Give it an axis of length 1 for the "
+    "dimension, mask[:, :, None]."
+)
+def bug_mask_without_axis(values, mask):
+    return _means_of(np.where(mask, values, 0).sum(axis=1), mask.sum(axis=1))
+
+
+@padding_bug.known_mistake(
+    "values[mask] puts the words of all sentences into one list. Each sentence needs "
+    "its own mean."
+)
+def bug_words_of_all_sentences(values, mask):
+    return values[mask].mean(axis=0)
+
+
+@padding_bug.known_mistake(
+    "Your numbers of words line up with the wrong axis. Give them an axis of length 1 "
+    "for the dimension: [:, None]."
+)
+def bug_counts_without_axis(values, mask):
+    return _real(values, mask).sum(axis=1) / np.maximum(mask.sum(axis=1), 1)
 
 
 @padding_bug.known_mistake(

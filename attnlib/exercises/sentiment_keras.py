@@ -471,6 +471,17 @@ class MeanOfWeighted(_Solution):
         return ops.mean(weights[:, :, None] * values, axis=1), weights
 
 
+@AttentionLayer.known_mistake(
+    "A weight (batch, source_len) belongs to a whole word. Give the weights an axis of "
+    "their own, weights[:, :, None], multiply, and sum over the words; or write "
+    'keras.ops.einsum("bs,bsd->bd", weights, values).'
+)
+class WeightsWithoutAxis(_Solution):
+    def call(self, values, mask=None):
+        _, weights = super().call(values, mask)
+        return ops.matmul(weights, values), weights
+
+
 @AttentionLayer.known_mistake(_MASK_PASSED_ON)
 class MaskPassedOn(_Solution):
     def compute_mask(self, values, mask=None):
