@@ -853,7 +853,7 @@ WRONG_PARENTHESES = {
     "You square the whole fraction": (
         lambda d, D: np.exp(-((d / (2 * (D / 2) ** 2)) ** 2)),
     ),
-    "In the denominator, sigma should be squared: -d**2 / (2 * sigma**2). Python": (
+    "In the denominator, all of sigma should be squared": (
         lambda d, D: np.exp(-(d**2) / (2 * D / 2**2)),
     ),
     "The distance should be squared": (lambda d, D: np.exp(-2 * d / D**2),),

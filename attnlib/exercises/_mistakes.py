@@ -176,8 +176,8 @@ GAUSSIAN_EXPONENTS = [
     (NOT_SQUARED, lambda distance, sigma: -abs(distance) / (2 * sigma**2)),
     (SIGMA_SQUARED, lambda distance, sigma: -(distance**2) / (2 * sigma)),
     (
-        SIGMA_SQUARED + " Python takes the power before it divides, so half_width / 2 "
-        "needs parentheses of its own: (half_width / 2)**2.",
+        "In the denominator, all of sigma should be squared. Python takes the power "
+        "before it divides, so half_width / 2 needs parentheses: (half_width / 2)**2.",
         lambda distance, sigma: -(distance**2) / sigma,  # 2 * half_width / 2**2
     ),
     (
