@@ -191,6 +191,7 @@ def test_lab_opens_at_the_index_of_chapters_which_lead_to_the_notebooks(browser,
     text = page.locator(".jp-MarkdownViewer").inner_text()
     assert "Unknown" not in text and ":::" not in text and "{" not in text
     assert ".md" not in text, "JupyterLab gives a link without a text the file's name"
+    assert "Try it now" not in text, "the page with an exercise is none of JupyterLab"
     cards.last.click()
     page.locator(".jp-NotebookPanel .jp-MarkdownCell h1").first.wait_for(timeout=60_000)
     assert page.url == f"{lab}lab/tree/book/{CHAPTERS[-1].name}"

@@ -6,6 +6,9 @@
 
 Text, code, hints, and solution are those of the chapter, and so are its number and its
 label: what the reader writes here, and the mark of what is solved, are there as well.
+
+JupyterLab does not know the directive. So what leads to such a page is a comment there,
+which begins with ``% In the pages:``.
 """
 
 import importlib
@@ -18,6 +21,8 @@ from sphinx.util.docutils import SphinxDirective
 
 from book._ext import exercises, run, runnable
 from tools.plain_notebooks import FENCE
+
+PAGES_ALONE = re.compile(r"^% In the pages: ", re.MULTILINE)
 
 
 def find(folder, chapter, name):
@@ -98,6 +103,11 @@ def folds(name):
     return nodes.container("", shown, classes=["cell"])
 
 
+def uncomment(app, docname, source):
+    source[0] = PAGES_ALONE.sub("", source[0])
+
+
 def setup(app):
+    app.connect("source-read", uncomment)
     app.add_directive("chapter-exercise", ChapterExercise)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
