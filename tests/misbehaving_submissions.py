@@ -254,27 +254,27 @@ MISBEHAVIORS = [
         r"Your code raised KeyError: 'mine'\n"
         r"  in line \d+ of your cell: raise KeyError\(\"mine\"\)",
     ),
-    (returns_none, r"got None|nothing on ax"),
-    (returns_list, r"got 3 values|got a list|got +\[\[1\], 'x', None\]|nothing on ax"),
+    (returns_none, r"got None|drawn on ax"),
+    (returns_list, r"got 3 values|got a list|got +\[\[1\], 'x', None\]|drawn on ax"),
     (
         returns_nan,
         r"got an array of shape \(2, 3, 4, 5\)|"
-        r"should have shape .*, got \(2, 3, 4, 5\)|nothing on ax",
+        r"should have shape .*, got \(2, 3, 4, 5\)|drawn on ax",
     ),
-    (returns_objects, r"got an array of dtype object|nothing on ax"),
-    (returns_itself, r"got the function returns_itself|nothing on ax"),
-    (returns_a_huge_list, r"got a list of 1,000,000 items|nothing on ax"),
-    (returns_a_list_in_itself, r"got a list|got +\[\[|nothing on ax"),
+    (returns_objects, r"got an array of dtype object|drawn on ax"),
+    (returns_itself, r"got the function returns_itself|drawn on ax"),
+    (returns_a_huge_list, r"got a list of 1,000,000 items|drawn on ax"),
+    (returns_a_list_in_itself, r"got a list|got +\[\[|drawn on ax"),
     (
         is_a_generator,
-        r"got a generator \(it uses yield instead of return\)|nothing on ax",
+        r"got a generator \(it uses yield instead of return\)|drawn on ax",
     ),
     (
         is_a_coroutine,
         r"got a coroutine \(it is defined with async def instead of def\)"
-        r"|nothing on ax",
+        r"|drawn on ax",
     ),
-    (returns_a_tensor, r"got a torch Tensor|nothing on ax"),
+    (returns_a_tensor, r"got a torch Tensor|drawn on ax"),
     (
         loops,
         r"still running after 0.1 seconds and was stopped. Is there an infinite loop\?",
@@ -304,18 +304,18 @@ MISBEHAVIORS = [
     (takes_too_much, r"Your function should take \(.*\), but it takes \(a, b, "),
     (warns, "raised ValueError: after the warning"),
     (runs_out_of_memory, "MemoryError: Unable to allocate"),
-    (returns_a_huge_array, r"got an array of shape \(1000000,\)|nothing on ax"),
-    (returns_a_subclass, "got a numpy MaskedArray|nothing on ax"),
+    (returns_a_huge_array, r"got an array of shape \(1000000,\)|drawn on ax"),
+    (returns_a_subclass, "got a numpy MaskedArray|drawn on ax"),
     (
         is_an_asynchronous_generator,
         r"got a coroutine \(it is defined with async def instead of def\)"
-        r"|nothing on ax",
+        r"|drawn on ax",
     ),
     (raises_stop_iteration, "raised StopIteration"),
     (
         starts_a_thread,
         r"started a thread that is still running\. "
-        r"Restart the kernel to end it\.|nothing on ax",
+        r"Restart the kernel to end it\.|drawn on ax",
     ),
     (
         patches_the_reference,
@@ -323,11 +323,11 @@ MISBEHAVIORS = [
     ),
     (draws_from_the_global_generators, "raised ValueError: drew 1"),
     (moves_away, "raised ValueError: moved"),
-    (is_cached, r"raised TypeError: unhashable type|got None|nothing on ax"),
-    ("Callable()", "got None|nothing on ax"),
-    ("AnswersEverything()", r"RecursionError|got None|nothing on ax"),
-    ("Callable().__call__", "got None|nothing on ax"),
-    ("functools.partial(returns_none)", "got None|nothing on ax"),
+    (is_cached, r"raised TypeError: unhashable type|got None|drawn on ax"),
+    ("Callable()", "got None|drawn on ax"),
+    ("AnswersEverything()", r"RecursionError|got None|drawn on ax"),
+    ("Callable().__call__", "got None|drawn on ax"),
+    ("functools.partial(returns_none)", "got None|drawn on ax"),
     (
         "np.frompyfunc(returns_none, 1, 1)",
         r"Your function should take|raised \w*(Type|Value)Error|dtype object|got None",

@@ -39,7 +39,7 @@ def pdf(html, browser):
 def test_pdf_has_pages_of_a4_with_figures_and_an_outline(pdf, html):
     assert pdf.startswith(b"%PDF-")
     pages = len(re.findall(rb"/Type /Page\b", pdf))
-    assert 8 <= pages <= 30
+    assert 8 <= pages <= 40
     width, height = map(
         float, set(re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf)).pop()
     )
