@@ -195,7 +195,7 @@ HOSTILE = {
         "import sys\nsys.setrecursionlimit(10**6)\ndef f(): f()\nf()",
         *("error", ""),
     ),
-    "lines": ("for i in range(200_000): print(i)", "passed", " more characters"),
+    "lines": ("for i in range(200_000): print(i)", "failed", " more characters"),
     "memory": ("kept = []\nwhile True: kept.append(bytes(10**7))", "error", "Memory"),
     "exit": ("import os\nos._exit(3)", "error", "Python has ended"),
     "html": (
