@@ -133,7 +133,8 @@ def routes_end(cell, port):
     """Let the code of a cell try all routes to a port, and wait for the end of each."""
     assert cell.run(f"{ROUTES.replace('{port}', str(port))}\n{SOFTMAX}")[0] == "passed"
     for _ in range(100):
-        state, text = cell.run("print(fates)\nassert 'pending' not in fates.values()")
+        look = "print(fates)\nassert 'pending' not in fates.values()"
+        state, text = cell.run(f"{SOFTMAX}{look}")
         if state == "passed":
             return text.count(":") > 15
     return False
