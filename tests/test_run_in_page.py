@@ -630,7 +630,7 @@ def test_browser_that_cannot_run_python_gets_no_buttons(tab, missing):
 def test_page_in_a_folder_has_no_buttons(browser, html):
     page = browser.new_page()
     page.goto((html / f"{FIRST[0]}.html").as_uri())
-    assert page.locator("[data-exercise]").count() == 4
+    assert page.locator("[data-exercise]").count() == 7
     assert page.locator("[data-run-action]").count() == 0
     page.close()
 

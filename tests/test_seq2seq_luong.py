@@ -290,6 +290,7 @@ def test_config_holds_every_option():
         "gaussian": False,
         "max_source_len": None,
         "concat_identity": True,
+        "context": "every_step",
     }
     assert set(options) == {field.name for field in dataclasses.fields(Options)}
     model = Seq2Seq.for_pairs(PAIRS, **options)
