@@ -387,5 +387,5 @@ def test_draw_alignment_closes_figures_it_caused():
 
     before = pyplot.get_fignums()
     result = bahdanau.draw_alignment.check(with_pyplot)
-    assert "Draw on the ax that you are given." in result.message
+    assert "Draw on the ax that your function receives." in result.message
     assert pyplot.get_fignums() == before
