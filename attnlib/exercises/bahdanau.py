@@ -8,7 +8,7 @@ import numpy as np
 from attnlib import numpy_translators
 from attnlib import reference as ref
 from attnlib.checking import compare, sandbox
-from attnlib.checking.exercise import exercise, source_of
+from attnlib.checking.exercise import exercise
 from attnlib.exercises import bottleneck, psychology
 from attnlib.exercises._demands import (
     extreme_scores,
@@ -22,7 +22,7 @@ from attnlib.exercises._mistakes import (
     add_mask_from_the_front,
     add_softmax_mistakes,
 )
-from attnlib.exercises._shared import recurrent_cell
+from attnlib.exercises._shared import passing_parts, recurrent_cell
 
 
 def _score_arguments(rng, batch, target_len, source_len, query_dim, key_dim, units):
@@ -1640,17 +1640,6 @@ _wrong_sentence(
 )
 
 
-# The functions of which a translator can be made, and the chapters that they come from.
-_PART_MODULES = {
-    "softmax": psychology,
-    "greedy_decode": bottleneck,
-    **dict.fromkeys(
-        ("additive_scores", "attend", "bahdanau_step", "translate_sentence"),
-        sys.modules[__name__],
-    ),
-}
-
-
 def own_parts(namespace):
     """Those of your functions that pass their checks, for ``Translator.load``.
 
@@ -1667,25 +1656,14 @@ def own_parts(namespace):
         ``Translator.load("dates", **own_parts(globals()))`` makes a translator of them.
         For a part that is missing, it takes the function of attnlib.
     """
-    parts = {}
-    for name, module in _PART_MODULES.items():
-        owner = getattr(module, name)
-        function = namespace.get(name)
-        result = None if function is None else owner.check(function)
-        if result is not None and result.passed:
-            parts[name] = function
-            whose = "the solution" if _is_solution(owner, function) else "yours"
-        elif result is not None and result.attempted:
-            whose = "ours, because yours does not pass its check"
-        else:
-            whose = "ours, because yours is not written yet"
-        print(f"{name:<20}{whose}")
-    return parts
-
-
-def _is_solution(owner, function):
-    """Whether a function is the solution that the exercise shows, word by word."""
-    try:
-        return source_of(function) == owner.source
-    except (OSError, TypeError, SyntaxError):  # it has no source
-        return False
+    return passing_parts(
+        namespace,
+        (
+            psychology.softmax,
+            bottleneck.greedy_decode,
+            additive_scores,
+            attend,
+            bahdanau_step,
+            translate_sentence,
+        ),
+    )
