@@ -4,6 +4,7 @@ import re
 import zlib
 from html import escape
 
+SPAN = re.compile(r"`([^`]+)`|\$([^$]+)\$")  # code or mathematics
 BOX = (
     "border: 1px solid rgba(128, 128, 128, 0.5); border-radius: 6px;"
     " padding: 0.6em 1em; margin: 0.4em 0"
@@ -104,20 +105,20 @@ def _check_text(name, text):
 
 def _to_html(text):
     """Escaped text with code, mathematics, and curly quotation marks."""
-    parts = re.split(r"`([^`]+)`|\$([^$]+)\$", text)  # text, code, mathematics, text, …
-    html = []
-    for words, code, mathematics in zip(
-        parts[::3], [*parts[1::3], None], [*parts[2::3], None], strict=True
-    ):
-        html.append(escape(_curly(words)))
-        if code is not None:
-            html.append(f"<code>{escape(code)}</code>")
-        if mathematics is not None:
+    first, *others = _curly(SPAN.sub("\0", text)).split("\0")  # the words between
+    html = [escape(first)]
+    for (code, mathematics), words in zip(SPAN.findall(text), others, strict=True):
+        if code:
+            inner = f"<code>{escape(code)}</code>"
+        else:
             # The markup of Sphinx, which tells MathJax where to look.
             tex = escape(mathematics)
-            html.append(
-                f'<span class="math notranslate nohighlight">\\({tex}\\)</span>'
-            )
+            inner = f'<span class="math notranslate nohighlight">\\({tex}\\)</span>'
+        # No line begins with the comma after a formula.
+        mark = re.match(r"[.,;:!?%)\]’”-]*", words)[0]
+        if mark:
+            inner = f'<span style="white-space: nowrap">{inner}{mark}</span>'
+        html += [inner, escape(words[len(mark) :])]
     return "".join(html)
 
 

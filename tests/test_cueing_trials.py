@@ -75,7 +75,10 @@ def test_experiment_is_taken_by_the_keyboard_alone_and_analyzed_as_in_python(pag
     cells = page.locator(".af-live .cu-table tr td:nth-child(2)").all_inner_texts()[-3:]
     found = [[int(number) for number in re.findall(r"\d+", cell)] for cell in cells]
     assert [numbers[3:] for numbers in found] == [[100], [25], []]
-    assert np.allclose([numbers[:3] for numbers in found], expected, atol=0.501)
+    # The difference is that of the medians shown: rounded twice, and the table adds up.
+    off = np.abs(np.array([numbers[:3] for numbers in found]) - expected)
+    assert off.ravel()[np.arange(9) != 6].max() < 0.501 and off[2, 0] < 1.001
+    assert found[2][0] == found[1][0] - found[0][0]
     # The made delays are 40 ms apart or more, and a frame takes up to 17 ms.
     assert expected[2][1] > 20
     gap, low, high = found[2]

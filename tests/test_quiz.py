@@ -78,6 +78,7 @@ def test_quiz_escapes_everything_and_marks_code():
         "strong",
         "details",
         "summary",
+        "span",
         "code",
     }
 
@@ -93,6 +94,14 @@ def test_quiz_escapes_everything_and_marks_code():
             ),
         ),
         ("$a < b$", '<span class="math notranslate nohighlight">\\(a &lt; b\\)</span>'),
+        (
+            'if "$q$", then (`c`)',
+            (
+                'if “<span style="white-space: nowrap"><span class="math notranslate'
+                ' nohighlight">\\(q\\)</span>”,</span> then (<span style="white-space:'
+                ' nowrap"><code>c</code>)</span>'
+            ),
+        ),
         ("5 $ alone", "5 $ alone"),
         ("`cost = '$5'` and `$x$`", "<code>cost = &#x27;$5&#x27;</code> and <code>$x$"),
         ("Luong's and Bahdanau's models'", "Luong’s and Bahdanau’s models’"),

@@ -118,13 +118,17 @@ const makeField = () => {
 // The results of the reader and of the simulated one: readers is [[name, analysis], …].
 const kinds = {valid: "valid cue", invalid: "invalid cue", difference: "difference"};
 const ms = value => minus(Math.round(value));
+// The difference of the medians as they are shown, so that the table adds up.
+const shownDifference = ({valid, invalid}) =>
+  Math.round(invalid.median) - Math.round(valid.median);
 
-const verdict = ({valid, invalid, difference: {enough, median, low, high}}) => {
+const verdict = analysis => {
+  const {valid, invalid, difference: {enough, low, high}} = analysis;
   if (!enough) {
     return "Too few answers for a result: it takes 6 of each kind, and you gave " +
       `${valid.n} after a valid cue and ${invalid.n} after an invalid one.`;
   }
-  const size = `${ms(Math.abs(median))} ms`;
+  const size = `${Math.abs(shownDifference(analysis))} ms`;
   const interval = `(95% interval of the difference: ${ms(low)} to ${ms(high)} ms)`;
   if (low > 0) return `You answered ${size} faster after a valid cue ${interval}.`;
   if (high < 0) return `You answered ${size} slower after a valid cue ${interval}.`;
@@ -132,6 +136,8 @@ const verdict = ({valid, invalid, difference: {enough, median, low, high}}) => {
 };
 
 const makeTable = readers => {
+  const shown = (analysis, kind) => kind === "difference" && analysis[kind].enough
+    ? {...analysis[kind], median: shownDifference(analysis)} : analysis[kind];
   const cell = ({enough, median, low, high, n}) => {
     if (!enough) return make("td", {}, "too few");
     const interval = ` (${ms(low)} to ${ms(high)})`;
@@ -144,7 +150,7 @@ const makeTable = readers => {
       ...readers.map(([name]) => make("th", {scope: "col"}, name))),
     ...Object.keys(kinds).map(kind => make("tr", {},
       make("th", {scope: "row"}, kinds[kind]),
-      ...readers.map(([, analysis]) => cell(analysis[kind])))));
+      ...readers.map(([, analysis]) => cell(shown(analysis, kind))))));
 };
 
 // One line per answer, a bar for the interval, and a mark for the median.
