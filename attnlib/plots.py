@@ -284,6 +284,7 @@ def _label_line_ends(ax, ends):
     for y, x, label, color in sorted(ends, key=lambda end: end[0]):
         height = max(y, height + 0.085)
         line = {"arrowstyle": "-", "color": color, "linewidth": 0.6, "shrinkB": 6}
+        line["relpos"] = (0, 0.5)  # from the left edge of the label
         ax.annotate(
             label,
             (x, y),

@@ -171,6 +171,17 @@ def test_length_curve_labels_stand_apart_at_their_lines_ends(ax):
     assert ax.get_legend() is None
 
 
+def test_length_curve_draws_no_line_through_a_label(ax):
+    curves = {f"a long label, number {i}": [0.5, i / 100] for i in range(4)}
+    plots.length_curve(ax, [5, 15], curves)
+    ax.figure.draw_without_rendering()
+    boxes = [matplotlib.text.Text.get_window_extent(label) for label in ax.texts]
+    assert len(boxes) == 4
+    for label in ax.texts:
+        points = label.arrow_patch.get_path().interpolated(100).vertices
+        assert [box.count_contains(points) for box in boxes] == [0] * 4
+
+
 def test_length_curve_gives_a_single_run_wilsons_interval(ax):
     plots.length_curve(ax, [5, 15, 25], {"run": [1, 0.5, np.nan]}, counts=[4, 4, 0])
     (low, _), (_, high) = (
