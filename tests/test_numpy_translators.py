@@ -3,29 +3,112 @@ reader's functions replace.
 """
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
 
 from attnlib import numpy_translators
 from attnlib import reference as ref
-from attnlib.exercises import bahdanau, bottleneck, psychology
-from attnlib.numpy_translators import Translator
+from attnlib.exercises import (
+    bahdanau,
+    bottleneck,
+    luong_global,
+    luong_local,
+    psychology,
+)
+from attnlib.numpy_translators import PARTS, Translator
 
 DATE = "Tuesday, March 5, 2024"
+STEPS = len("2024-03-05") + 1
 SOLUTIONS = {
     "softmax": psychology.softmax,
     "additive_scores": bahdanau.additive_scores,
+    "general_scores": luong_global.general_scores,
     "attend": bahdanau.attend,
+    "predicted_center": luong_local.predicted_center,
+    "local_attend": luong_local.local_attend,
     "bahdanau_step": bahdanau.bahdanau_step,
     "greedy_decode": bottleneck.greedy_decode,
-    "translate_sentence": bahdanau.translate_sentence,
 }
+PART_OF_MODEL = [(name, part) for name in PARTS for part in PARTS[name]]
+
+load = cache(Translator.load)
+
+
+def luong_step(state, word, source_states, mask, w_a, w_c, gru):
+    """Luong's step with the functions of the reference."""
+    new_state = gru(word, state)
+    query = new_state[:, None, :]  # (batch, 1, units)
+    scores = ref.general_scores(query, source_states, w_a)
+    context, weights = ref.attend(scores, source_states, mask)
+    joined = np.concatenate([context[:, 0], new_state], axis=-1)
+    return new_state, np.tanh(joined @ w_c), weights[:, 0]
+
+
+def local_step(state, word, source_states, mask, w_a, w_p, v_p, half_width, w_c, gru):
+    """The step of local-p with the functions of the reference."""
+    new_state = gru(word, state)
+    query = new_state[:, None, :]  # (batch, 1, units)
+    logits = np.tanh(query @ w_p) @ v_p
+    center = mask.sum(axis=1) / (1 + np.exp(-logits[:, 0]))  # (batch,)
+    context, weights = ref.local_attend(
+        *(query, source_states, source_states, center[:, None], half_width),
+        *(lambda query, keys: ref.general_scores(query, keys, w_a), mask),
+    )
+    joined = np.concatenate([context[:, 0], new_state], axis=-1)
+    return new_state, np.tanh(joined @ w_c), weights[:, 0], center
+
+
+def translate_with_luong_step(model, source, max_length, luong_step, greedy_decode):
+    return translate_in_steps(
+        *(model, source, max_length, luong_step, greedy_decode),
+        (model.w_a, model.w_c, model.gru),
+    )
+
+
+def translate_with_local_step(model, source, max_length, local_step, greedy_decode):
+    return translate_in_steps(
+        *(model, source, max_length, local_step, greedy_decode),
+        (model.w_a, model.w_p, model.v_p, model.half_width, model.w_c, model.gru),
+    )
+
+
+def translate_in_steps(model, source, max_length, step, greedy_decode, own):
+    source_states, state = model.encode(source)
+    mask = np.ones((1, len(source)), bool)
+    rows = []
+
+    def next_word(token, state):
+        word = model.embed(token)
+        state, attentional, weights, *_ = step(state, word, source_states, mask, *own)
+        rows.append(weights[0])
+        return model.logits(attentional)[0], state
+
+    tokens = greedy_decode(next_word, state, model.start, model.end, max_length)
+    return tokens, np.array(rows)
+
+
+def part_of(name, part):
+    """A function of the reader for this part of this model."""
+    if part == "translate_sentence":
+        return {
+            "dates-additive": bahdanau.translate_sentence.reference_solution,
+            "dates-general": translate_with_luong_step,
+            "dates-local-p": translate_with_local_step,
+        }[name]
+    own_steps = {"luong_step": luong_step, "local_step": local_step}
+    return own_steps.get(part) or SOLUTIONS[part].reference_solution
 
 
 @pytest.fixture(scope="module")
 def translator():
-    return Translator.load("dates")
+    return load("dates")
+
+
+@pytest.fixture(params=PARTS)
+def any_translator(request):
+    return load(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +122,13 @@ def unseen():
 # What it is
 
 
-def test_translator_equals_keras_with_the_same_rounded_weights(translator, unseen):
+def test_translator_equals_keras_with_the_same_rounded_weights(any_translator, unseen):
     from attnlib.seq2seq import Seq2Seq
     from tools import train_translators
 
+    translator = any_translator
     vocabularies = translator.source_tokens, translator.target_tokens
-    keras = Seq2Seq(*vocabularies, attention="additive", units=64, embedding_dim=32)
+    keras = Seq2Seq(*vocabularies, **train_translators.OPTIONS[translator.name])
     for name, variable in train_translators.variables(keras).items():
         variable.assign(translator.model.parameters[name])
     assert len(keras.weights) == len(translator.model.parameters)
@@ -59,23 +143,39 @@ def test_translator_equals_keras_with_the_same_rounded_weights(translator, unsee
         assert np.abs(weights - theirs.weights).max() < 1e-5
 
 
-def test_translator_is_right_on_unseen_dates(translator, unseen):
+def test_translator_is_right_on_unseen_dates(any_translator, unseen):
     assert {pair.locale for pair in unseen} == {"en", "fr", "de", "es"}
-    hits = [translator(source)[0] == target for source, target in unseen]
+    hits = [any_translator(source)[0] == target for source, target in unseen]
     assert np.mean(hits) >= 0.97
 
 
-def test_weights_are_small_and_say_how_they_were_made(translator):
-    path = numpy_translators.WEIGHTS / "dates-additive.npz"
+def test_weights_are_small_and_say_how_they_were_made(any_translator):
+    path = numpy_translators.WEIGHTS / f"{any_translator.name}.npz"
     assert path.stat().st_size < 300_000
     with np.load(path) as arrays:
         assert {array.dtype for array in arrays.values()} == {np.dtype("float16")}
-    made = translator.provenance
+    made = any_translator.provenance
     assert len(made["exact_match_by_seed"]) >= 3
     assert min(made["exact_match_by_seed"].values()) >= 0.97
+    assert max(made["alignment_error_rate_by_seed"].values()) < 0.15
     assert made["versions"]["keras"] and made["date"] and made["seconds"] > 0
-    count = sum(array.size for array in translator.model.parameters.values())
+    count = sum(array.size for array in any_translator.model.parameters.values())
     assert made["parameters"] == count
+
+
+def test_local_translator_gives_the_centers_of_its_last_translation():
+    translator = Translator.load("dates-local-p")
+    assert translator.centers.shape == (0,)
+    for text in ("5 mars 2024", DATE):
+        _, weights = translator(text)
+        assert translator.centers.shape == (STEPS,)
+        assert ((translator.centers > 0) & (translator.centers < len(text))).all()
+        distance = np.arange(len(text)) - np.floor(translator.centers)[:, None]
+        outside = abs(distance) > translator.model.half_width
+        assert (weights[outside] == 0).all() and (weights[~outside] > 0).all()
+        assert (weights.sum(axis=1) < 1).all()
+    assert outside.any()
+    assert load("dates").centers is None
 
 
 def test_translator_takes_text_and_tokens(translator):
@@ -99,25 +199,34 @@ def test_weights_read_the_digits_that_they_write(translator):
 # Parts
 
 
-@pytest.mark.parametrize("part", numpy_translators.PARTS)
-def test_translator_calls_each_part_that_it_is_given(translator, part):
+@pytest.mark.parametrize(("name", "part"), PART_OF_MODEL)
+def test_translator_calls_each_part_that_it_is_given(name, part):
     calls = []
 
     def own(*arguments):
         calls.append(arguments)
-        return SOLUTIONS[part].reference_solution(*arguments)
+        return part_of(name, part)(*arguments)
 
-    tokens, weights = Translator.load("dates", **{part: own})(DATE)
-    assert len(calls) == (1 if part in ("translate_sentence", "greedy_decode") else 11)
+    tokens, weights = Translator.load(name, **{part: own})(DATE)
+    once = part in ("translate_sentence", "greedy_decode")
+    assert len(calls) == (1 if once else STEPS)
     assert "".join(tokens) == "2024-03-05"
-    assert np.allclose(weights, translator(DATE)[1], atol=1e-12)
+    assert np.allclose(weights, load(name)(DATE)[1], atol=1e-12)
 
 
-def test_translator_of_all_solutions_translates(translator):
-    parts = {name: each.reference_solution for name, each in SOLUTIONS.items()}
-    whole = Translator.load("dates", **parts)
-    assert whole(DATE)[0] == translator(DATE)[0]
-    assert repr(whole) == (
+@pytest.mark.parametrize("name", PARTS)
+def test_translator_of_own_parts_translates(name):
+    own = {part: part_of(name, part) for part in PARTS[name]}
+    whole = Translator.load(name, **own)
+    tokens, weights = whole(DATE)
+    assert whole.yours == PARTS[name] and "".join(tokens) == "2024-03-05"
+    assert np.allclose(weights, load(name)(DATE)[1], atol=1e-12)
+
+
+def test_repr_says_whose_the_parts_are(translator):
+    name = "dates-additive"
+    own = {part: part_of(name, part) for part in reversed(PARTS[name])}
+    assert repr(Translator.load("dates", **own)) == (
         "Translator 'dates-additive' with your translate_sentence, greedy_decode,"
         " bahdanau_step, additive_scores, attend, softmax"
     )
@@ -148,9 +257,23 @@ def test_load_refuses_an_unknown_name(name):
         Translator.load(name)
 
 
-def test_load_refuses_an_unknown_part():
-    with pytest.raises(ValueError, match="part should be one of .*got 'softmaxx'"):
-        Translator.load("dates", softmaxx=ref.softmax)
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("dates", "softmaxx"),
+        ("dates", "luong_step"),
+        ("dates-general", "bahdanau_step"),
+        ("dates-general", "local_step"),
+        ("dates-local-p", "attend"),
+    ],
+)
+def test_load_refuses_a_part_that_the_model_does_not_have(name, part):
+    with pytest.raises(ValueError) as raised:
+        Translator.load(name, **{part: ref.softmax})
+    whole = load(name).name
+    assert str(raised.value) == (
+        f"a part of {whole!r} should be one of {str(PARTS[whole])[1:-1]}, got {part!r}"
+    )
 
 
 @pytest.mark.parametrize("part", [None, 3, "attend", bahdanau.attend])
@@ -236,15 +359,39 @@ def unfinished(*arguments):
     """A stub."""
 
 
-@pytest.mark.parametrize("part", numpy_translators.PARTS)
-def test_translator_says_that_a_part_returns_nothing(part):
+@pytest.mark.parametrize(("name", "part"), PART_OF_MODEL)
+def test_translator_says_that_a_part_returns_nothing(name, part):
     with pytest.raises(TypeError, match=f"your {part} .*None"):
-        Translator.load("dates", **{part: unfinished})(DATE)
+        Translator.load(name, **{part: unfinished})(DATE)
 
 
 @pytest.mark.parametrize(
     ("part", "own", "message"),
     [
+        ("luong_step", lambda *a: a[:2], "your luong_step should return 3 values, got"),
+        ("luong_step", lambda *a: a[:3], "attentional of your luong_step should have"),
+        (
+            "luong_step",
+            lambda *a: (a[0], a[0], a[2][0]),
+            "weights of your luong_step should have shape",
+        ),
+        (
+            "local_step",
+            lambda *a: luong_step(*a[:5], *a[-2:]),
+            "your local_step should return 4 values, got a tuple of 3",
+        ),
+        (
+            "local_step",
+            lambda *a: (*luong_step(*a[:5], *a[-2:]), np.zeros((1, 1))),
+            r"center of your local_step should have shape \(1,\), got \(1, 1\)",
+        ),
+        (
+            "predicted_center",
+            lambda query, w_p, v_p, mask: np.zeros(1),
+            "centers of your predicted_center should have shape",
+        ),
+        ("local_attend", lambda *a: a[0], "your local_attend should return 2 values"),
+        ("general_scores", lambda q, k, w: k, "scores of your general_scores should"),
         ("softmax", lambda scores: scores[0], "weights of your softmax should have sh"),
         (
             "softmax",
@@ -303,24 +450,37 @@ def test_translator_says_that_a_part_returns_nothing(part):
 @pytest.mark.filterwarnings("ignore")
 def test_translator_says_what_a_part_should_return(part, own, message):
     with pytest.raises((TypeError, ValueError), match=message):
-        Translator.load("dates", **{part: own})(DATE)
+        Translator.load(one_with(part), **{part: own})(DATE)
+
+
+def one_with(part):
+    """The first model that has this part."""
+    return next(name for name in PARTS if part in PARTS[name])
+
+
+def test_local_translator_takes_centers_outside_of_the_sentence():
+    """Where nothing is in the window, there is nothing to attend to."""
+    far = {"predicted_center": lambda query, w_p, v_p, mask: np.full((1, 1), -1000.0)}
+    translator = Translator.load("dates-local-p", **far)
+    assert not translator(DATE)[1].any()
+    assert (translator.centers == -1000).all()
 
 
 # The script that makes the weights
 
 
-def test_script_writes_weights_that_load(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["dates-additive", "dates-local-p"])
+def test_script_writes_weights_that_load(name, tmp_path, monkeypatch):
     from tools import train_translators
 
-    model, parameters, description = train_translators.train_dates(2000, 0, 8)
-    train_translators.save("dates-additive", parameters, description, tmp_path)
+    model, parameters, description = train_translators.train(name, 2000, 0, 8)
+    train_translators.save(name, parameters, description, tmp_path)
     monkeypatch.setattr(numpy_translators, "WEIGHTS", tmp_path)
-    translator = Translator.load("dates")
-    stored = json.loads((numpy_translators.WEIGHTS / "dates-additive.json").read_text())
+    translator = Translator.load(name)
+    stored = json.loads((tmp_path / f"{name}.json").read_text())
     assert stored["provenance"]["epochs"] == 0
-    kept = translator.provenance.keys()
     monkeypatch.undo()
-    assert kept == Translator.load("dates").provenance.keys()
+    assert translator.provenance.keys() == load(name).provenance.keys()
     source = list("Tue 5 2")
     (theirs,) = model.translate([source], verbose=0)
     assert translator(source)[0] == theirs.tokens

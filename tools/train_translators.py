@@ -1,10 +1,10 @@
 """Train the translators that attnlib brings, and write their weights.
 
-    python -m tools.train_translators
+    python -m tools.train_translators [dates-additive dates-general dates-local-p]
 
-Writes attnlib/weights/dates-additive.npz, whose arrays are rounded to float16, and
-dates-additive.json beside it: the vocabularies, how the weights were made, and what the
-rounded weights reach on dates that were not trained on. It takes about two minutes.
+Writes attnlib/weights/<name>.npz, whose arrays are rounded to float16, and <name>.json
+beside it: the vocabularies, how the weights were made, and what the rounded weights
+reach on dates that were not trained on. It takes about two minutes for each.
 """
 
 import argparse
@@ -18,22 +18,45 @@ import numpy as np
 from attnlib import metrics, numpy_translators, provenance
 from attnlib.tasks import dates
 
-UNITS, EMBEDDING_DIM = 64, 32
+OPTIONS = {
+    "dates-additive": {"attention": "additive", "units": 64, "embedding_dim": 32},
+    "dates-general": {"attention": "general", "units": 64, "embedding_dim": 32},
+    "dates-local-p": {
+        "attention": "local-p",
+        "half_width": 10,
+        "units": 64,
+        "embedding_dim": 32,
+    },
+}  # of each model's Seq2Seq
 TRAIN, TEST = 20_000, 1000  # pairs
 EPOCHS = 12
 TEST_SEEDS = 101, 102, 103
 
-# Where each array of attnlib.numpy_translators.BahdanauModel is in a Seq2Seq.
+# Where each array of the models of attnlib.numpy_translators is in a Seq2Seq.
 PLACES = {
     "source_embedding": lambda model: model.source_embedding.embeddings,
     "target_embedding": lambda model: model.target_embedding.embeddings,
-    "first_state_kernel": lambda model: model.decoder.first_state.kernel,
-    "first_state_bias": lambda model: model.decoder.first_state.bias,
-    "w_query": lambda model: model.decoder.attention.w_query,
-    "w_keys": lambda model: model.decoder.attention.w_keys,
-    "v": lambda model: model.decoder.attention.v,
     "output_kernel": lambda model: model.output_layer.kernel,
     "output_bias": lambda model: model.output_layer.bias,
+}
+PLACES_OF_LUONG = {
+    "w_a": lambda model: model.decoder.attention.w,
+    "w_c": lambda model: model.decoder.combine.kernel,
+}
+PLACES_BY_ATTENTION = {
+    "additive": {
+        "first_state_kernel": lambda model: model.decoder.first_state.kernel,
+        "first_state_bias": lambda model: model.decoder.first_state.bias,
+        "w_query": lambda model: model.decoder.attention.w_query,
+        "w_keys": lambda model: model.decoder.attention.w_keys,
+        "v": lambda model: model.decoder.attention.v,
+    },
+    "general": PLACES_OF_LUONG,
+    "local-p": {
+        **PLACES_OF_LUONG,
+        "w_p": lambda model: model.decoder.attention.w_p,
+        "v_p": lambda model: model.decoder.attention.v_p,
+    },
 }
 CELLS = {
     "forward": lambda model: model.encoder.forward_layer.cell,
@@ -48,9 +71,10 @@ def variables(model):
     Parameters
     ----------
     model : attnlib.seq2seq.Seq2Seq
-        With additive attention.
+        With the attention of one of ``OPTIONS``.
     """
-    found = {name: place(model) for name, place in PLACES.items()}
+    places = {**PLACES, **PLACES_BY_ATTENTION[model.options.attention]}
+    found = {name: place(model) for name, place in places.items()}
     for cell, place in CELLS.items():
         for part in ("kernel", "recurrent_kernel", "bias"):
             found[f"{cell}_{part}"] = getattr(place(model), part)
@@ -73,41 +97,52 @@ def exact_match(model, pairs):
     return metrics.exact_match(written, [target for _, target in pairs])
 
 
-def train_dates(train_pairs=TRAIN, epochs=EPOCHS, test_pairs=TEST):
-    """A trained Seq2Seq for dates with rounded weights, these, and its description."""
+def train(name, train_pairs=TRAIN, epochs=EPOCHS, test_pairs=TEST):
+    """A trained Seq2Seq with rounded weights, these, and its description.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``OPTIONS``.
+    train_pairs, epochs, test_pairs : int
+    """
     from attnlib.backend import keras
     from attnlib.seq2seq import Seq2Seq
 
     keras.utils.set_random_seed(0)
-    train = dates.pairs(train_pairs)
-    options = {"units": UNITS, "embedding_dim": EMBEDDING_DIM}
-    model = Seq2Seq.for_pairs(train, attention="additive", **options)
+    pairs, options = dates.pairs(train_pairs), OPTIONS[name]
+    model = Seq2Seq.for_pairs(pairs, **options)
     started = time.perf_counter()
-    model.fit(train, epochs=epochs)
+    model.fit(pairs, epochs=epochs)
     seconds = time.perf_counter() - started
     parameters = round_weights(model)
-    reached = {
-        str(seed): exact_match(model, dates.pairs(test_pairs, seed=seed, exclude=train))
-        for seed in TEST_SEEDS
-    }
+    reached, errors = {}, {}
+    for seed in TEST_SEEDS:
+        test = dates.pairs(test_pairs, seed=seed, exclude=pairs)
+        reached[str(seed)] = exact_match(model, test)
+        error = dates.alignment_error_rate(model.align(test), test)
+        errors[str(seed)] = round(error, 4)
+    listed = ", ".join(f"{option}={value!r}" for option, value in options.items())
     made = {
-        "script": "python -m tools.train_translators",
+        "script": f"python -m tools.train_translators {name}",
         "train": f"dates.pairs({train_pairs})",
-        "model": "Seq2Seq.for_pairs(train, attention='additive', "
-        f"units={UNITS}, embedding_dim={EMBEDDING_DIM})",
+        "model": f"Seq2Seq.for_pairs(train, {listed})",
         "epochs": epochs,
         "parameters": model.count_params(),
         "test": f"dates.pairs({test_pairs}, seed=seed, exclude=train)",
         "exact_match_by_seed": reached,
+        "alignment_error_rate_by_seed": errors,
         "seconds": round(seconds),
         "date": datetime.date.today().isoformat(),
         "versions": provenance.versions(),
     }
-    vocabularies = {
+    description = {
         "source_vocabulary": model.source_vocabulary.tokens,
         "target_vocabulary": model.target_vocabulary.tokens,
+        **({"half_width": model.options.half_width} if "half_width" in options else {}),
+        "provenance": made,
     }
-    return model, parameters, {**vocabularies, "provenance": made}
+    return model, parameters, description
 
 
 def save(name, parameters, description, folder):
@@ -120,15 +155,19 @@ def save(name, parameters, description, folder):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help=f"some of {', '.join(OPTIONS)}")
     parser.add_argument(
         "--output", type=Path, default=numpy_translators.WEIGHTS, help="another folder"
     )
-    folder = parser.parse_args(arguments).output
-    _, parameters, description = train_dates()
-    save("dates-additive", parameters, description, folder)
-    size = (folder / "dates-additive.npz").stat().st_size
-    reached = description["provenance"]["exact_match_by_seed"]
-    print(f"{folder / 'dates-additive.npz'}: {size / 1000:.0f} kB, {reached}")
+    options = parser.parse_args(arguments)
+    for name in options.names or OPTIONS:
+        if name not in OPTIONS:
+            parser.error(f"there is no {name!r}")
+        _, parameters, description = train(name)
+        save(name, parameters, description, options.output)
+        size = (options.output / f"{name}.npz").stat().st_size
+        reached = description["provenance"]["exact_match_by_seed"]
+        print(f"{options.output / name}.npz: {size / 1000:.0f} kB, {reached}")
 
 
 if __name__ == "__main__":
