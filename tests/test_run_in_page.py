@@ -409,6 +409,30 @@ def test_exercise_uses_the_code_with_which_the_reader_solved_another(tab):
     cell.wait_for_status("It used the solution of softmax.")
 
 
+def test_exercise_uses_what_its_code_calls_and_what_that_calls(tab):
+    softmax, masked = Cell(tab), Cell(tab, FIRST[0], "psychology.masked_softmax")
+    cell = Cell(tab, FIRST[0], "psychology.temperature")
+    masked.element.evaluate("each => { delete each.dataset.uses; }")
+    cell.element.evaluate(
+        "each => { each.dataset.uses = 'psychology.masked_softmax'; }"
+    )
+    own = "def temperature(scores, degrees):\n    # like softmax\n"
+    assert cell.run(f"{own}    return ref.softmax(scores / degrees)\n")[0] == "passed"
+    cell.wait_for_status(re.compile(r"^Passed\.$"))  # the page's tags do not count
+    assert softmax.run(SOFTMAX)[0] == "passed"
+    code = (
+        "def masked_softmax(scores, mask):\n"
+        "    return softmax(np.where(mask, scores, -1e30)) * mask\n"
+    )
+    assert masked.run(code)[0] == "passed"
+    end_of_python(softmax)
+    code = (
+        "    return masked_softmax(scores / degrees, np.full(np.shape(scores), True))"
+    )
+    assert cell.run(f"{own}{code}\n")[0] == "passed"
+    cell.wait_for_status("Passed. It used your masked_softmax and softmax.")
+
+
 def end_of_python(cell):
     """Run an endless loop, which leaves code that has not passed, and stop it."""
     cell.write("def softmax(scores):\n    return scores\n\nwhile True: pass")

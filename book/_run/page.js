@@ -199,7 +199,7 @@ class Cell {
         ...page,
         cells,
         say,
-        solved: (key) => kept().solved?.[key],
+        solved: kept().solved ?? {},
         solve: (key, code) => keep(key, code, "solved"),
       });
     } catch {

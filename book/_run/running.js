@@ -39,16 +39,48 @@ async function watch(cell, say, answer) {
   }
 }
 
+// The exercises that code calls by their bare names: this page's, those that its cells
+// name, and those that the reader has solved. What the code defines itself is not called.
+function calledIn(code, cell, { cells, solved }) {
+  const plain = code.replace(/("""|''')[^]*?\1|#.*/g, "");
+  const has = (pattern) => new RegExp(pattern, "m").test(plain);
+  const known = [
+    ...cells.map(({ exercise }) => exercise).filter(Boolean),
+    ...cells.flatMap(({ element }) => words(element.dataset.uses)),
+    ...Object.keys(solved),
+  ];
+  const called = new Map(); // of two exercises with one name, the first
+  for (const key of known) {
+    const name = key.split(".")[1];
+    if (called.has(name) || key === cell.exercise) continue;
+    if (!has(`(?<![\\w.])${name}\\b`) || has(`^(def|class) +${name}\\b`)) continue;
+    called.set(name, key);
+  }
+  return [...called.values()];
+}
+
+// The exercises that a cell uses, and those that the reader's solutions of these use.
+function usesOf(cell, page) {
+  const named = cell.exercise ? [] : words(cell.element.dataset.uses);
+  const found = new Set([...named, ...calledIn(cell.code, cell, page)]);
+  for (const key of found) {
+    const own = page.solved[key] ?? "";
+    calledIn(own, cell, page).forEach((other) => found.add(other));
+  }
+  return [...found];
+}
+
 // What has to run before a cell, unless it has run in this Python: the exercises that
 // it uses, with the code with which the reader solved them or else the solution, and the
 // cells that it builds on.
-function findFirst(cell, python, { parts, cells, solved }) {
+function findFirst(cell, python, page) {
+  const { parts, cells, solved } = page;
   const first = [];
   const used = { own: [], ours: [] };
-  for (const key of words(cell.element.dataset.uses)) {
+  for (const key of usesOf(cell, page)) {
     if (python.ran.has(key)) continue;
     const [module, name] = key.split(".");
-    const own = solved(key);
+    const own = solved[key];
     const solution =
       `from attnlib.exercises import ${module} as _used\n` +
       `${name} = _used.${name}.reference_solution`;
