@@ -1,5 +1,6 @@
 // The attention map: two rows of words, and a line for each weight between them. Where
-// the rows are too long for the page, they stand upright, side by side.
+// the rows are too long for the page, they stand upright, side by side. The maps of
+// several models lie in one place, and a switch shows one of them.
 const figure = "attention_map";
 const sides = ["source", "target"], other = {source: "target", target: "source"};
 
@@ -44,19 +45,44 @@ const measure = (words, picture, upright) => {
     ? `left:${from}px;top:0;width:${gap}px;height:100%`
     : `left:0;top:${from}px;width:100%;height:${gap}px`;
   const middles = side => words[side].map(({box}) => box[at] + box[length] / 2);
-  return {upright, gap, source: middles("source"), target: middles("target")};
+  const spans = words.source.map(({box}) => [box[at], box[at] + box[length]]);
+  return {upright, gap, spans, source: middles("source"), target: middles("target")};
 };
 
+// A point of the picture, along the rows and across from the input to the output.
+const pointIn = ({upright}) => (along, across) =>
+  upright ? `${across} ${along}` : `${along} ${across}`;
+
 // Puts each line between the middles of its two words, in the space between the rows.
-const placeLines = (lines, {upright, gap, source, target}) => {
-  const point = (along, across) =>
-    upright ? `${across} ${along}` : `${along} ${across}`;
+const placeLines = (lines, places) => {
+  const {gap, source, target} = places, point = pointIn(places);
   for (const {path, w, source: s, target: t} of lines) {
     const a = target[t], b = source[s], half = gap / 2;
     const end = 2 + 6.5 * w;  // half the width of the line, whose end is round
     const bends = `${point(a, half)} ${point(b, half)}`;
     path.setAttribute("d", `M${point(a, gap - end)}C${bends} ${point(b, end)}`);
   }
+};
+
+// The window of local attention along the input words, and its center.
+const makeWindow = () => {
+  const [bar, center] = ["bar", "center"].map(name =>
+    svg("path", {class: `am-${name}`}));
+  const element = svg("g", {class: "am-window"}, bar, center);
+  element.place = ([middle, first, last], places) => {
+    const {spans, source} = places, point = pointIn(places);
+    const ends = first > last ? [] : [...spans[first], ...spans[last]];
+    const from = Math.min(...ends), to = Math.max(...ends);
+    bar.setAttribute("d", ends.length ? `M${point(from, 1)}L${point(from, 9)}` +
+      `M${point(from, 5)}L${point(to, 5)}M${point(to, 1)}L${point(to, 9)}` : "");
+    // Between the middles of two words, or beyond the first or the last.
+    const s = Math.min(Math.max(Math.floor(middle), 0), source.length - 2);
+    const step = source.length > 1 ? source[s + 1] - source[s] : 0;
+    const at = (source[s] ?? source[0]) + (middle - s) * step;
+    center.setAttribute("d",
+      `M${point(at - 6, 15)}L${point(at, 3)}L${point(at + 6, 15)}Z`);
+  };
+  return element;
 };
 
 // The links of the gold alignment, by word of either side.
@@ -70,9 +96,9 @@ const readGold = (gold, words) => {
   return links;
 };
 
-// What is said of a word: its three largest weights of 0.05 or more, or `none`, and its
-// gold links where they are shown.
-const describe = (name, verb, names, entries, none, gold) => {
+// What is said of a word: its three largest weights of 0.05 or more, or `none`; its
+// gold links where they are shown; and its window, in positions from 0.
+const describe = (name, verb, names, entries, none, gold, window) => {
   const ranked = entries.filter(([, w]) => w >= 0.05).sort((a, b) => b[1] - a[1]);
   const large = ranked.slice(0, 3).flatMap(([k, w], n) =>
     [n ? ", " : "", make("bdi", {}, names[k]), ` ${w.toFixed(2)}`]);
@@ -80,10 +106,17 @@ const describe = (name, verb, names, entries, none, gold) => {
   return [
     make("b", {}, make("bdi", {}, name)), `: ${verb} `, ...none ? [none] : large,
     ...gold.length ? [". Gold: ", ...links] : [],
+    ...window ? [`. ${describeWindow(window)}`] : [],
   ];
 };
 
-// A button that calls step(0), step(1), … until `count`, and then rest().
+const describeWindow = ([center, first, last]) => {
+  const covers = first > last ? "no position" : first === last ? `position ${first}`
+    : `positions ${first} to ${last}`;
+  return `Window: ${covers}, center ${minus(center)}`;
+};
+
+// A button that calls step(0), step(1), … until `count()`, and then rest().
 const makePlayer = (count, step, rest, changed) => {
   let timer = null;
   const set = value => {
@@ -97,22 +130,36 @@ const makePlayer = (count, step, rest, changed) => {
   const play = button("Play", () => {
     if (timer) { end(); return; }
     let i = 0;
-    const next = () => { if (i < count) step(i++); else end(); };
-    set(setInterval(next, count > 14 ? 700 : 1100));
+    const next = () => { if (i < count()) step(i++); else end(); };
+    set(setInterval(next, count() > 14 ? 700 : 1100));
     next();
   });
   play.classList.add("am-play");
   return {play, stop, playing: () => !!timer};
 };
 
-const start = ({live, said, data}) => {
+// A switch between models, of which one is chosen. `change(index)` is called.
+const makeSwitch = (models, change) => {
+  const group = `am-${Math.random()}`;  // one per figure
+  const options = models.map(({name}, i) => {
+    const input = make("input", {type: "radio", name: group});
+    input.checked = i === 0;
+    input.addEventListener("change", () => change(i));
+    return make("label", {}, input, name);
+  });
+  const legend = make("legend", {}, "Model");
+  return make("fieldset", {class: "am-models"}, legend, ...options);
+};
+
+// The map of one model. `panel` is what the maps of a figure share.
+const makeMap = (data, panel) => {
+  const {said, stage} = panel;
   const names = {}, words = {}, entries = readWeights(data);
   for (const side of sides) {
     const {tokens, names: given} = data[side];
     names[side] = tokens.map((token, i) => given[i] ?? token);
     words[side] = tokens.map((token, i) => makeWord(token, names[side][i], i));
   }
-  const many = Math.max(words.source.length, words.target.length) > 14;
   const lines = entries.target.flatMap((row, i) =>
     makeLines("target", i, row.filter(([, w]) => w >= data.least)));
   const all = svg("g", {}, ...lines.map(({path}) => path)), chosen = svg("g");
@@ -120,41 +167,53 @@ const start = ({live, said, data}) => {
   const links = (data.gold ?? []).map(([target, source]) =>
     ({path: svg("path"), w: 0, source, target}));
   const ideal = svg("g", {class: "am-gold"}, ...links.map(({path}) => path));
-  const picture =
-    svg("svg", {class: "am-lines", "aria-hidden": "true"}, all, chosen, ideal);
+  const frame = data.windows && makeWindow();
+  const layers = [all, chosen, ideal, ...frame ? [frame] : []];
+  const picture = svg("svg", {class: "am-lines", "aria-hidden": "true"}, ...layers);
   let places, lit = [];  // where the words are, and the lines of the chosen word
-  let withGold = false;
+  let row;  // of the window that is shown, if any
   const rows = sides.map(side => makeRow(side, data[side].dir, words[side]));
   const board = make("div", {class: "am-board"}, ...rows, picture);
-  const stage = make("div", {class: "am-stage"}, board);
-  board.classList.toggle("am-many", many);
+  board.classList.toggle("am-many", panel.many);
   const isUpright = () => board.classList.contains("am-upright");
   let pinned = [];  // side and index of the word that was clicked, if any
   const isPinned = (side, i) => pinned[0] === side && pinned[1] === i;
 
-  const show = (side, i = -1) => {
-    const row = new Map(side ? entries[side][i] : []);
+  const showWords = (side, i) => {
+    const weights = new Map(side ? entries[side][i] : []);
     for (const here of sides) words[here].forEach(({box, button, number}, k) => {
-      const w = here !== side && row.get(k) || 0;
+      const w = here !== side && weights.get(k) || 0;
       box.classList.toggle("am-chosen", here === side && k === i);
       box.classList.toggle("am-lit", w >= 0.05);
       box.classList.toggle("am-later", here === "target" && side === "target" && k > i);
       button.style.setProperty("--w", w);
       button.setAttribute("aria-pressed", isPinned(here, k));
-      number.textContent = w >= (many ? 0.05 : 0.005) ? w.toFixed(2) : "";
+      number.textContent = w >= (panel.many ? 0.05 : 0.005) ? w.toFixed(2) : "";
     });
+  };
+  const showLines = (side, i) => {
     picture.classList.toggle("am-some", !!side);
     lit = side ? makeLines(side, i, entries[side][i], {class: "am-lit"}) : [];
     chosen.replaceChildren(...lit.map(({path}) => path));
-    if (places) placeLines(lit, places);
+    row = side === "target" ? data.windows?.[i] : null;
+    frame?.classList.toggle("am-shown", !!row);
+    if (places) placeAll(lit);
     for (const {path, ...ends} of links) {
       path.classList.toggle("am-lit", ends[side] === i);
     }
+  };
+  const placeAll = moved => {
+    placeLines(moved, places);
+    if (row) frame.place(row, places);
+  };
+  const show = (side, i = -1) => {
+    showWords(side, i);
+    showLines(side, i);
     const verb = side === "target" ? "attends to" : "attended to by";
     said.replaceChildren(...side
       ? describe(
         names[side][i], verb, names[other[side]], entries[side][i], data[side].none[i],
-        withGold ? gold[side][i] : [],
+        panel.withGold ? gold[side][i] : [], row,
       )
       : ["Point at a word, tap it, or use Tab and the arrow keys."]);
     // What is below stays where it is when a shorter text follows.
@@ -167,22 +226,22 @@ const start = ({live, said, data}) => {
     }
     return [];
   };
-  const rest = () => {
-    if (!player.playing()) show(...pinned.length ? pinned : find(":focus-visible"));
+  const pin = (side, i) => {
+    pinned = side && i < words[side].length ? [side, i] : [];
+    show(...pinned);
   };
-
+  const rest = () => {
+    if (!panel.player.playing()) {
+      show(...pinned.length ? pinned : find(":focus-visible"));
+    }
+  };
   const step = i => {
-    pinned = [];
+    pin();
     show("target", i);
     // Where the map is longer than its box, both ends come into view if they fit.
     const ends = places.target[i] + places.source[data.target.largest[i]];
     stage.scrollTop = (ends - stage.clientHeight) / 2;
   };
-  const player = makePlayer(words.target.length, step, () => show(), playing => {
-    stage.classList.toggle("am-playing", playing);
-    // A screen reader is spared one announcement per step.
-    said.setAttribute("aria-live", playing ? "off" : "polite");
-  });
 
   const listen = ({button}, side, i) => {
     const byMouse = act => e => { if (e.pointerType === "mouse") act(); };
@@ -193,9 +252,8 @@ const start = ({live, said, data}) => {
       show(side, i);
     };
     button.onclick = () => {
-      player.stop();
-      pinned = isPinned(side, i) ? [] : [side, i];
-      show(...pinned);
+      panel.player.stop();
+      if (isPinned(side, i)) pin(); else pin(side, i);
     };
   };
   for (const side of sides) words[side].forEach((word, i) => listen(word, side, i));
@@ -212,9 +270,8 @@ const start = ({live, said, data}) => {
       ? isSource ? "ArrowRight" : "ArrowLeft"
       : isSource ? "ArrowDown" : "ArrowUp";
     if (e.key === "Escape") {
-      player.stop();
-      pinned = [];
-      show();
+      panel.player.stop();
+      pin();
     } else if (e.key in moves) {
       words[side][Math.min(Math.max(moves[e.key], 0), last)].button.focus();
     } else if (e.key === across) {
@@ -226,30 +283,60 @@ const start = ({live, said, data}) => {
   board.addEventListener("focusout", e => {
     if (!board.contains(e.relatedTarget)) show(...pinned);
   });
-
-  // The buttons come first, so that no text moves them under the pointer.
-  const buttons = make("div", {class: "am-buttons"}, player.play);
-  const foot = make("div", {class: "am-foot"}, buttons, said);
-  if (links.length) {
-    player.play.before(toggle("Gold links", false, on => {
-      withGold = on;
-      picture.classList.toggle("am-with-gold", on);
-      rest();
-    }));
-  }
-  const ruler = make("div");  // as wide as the page allows, whatever the map needs
-  live.append(ruler, stage, foot);
-  show();
-  new ResizeObserver(() => {
-    board.classList.remove("am-upright");
-    const upright = board.offsetWidth > ruler.offsetWidth;
-    board.classList.toggle("am-upright", upright);
-    const tall = words.source.length > 40 || words.target.length > 40;
-    stage.classList.toggle("am-tall", upright && tall);
-    said.style.minHeight = "";
-  }).observe(ruler);
   new ResizeObserver(() => {
     places = measure(words, picture, isUpright());
-    placeLines([...lines, ...links, ...lit], places);
+    placeAll([...lines, ...links, ...lit]);
   }).observe(board);
+  const count = words.target.length;
+  return {board, picture, count, show, rest, step, pin, pinned: () => pinned};
+};
+
+const start = ({live, said, data}) => {
+  const models = data.models ?? [data];
+  const longest = Math.max(...models.flatMap(model =>
+    sides.map(side => model[side].tokens.length)));
+  const stage = make("div", {class: "am-stage"});
+  const panel = {said, stage, many: longest > 14, withGold: false};
+  const maps = models.map(model => makeMap(model, panel));
+  const boards = maps.map(({board}) => board);
+  let map = maps[0];  // the one that is shown
+  panel.player = makePlayer(() => map.count, i => map.step(i), () => map.show(),
+    playing => {
+      stage.classList.toggle("am-playing", playing);
+      // A screen reader is spared one announcement per step.
+      said.setAttribute("aria-live", playing ? "off" : "polite");
+    });
+  const reveal = () => boards.forEach(board =>
+    board.classList.toggle("am-hidden", board !== map.board));
+  const choose = index => {
+    panel.player.stop();
+    const pinned = map.pinned();
+    map = maps[index];
+    reveal();
+    map.pin(...pinned);  // the same word, so that its lines can be compared
+  };
+
+  // The buttons come first, so that no text moves them under the pointer.
+  const buttons = make("div", {class: "am-buttons"}, panel.player.play);
+  const foot = make("div", {class: "am-foot"}, buttons, said);
+  foot.classList.toggle("am-long", models.some(({windows}) => windows));
+  if (models.some(({gold}) => gold)) {
+    panel.player.play.before(toggle("Gold links", false, on => {
+      panel.withGold = on;
+      maps.forEach(({picture}) => picture.classList.toggle("am-with-gold", on));
+      map.rest();
+    }));
+  }
+  const ruler = make("div");  // as wide as the page allows, whatever the maps need
+  stage.append(...boards);
+  live.append(ruler, ...data.models ? [makeSwitch(models, choose)] : [], stage, foot);
+  reveal();
+  map.show();
+  new ResizeObserver(() => {
+    boards.forEach(board => board.classList.remove("am-upright"));
+    const upright = boards.some(board => board.offsetWidth > ruler.offsetWidth);
+    boards.forEach(board => board.classList.toggle("am-upright", upright));
+    stage.classList.toggle("am-tall", upright && longest > 40);
+    said.style.minHeight = "";
+  }).observe(ruler);
 };

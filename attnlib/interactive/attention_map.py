@@ -2,12 +2,14 @@
 attends to.
 """
 
+import math
 import operator
 from html import escape
+from typing import NamedTuple
 
 import numpy as np
 
-from attnlib.arguments import array_of_shape
+from attnlib.arguments import array_of_shape, integer, one_of
 from attnlib.interactive.frame import (
     CARD,
     GREEN,
@@ -15,6 +17,7 @@ from attnlib.interactive.frame import (
     direction,
     distinct_names,
     foldable_table,
+    minus,
     printable_tokens,
     to_html,
     visible,
@@ -26,10 +29,14 @@ SHOWN = 0.005  # weights that may be shown as numbers
 LIMITS = LARGE, LINE, SHOWN
 MAX_CELLS = 100_000  # of the static table
 MAX_LINES = 2_000  # at rest, where no word is chosen
+MAX_MODELS = 6  # more names do not fit beside each other
 
 
-def attention_map(source, target, weights, title=None, gold=None):
+def attention_map(source, target, weights=None, title=None, gold=None, windows=None):
     r"""The attention map of one sentence pair, to point at, tab through, or play.
+
+    ``attention_map(source, {"global": (target, weights), "local-p": (target,
+    weights)})`` has a switch between the maps of several models.
 
     Target token :math:`i` attends to source token :math:`j` with the weight
 
@@ -41,8 +48,9 @@ def attention_map(source, target, weights, title=None, gold=None):
     ----------
     source : list of str, length source_len
         Source tokens.
-    target : list of str, length target_len
-        Target tokens.
+    target : list of str, length target_len, or dict
+        Target tokens. Or {name: (target, weights)} of 1 to 6 models, which read the
+        same source; then there is no other ``weights``.
     weights : array, shape (target_len, source_len)
         Attention weights between 0 and 1. ``translate`` and ``align`` return one row
         more than there are tokens, for <end>: leave it out, as in ``weights[:-1]``, or
@@ -51,7 +59,11 @@ def attention_map(source, target, weights, title=None, gold=None):
         Heading of the figure.
     gold : iterable of (int, int), optional
         (target_index, source_index) of the links in the gold alignment, which a button
-        shows.
+        shows. Or a dict of them by model.
+    windows : (centers, half_width), or dict, optional
+        Of local attention: the center :math:`p_t` of each target token's window, in
+        source positions from 0, and :math:`D`. The window of the chosen word is drawn.
+        Or a dict of them by model, {"local-p": (centers, half_width)}.
 
     Returns
     -------
@@ -62,51 +74,129 @@ def attention_map(source, target, weights, title=None, gold=None):
     Raises
     ------
     TypeError
-        If tokens are not str, weights are not an array of numbers, or gold links are
-        not pairs of integers.
+        If tokens are not str, weights are not an array of numbers, gold links are not
+        pairs of integers, or a model has something else than a target and weights.
     ValueError
-        If there are no tokens, if ``weights`` is None (from a model without
-        attention), has another shape, is not finite, or is not between 0 and 1, or if a
-        gold link leads to no token.
+        If there are no tokens or models, if ``weights`` is None (from a model without
+        attention), has another shape, is not finite, or is not between 0 and 1, if a
+        gold link leads to no token, or if a window is one of no model.
 
     Notes
     -----
     The map is that of Bahdanau et al. (2015), figure 3, with lines in place of cells.
     """
     source = printable_tokens("source", source)
+    if not isinstance(target, dict):
+        return AttentionMap([_model(source, target, weights, gold, windows)], title)
+    given = _by_model(target, weights)
+    gold, windows = (
+        _for_each(name, value, given)
+        for name, value in (("gold", gold), ("windows", windows))
+    )
+    models = []
+    for name, (own, its_weights) in given.items():
+        try:
+            model = _model(source, own, its_weights, gold[name], windows[name])
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"of the model {name!r}, {error}") from None
+        models.append(model._replace(name=name))
+    return AttentionMap(models, title)
+
+
+class Model(NamedTuple):
+    """One map, checked."""
+
+    source: list
+    target: list
+    weights: np.ndarray
+    gold: list  # (target_index, source_index)
+    windows: list  # (center, first, last) per target token; empty without windows
+    name: str | None = None
+
+
+def _model(source, target, weights, gold, windows):
     target = printable_tokens("target", target)
     weights = checked_weights(
         weights, len(target), len(source), "attention_map(source, {target}, {weights})"
     )
     gold = _checked_gold(gold, len(target), len(source))
-    return AttentionMap(source, target, weights, title, gold)
+    windows = _checked_windows(windows, len(target), len(source))
+    return Model(source, target, weights, gold, windows)
+
+
+def _by_model(target, weights):
+    """{name: (target, weights)}, if it is that."""
+    if weights is not None:
+        raise TypeError(
+            "weights should stand beside the target of each model, as in"
+            " attention_map(source, {'global': (target, weights)})"
+        )
+    if not 1 <= len(target) <= MAX_MODELS:
+        raise ValueError(
+            f"target should have 1 to {MAX_MODELS} models, got {len(target)}"
+        )
+    for name, pair in target.items():
+        if not isinstance(name, str) or not name.strip():
+            raise TypeError(f"a model's name should be a str, got {name!r}")
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise TypeError(
+                f"of the model {name!r}, there should be (target, weights), got"
+                f" {type(pair).__name__}"
+            )
+    return target
+
+
+def _for_each(argument, value, models):
+    """What an argument gives to each model: the same, or one of its own."""
+    if not isinstance(value, dict):
+        if argument == "windows" and value is not None:
+            raise TypeError(
+                "windows should be a dict, as in {'local-p': (centers, half_width)},"
+                f" got {type(value).__name__}"
+            )
+        return dict.fromkeys(models, value)
+    for name in value:
+        one_of(f"a model of {argument}", name, tuple(models))
+    return {name: value.get(name) for name in models}
 
 
 class AttentionMap(Figure):
     """What ``attention_map`` returns."""
 
-    def __init__(self, source, target, weights, title, gold=()):
-        data = {
-            "source": _side(source, weights.T),
-            "target": _side(target, weights),
-            "weights": [_shown(row) for row in weights],
-            # The weight of the thinnest line at rest. Very many would be slow.
-            "least": _least_line(weights),
-        }
-        if gold:
-            data["gold"] = [list(link) for link in gold]
-        if weights.size <= MAX_CELLS:
-            table = _table(source, target, weights, gold)
-        else:
-            table = _list(source, target, weights)
+    def __init__(self, models, title):
+        several = models[0].name is not None
+        data = [_data(model) for model in models]
+        table = "".join(map(_fallback, models))
         fallback = foldable_table("The weights as a table", table)
+        data = {"models": data} if several else data[0]
         super().__init__("attention_map", title, fallback, data)
 
     def __repr__(self):
+        if "models" in self.data:
+            names = ", ".join(repr(model["name"]) for model in self.data["models"])
+            return f"AttentionMap({names})"
         target_len, source_len = (
             len(self.data[side]["tokens"]) for side in ("target", "source")
         )
         return f"AttentionMap({target_len} target tokens by {source_len} source tokens)"
+
+
+def _data(model):
+    """What the script gets of a model."""
+    data = {
+        "source": _side(model.source, model.weights.T),
+        "target": _side(model.target, model.weights),
+        "weights": [_shown(row) for row in model.weights],
+        # The weight of the thinnest line at rest. Very many would be slow.
+        "least": _least_line(model.weights),
+    }
+    if model.gold:
+        data["gold"] = [list(link) for link in model.gold]
+    if model.windows:
+        data["windows"] = [
+            [round(c, 2), first, last] for c, first, last in model.windows
+        ]
+    return data if model.name is None else {"name": model.name, **data}
 
 
 def checked_weights(
@@ -191,6 +281,30 @@ def _checked_gold(gold, target_len, source_len):
     return sorted(links)
 
 
+def _checked_windows(windows, target_len, source_len):
+    """The windows as (center, first, last), cut at the ends of the sentence."""
+    if windows is None:
+        return []
+    try:
+        centers, half_width = windows
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"windows should be (centers, half_width), got {type(windows).__name__}"
+        ) from None
+    half_width = integer("half_width of windows", half_width, 1)
+    centers = array_of_shape("centers of windows", centers, target_len)
+    if not np.isfinite(centers).all():
+        raise ValueError("centers of windows should be finite, got NaN or infinity")
+    return [
+        (
+            float(center),
+            max(math.floor(center) - half_width, 0),
+            min(math.floor(center) + half_width, source_len - 1),
+        )
+        for center in centers
+    ]
+
+
 def _least_line(weights):
     """A weight from which on there are at most MAX_LINES: LINE, or a larger one."""
     if (weights >= LINE).sum() <= MAX_LINES:
@@ -239,19 +353,45 @@ def _short(weight):
     return rounded if same and not halfway else exact
 
 
-def _table(source, target, weights, gold):
-    """The static fallback: a row per target token, a column per source token."""
-    rows, gold = [f"<tr><td>{''.join(_headings('col', source))}"], set(gold)
-    for i, heading in enumerate(_headings("row", target)):
-        cells = (_cell(w, (i, j) in gold) for j, w in enumerate(weights[i]))
+def _fallback(model):
+    """The static fallback of one model."""
+    is_small = model.weights.size <= MAX_CELLS
+    return (_table if is_small else _list)(model)
+
+
+def _caption(model, text):
+    name = "" if model.name is None else f"{escape(model.name)}: "
+    return f"{name}{text if not name else text[0].lower() + text[1:]}"
+
+
+def _table(model):
+    """A row per target token, a column per source token."""
+    source, gold = model.source, set(model.gold)
+    more = "<th scope=col>window" if model.windows else ""
+    rows = [f"<tr><td>{''.join(_headings('col', source))}{more}"]
+    for i, heading in enumerate(_headings("row", model.target)):
+        cells = [_cell(w, (i, j) in gold) for j, w in enumerate(model.weights[i])]
+        if model.windows:
+            cells.append(_window_cell(*model.windows[i]))
         rows.append(f"<tr>{heading}{''.join(cells)}")
     marked = " Gold links are marked with a star." if gold else ""
-    return (
-        f'<table dir={direction(source)} style="--columns:{len(source)}">'
-        "<caption dir=ltr>Attention weights: one row per output token, one column per"
-        f" input token; weights below 0.01 are left out.{marked}</caption>"
-        f"{''.join(rows)}</table>"
+    if model.windows:
+        marked += " The last column has the window of each row, in positions from 0."
+    caption = _caption(
+        model,
+        "Attention weights: one row per output token, one column per input token;"
+        f" weights below 0.01 are left out.{marked}",
     )
+    columns = len(source) + 2 * bool(more)
+    return (
+        f'<table dir={direction(source)} style="--columns:{columns}">'
+        f"<caption dir=ltr>{caption}</caption>{''.join(rows)}</table>"
+    )
+
+
+def _window_cell(center, first, last):
+    covers = f"{first}–{last}" if first <= last else "–"
+    return f"<td>{covers}, center {minus(f'{center:.1f}')}"
 
 
 def _headings(scope, tokens):
@@ -261,17 +401,19 @@ def _headings(scope, tokens):
         yield f"<th scope={scope}{label}>{to_html(token)}"
 
 
-def _list(source, target, weights):
-    """The static fallback of a large map: each target token's largest weights."""
-    rows, names = [], distinct_names(source)
-    for heading, row in zip(_headings("row", target), weights, strict=True):
+def _list(model):
+    """Where the map is large: each target token's largest weights."""
+    rows, names = [], distinct_names(model.source)
+    headings = _headings("row", model.target)
+    for heading, row in zip(headings, model.weights, strict=True):
         largest = [j for j in np.argsort(-row, kind="stable")[:3] if row[j] >= LARGE]
         named = [f"<bdi>{escape(names[j])}</bdi> {row[j]:.2f}" for j in largest]
         rows.append(f"<tr>{heading}<td>{', '.join(named) or '–'}")
-    return (
-        "<table><caption>The largest attention weights of each output token, of 0.05 or"
-        f" more.</caption>{''.join(rows)}</table>"
+    caption = _caption(
+        model,
+        "The largest attention weights of each output token, of 0.05 or more.",
     )
+    return f"<table><caption>{caption}</caption>{''.join(rows)}</table>"
 
 
 def _cell(weight, is_gold):
