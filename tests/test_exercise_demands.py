@@ -27,6 +27,7 @@ OPT_OUTS = {
     ("self_attention_weights", "nothing"): "Every sentence has at least one word.",
     ("self_attention_weights", "-1e9"): "rows of padded queries are not used",
     ("self_attention_weights", "-1e9 added"): "with numbers from -1000 to 1000",
+    ("permutation_test", "a and b"): "the order of a and b does not matter",
 }
 
 

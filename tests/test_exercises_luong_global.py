@@ -2,6 +2,10 @@
 are written in another way. Each answer is in another spelling than the known mistakes.
 """
 
+import itertools
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -244,6 +248,184 @@ def test_input_feeding_step_names_weights_over_the_batch():
     assert message.startswith("Your weights sum to one over the batch.")
 
 
+# A step of the translator
+
+
+def luong_oracle(state, word, source_states, mask, w_a, w_c, gru):
+    """Sentence by sentence, word by word."""
+    results = []
+    for b in range(len(state)):
+        new = gru(word[b], state[b])
+        scores = [new @ w_a @ h for h in source_states[b]]
+        weights = ref.softmax(np.array(scores), mask[b])
+        context = sum(
+            (a * h for a, h in zip(weights, source_states[b], strict=True) if a),
+            np.zeros(source_states.shape[2]),
+        )
+        results.append((new, np.tanh(np.concatenate([context, new]) @ w_c), weights))
+    return tuple(map(np.stack, zip(*results, strict=True)))
+
+
+def luong_with_w_a(change):
+    """In products of batches, with another w_a."""
+
+    def answer(state, word, source_states, mask, w_a, w_c, gru):
+        new = gru(word, state)
+        scores = new[:, np.newaxis] @ change(w_a) @ source_states.swapaxes(-1, -2)
+        weights = ref.softmax(scores, mask[:, np.newaxis])
+        context = (weights @ source_states).squeeze(1)
+        return new, np.tanh(np.hstack([context, new]) @ w_c), weights.squeeze(1)
+
+    return answer
+
+
+def luong_of_parts(state, word, source_states, mask, w_a, w_c, gru):
+    new = gru(word, state)
+    keys = np.einsum("bsd,ud->bsu", source_states, w_a)
+    weights, _ = attention(new, keys, mask)
+    context = np.einsum("bs,bsd->bd", weights, source_states)
+    dim = context.shape[1]
+    return new, np.tanh(context @ w_c[:dim] + new @ w_c[dim:]), weights
+
+
+def test_luong_step_equals_hand_value():
+    """One word, so all of the weight is on it."""
+    ones = np.ones((1, 1))
+    new, attentional, weights = luong_global.luong_step.reference_solution(
+        0.25 * ones,
+        0.5 * ones,
+        2 * np.ones((1, 1, 1)),
+        np.ones((1, 1), bool),
+        3 * ones,
+        np.array([[1.0], [-1.0]]),
+        lambda inputs, state: inputs + state,
+    )
+    assert new.item() == 0.75 and weights.item() == 1
+    assert attentional.item() == pytest.approx(np.tanh(2 - 0.75))
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            lambda s, w, h, m, a, c, gru: luong_oracle(
+                s, w, h, m, a, c, lambda x, z: gru(x, z) / 2
+            ),
+            "new_state",
+        ),
+        (
+            lambda s, w, h, m, a, c, gru: luong_oracle(
+                s, w, h, m, np.eye(*a.shape), c, gru
+            ),
+            "attentional",
+        ),
+        (
+            luong_with_w_a(np.transpose),
+            "w_a is transposed.",
+        ),
+    ],
+)
+def test_luong_step_names_a_mistake_or_what_differs(answer, message):
+    assert said(luong_global.luong_step, answer).startswith(message)
+
+
+def test_own_parts_are_those_that_pass_their_checks(capsys):
+    namespace = {
+        "luong_step": luong_of_parts,
+        "general_scores": lambda query, keys, w: query @ keys,
+        "additive_scores": ref.additive_scores,
+    }
+    assert luong_global.own_parts(namespace) == {"luong_step": luong_of_parts}
+    lines = dict(
+        line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()
+    )
+    assert list(lines) == [
+        *("softmax", "greedy_decode", "attend", "general_scores", "luong_step"),
+    ]
+    assert lines["luong_step"] == "yours"
+    assert lines["general_scores"] == "ours, because yours does not pass its check"
+    assert lines["attend"] == "ours, because yours is not written yet"
+
+
+# decode_with_input_feeding: the repair
+
+
+def by_steps(words, state, annotations, mask, w_c, gru):
+    """Made of the exercise before it."""
+    one_step = luong_global.input_feeding_step.reference_solution
+    outputs = [np.zeros_like(state)]
+    for word in words.swapaxes(0, 1):
+        state, new, _ = one_step(state, outputs[-1], word, annotations, mask, w_c, gru)
+        outputs.append(new)
+    return np.array(outputs[1:]).swapaxes(0, 1)
+
+
+def test_decode_with_input_feeding_starts_with_code_that_shows_its_symptom():
+    """It is right at the first step, and feeds zeros to all the others."""
+    exercise = luong_global.decode_with_input_feeding
+    _, arguments = exercise._fresh_cases()[0]
+    found, expected = exercise.starter(*arguments), by_steps(*arguments)
+    np.testing.assert_allclose(found[:, 0], expected[:, 0])
+    assert abs(found[:, 1] - expected[:, 1]).max() > 0.01
+    message = said(exercise, exercise.starter)
+    assert message.startswith("The bug is still there. Every step is fed zeros")
+
+
+def test_decode_with_input_feeding_starts_on_the_page_with_its_starter():
+    book = Path(__file__).resolve().parent.parent / "book" / "05_luong_global.ipynb"
+    cells = json.loads(book.read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(cell["source"]) for cell in cells]
+    assert luong_global.decode_with_input_feeding.starter_source.strip() in sources
+
+
+# permutation_test: a judgment
+
+
+def with_sets(a, b):
+    """Over sets of indices, and with sums in place of means."""
+    runs, n = [*map(float, a), *map(float, b)], len(a)
+    total, m = sum(runs), len(b)
+
+    def distance(indices):
+        first = sum(runs[i] for i in indices)
+        return abs(first / n - (total - first) / m)
+
+    found = [
+        distance(indices) >= distance(range(n)) - 1e-9
+        for indices in itertools.permutations(range(n + m), n)
+        if list(indices) == sorted(indices)
+    ]
+    return sum(found) / len(found)
+
+
+def test_permutation_test_equals_hand_values():
+    test = luong_global.permutation_test.reference_solution
+    assert test([1, 2], [3, 4]) == pytest.approx(2 / 6)
+    assert test([1.0], [5.0]) == 1
+    assert test(np.arange(5), np.arange(5) + 10) == pytest.approx(2 / 252)
+
+
+def test_permutation_test_equals_scipy():
+    stats = pytest.importorskip("scipy.stats")
+    rng = np.random.default_rng(0)
+    for sizes in ((5, 5), (3, 4)):
+        a, b = (rng.normal(size=size) for size in sizes)
+        expected = stats.permutation_test(
+            (a, b),
+            lambda one, other: abs(one.mean() - other.mean()),
+            n_resamples=np.inf,
+            alternative="greater",
+        )
+        found = luong_global.permutation_test.reference_solution(a, b)
+        assert found == pytest.approx(expected.pvalue)
+
+
+def test_permutation_test_does_not_depend_on_the_order_of_its_arguments():
+    test = luong_global.permutation_test.reference_solution
+    a, b = np.array([0.3, 1.2, 0.1]), np.array([0.9, 2.1, 1.7, 0.4])
+    assert test(a, b) == pytest.approx(test(b, a))
+
+
 # Right answers
 
 
@@ -282,6 +464,11 @@ in_zeros_like = filled(lambda q, k: np.zeros_like(q, shape=(*q.shape[:2], k.shap
 @pytest.mark.parametrize(
     ("exercise", "answer"),
     [
+        (luong_global.luong_step, luong_oracle),
+        (luong_global.luong_step, luong_of_parts),
+        (luong_global.luong_step, luong_with_w_a(np.copy)),
+        (luong_global.decode_with_input_feeding, by_steps),
+        (luong_global.permutation_test, with_sets),
         (luong_global.input_feeding_step, of_lists),
         (luong_global.input_feeding_step, sentence_by_sentence),
         (luong_global.input_feeding_step, step({})),

@@ -1,9 +1,12 @@
 """Exercises of chapter 05, "Luong's global attention"."""
 
+import itertools
+
 import numpy as np
 
 from attnlib import reference as ref
 from attnlib.checking.exercise import exercise
+from attnlib.exercises import bahdanau, bottleneck, psychology
 from attnlib.exercises._demands import extreme_scores, five_masks, in_float32
 from attnlib.exercises._mistakes import (
     AXES_EXCHANGED,
@@ -14,7 +17,7 @@ from attnlib.exercises._mistakes import (
     add_softmax_mistakes,
     faulty,
 )
-from attnlib.exercises._shared import recurrent_cell
+from attnlib.exercises._shared import passing_parts, recurrent_cell
 
 BEFORE_THE_SOFTMAX = "These are weights. Return the scores, before the softmax."
 SCALED = (
@@ -175,6 +178,8 @@ def general_scores(query, keys, w):
     w: (query_dim, key_dim), often not square.
     Returns scores (batch, target_len, source_len), not scaled and before the softmax.
     """
+    # With fewer queries than keys, projecting the queries is less work: query @ w takes
+    # query_dim * key_dim multiplications per query, and keys @ w.T as many per key.
     projected = query @ w  # (batch, target_len, key_dim)
     return ref.dot_scores(projected, keys)  # (batch, target_len, source_len)
 
@@ -746,8 +751,8 @@ add_mask_from_the_front(input_feeding_step)
 def _step_with(query="new_state", joined=("context", "new_state"), finish=np.tanh):
     """The step with other vectors.
 
-    query: the name of what asks. joined: the names of what w_c multiplies. finish: what
-    takes the place of the tanh.
+    query: the name of the query. joined: the names of what w_c multiplies. finish: the
+    function in place of the tanh.
     """
 
     def step(state, fed, word, annotations, mask, w_c, gru):
@@ -996,3 +1001,642 @@ def context_as_attentional(state, fed, word, annotations, mask, w_c, gru):
         state, fed, word, annotations, mask, w_c, gru
     )
     return new_state, np.einsum("bs,bsd->bd", weights, annotations), weights
+
+
+# Your own translator: a decoder step with the general score
+
+
+def _luong_arguments(rng, mask, units, embedding, dim):
+    batch, source_len = mask.shape
+    state, word, source_states, w_a, w_c = _normal(
+        rng,
+        (batch, units),
+        (batch, embedding),
+        (batch, source_len, dim),
+        (units, dim),
+        (dim + units, units),
+    )
+    gru = recurrent_cell(rng, embedding, units)
+    return state, word, source_states, mask, w_a, w_c, gru
+
+
+def _luong_step_of_scores(scores, mask):
+    """The arguments of ``_step_of_scores`` without input feeding, with a w_a that keeps
+    the scores.
+    """
+    state, fed, _, annotations, mask, w_c, _ = _step_of_scores(scores, mask)
+    w_a, inverse = np.array([[1.0, 1.0], [0.0, 1.0]]), np.array([[1.0, -1], [0, 1]])
+
+    def gru(inputs, state):
+        return np.round(np.add(inputs, state))
+
+    return state, fed, annotations @ inverse.T, mask, w_a, w_c, gru
+
+
+def _luong_cases(rng):
+    mask = np.array([[True, True, False]])
+    yield "one sentence, one padded position", _luong_arguments(rng, mask, 2, 2, 2)
+    yield (
+        "padding of every kind, all sizes 5",
+        _luong_arguments(rng, five_masks(5), 5, 5, 5),
+    )
+    yield "padding of every kind", _luong_arguments(rng, five_masks(6), 4, 3, 2)
+    mask = np.array([[True, False, True, True], [True] * 4, [False] * 4])
+    yield (
+        "three sentences, float32",
+        in_float32(_luong_arguments(rng, mask, 5, 2, 6)),
+    )
+    full = np.ones((3, 5), bool)
+    yield (
+        "scores near 1000, near -1000, and from -3000 to 3000",
+        _luong_step_of_scores(extreme_scores(5), full),
+    )
+    mask = np.array([[True, True, False, True], [True] * 4, [True, True, False, False]])
+    yield (
+        "the same, and source states of 1e10 at padding",
+        _luong_step_of_scores(extreme_scores(4), mask),
+    )
+    low = -20_000.0 - np.array([[1, 0, 2, 4, 3]] * 5)
+    yield (
+        "scores near -20,000, and source states of 1e10 at padding",
+        _luong_step_of_scores(low, five_masks(5)),
+    )
+    yield "one word", _luong_arguments(rng, np.ones((1, 1), bool), 1, 2, 3)
+
+
+@exercise(
+    _luong_cases,
+    hints=[
+        (
+            "The recurrence comes first, and without input feeding the input of `gru` "
+            "is the word alone. The state that it returns is the query, and also the "
+            "first of your three results."
+        ),
+        (
+            "`ref.general_scores` and `ref.attend` expect queries of shape (batch, "
+            "target_len, units), and here target_len is 1: give the new state an axis "
+            "of length 1 in the middle, and take it off the context and the weights "
+            "again. Equation 5 joins the context and the new state, in this order, and "
+            "takes the tanh last."
+        ),
+    ],
+    returns=("new_state", "attentional", "weights"),
+    batch=("state", "word", "source_states", "mask"),
+)
+def luong_step(state, word, source_states, mask, w_a, w_c, gru):
+    """One step of Luong's decoder: h_t = gru(y_{t-1}, h_{t-1}) -> a_t -> c_t -> h~_t.
+
+    state: (batch, units), h_{t-1}. word: (batch, embedding), y_{t-1} embedded.
+    source_states: (batch, source_len, dim), finite, of any size at padding.
+    mask: (batch, source_len), True = may be attended. w_a: (units, dim).
+    w_c: (dim + units, units). gru: function (inputs, state) -> new state.
+    Returns new_state and attentional = tanh([c_t ; h_t] w_c), both (batch, units), and
+    weights (batch, source_len), by the general score.
+
+    Scores of 1000 do not overflow. With nothing to attend to, the weights and the
+    context are zeros; the recurrence, which comes first, runs as always.
+    """
+    new_state = gru(word, state)
+    query = new_state[:, None, :]  # (batch, 1, units)
+    scores = ref.general_scores(query, source_states, w_a)  # (batch, 1, source_len)
+    context, weights = ref.attend(scores, source_states, mask)
+    context, weights = context[:, 0], weights[:, 0]  # without the axis of length 1
+    attentional = np.tanh(np.concatenate([context, new_state], axis=-1) @ w_c)
+    return new_state, attentional, weights
+
+
+add_softmax_mistakes(
+    luong_step,
+    infinite=False,
+    other_axes=[
+        (
+            0,
+            "Your weights sum to one over the batch. "
+            "The softmax runs over the source positions of each sentence.",
+        )
+    ],
+)
+add_mask_from_the_front(luong_step)
+
+
+class _LuongStep:
+    """The solution's parts, of which a wrong answer replaces one."""
+
+    def new_state(self, gru, word, state, mask):
+        return gru(word, state)
+
+    def query(self, new_state, state, word):
+        return new_state
+
+    def scores(self, query, source_states, w_a):
+        return query @ w_a @ source_states.swapaxes(1, 2)
+
+    def attended(self, source_states, mask):
+        return source_states, mask
+
+    def joined(self, context, new_state, state):
+        return context, new_state
+
+    def attentional(self, joined, w_c, mask):
+        return np.tanh(joined @ w_c)
+
+    def result(self, new_state, attentional, weights, context, state):
+        return new_state, attentional, weights
+
+    def __call__(self, state, word, source_states, mask, w_a, w_c, gru):
+        new_state = self.new_state(gru, word, state, mask)
+        query = self.query(new_state, state, word)[:, None, :]
+        keys, allowed = self.attended(source_states, mask)
+        scores = self.scores(query, keys, w_a)
+        context, weights = ref.attend(scores, keys, allowed)
+        context, weights = context[:, 0], weights[:, 0]
+        joined = np.concatenate(self.joined(context, new_state, state), axis=-1)
+        attentional = self.attentional(joined, w_c, mask)
+        return self.result(new_state, attentional, weights, context, state)
+
+
+def _wrong_luong_step(message, **changes):
+    """Add the wrong answer in which functions replace parts of _LuongStep."""
+    parts = {name: staticmethod(change) for name, change in changes.items()}
+    step = type("Step", (_LuongStep,), parts)()
+
+    def wrong(state, word, source_states, mask, w_a, w_c, gru):
+        return step(state, word, source_states, mask, w_a, w_c, gru)
+
+    luong_step.known_mistake(message)(wrong)
+
+
+_wrong_luong_step(
+    "Your query is the previous state. "
+    "Luong's recurrence runs first: the new state is the query.",
+    query=lambda new_state, state, word: state,
+)
+_wrong_luong_step(
+    "Your query is the word. The query is the new state.",
+    query=lambda new_state, state, word: word,
+)
+W_A_MISSING = (
+    "w_a is missing: this is the dot score. The general score has query @ w_a."
+)
+_wrong_luong_step(
+    W_A_MISSING,
+    scores=lambda query, keys, w_a: query @ keys.swapaxes(1, 2),
+)
+_wrong_luong_step(
+    "w_a is transposed. Its rows belong to the query and its columns to the source "
+    "states: query @ w_a.",
+    scores=lambda query, keys, w_a: query @ w_a.T @ keys.swapaxes(1, 2),
+)
+_wrong_luong_step(
+    SCALED,
+    scores=lambda query, keys, w_a: (
+        query @ w_a @ keys.swapaxes(1, 2) / np.sqrt(query.shape[-1])
+    ),
+)
+_wrong_luong_step(
+    SCALED,
+    scores=lambda query, keys, w_a: (
+        query @ w_a @ keys.swapaxes(1, 2) / np.sqrt(keys.shape[-1])
+    ),
+)
+_wrong_luong_step(
+    NO_TANH,
+    scores=lambda query, keys, w_a: np.tanh(query @ w_a) @ keys.swapaxes(1, 2),
+)
+_wrong_luong_step(
+    "You concatenate [h_t ; c_t]. Equation 5 has [c_t ; h_t].",
+    joined=lambda context, new_state, state: (new_state, context),
+)
+_wrong_luong_step(
+    "You join the context and the previous state. Equation 5 has the new one, h_t.",
+    joined=lambda context, new_state, state: (context, state),
+)
+_wrong_luong_step(
+    "tanh is missing from h~ (equation 5).",
+    attentional=lambda joined, w_c, mask: joined @ w_c,
+)
+_wrong_luong_step(
+    "You take the tanh of [c_t ; h_t] before the product with w_c. "
+    "In equation 5 the tanh comes last.",
+    attentional=lambda joined, w_c, mask: np.tanh(joined) @ w_c,
+)
+_wrong_luong_step(
+    "With nothing to attend to, only the weights and the context are zeros. h~_t is "
+    "tanh([c_t ; h_t] w_c) there too, and h_t is not zero.",
+    attentional=lambda joined, w_c, mask: (
+        np.tanh(joined @ w_c) * mask.any(axis=1, keepdims=True)
+    ),
+)
+_wrong_luong_step(
+    "With nothing to attend to, your new state is the old one. The recurrence comes "
+    "before attention, so it runs as always.",
+    new_state=lambda gru, word, state, mask: np.where(
+        mask.any(axis=1, keepdims=True), gru(word, state), state
+    ),
+)
+_wrong_luong_step(
+    "You set the padded source states to zero, so their scores are 0, and exp(0) = 1: "
+    "padding still gets weight. Mask the scores.",
+    attended=lambda source_states, mask: (
+        source_states * mask[:, :, None],
+        np.ones_like(mask),
+    ),
+)
+_wrong_luong_step(
+    "Your weights still have the axis of length 1 that the query was given. Take it "
+    "off: weights[:, 0].",
+    result=lambda new_state, attentional, weights, context, state: (
+        new_state,
+        attentional,
+        weights[:, None],
+    ),
+)
+_wrong_luong_step(
+    "You return the state that you were given, h_{t-1}. "
+    "The first value is the new state, h_t.",
+    result=lambda new_state, attentional, weights, context, state: (
+        state,
+        attentional,
+        weights,
+    ),
+)
+_wrong_luong_step(
+    "You return h~_t as the new state. "
+    "It should be h_t: the recurrence keeps its own state.",
+    result=lambda new_state, attentional, weights, context, state: (
+        attentional,
+        attentional,
+        weights,
+    ),
+)
+_wrong_luong_step(
+    "You return (attentional, new_state, weights). The new state comes first.",
+    result=lambda new_state, attentional, weights, context, state: (
+        attentional,
+        new_state,
+        weights,
+    ),
+)
+_wrong_luong_step(
+    "Your second value is the context. "
+    "Return the attentional state, tanh([c_t ; h_t] w_c).",
+    result=lambda new_state, attentional, weights, context, state: (
+        new_state,
+        context,
+        weights,
+    ),
+)
+
+
+@luong_step.known_mistake(
+    "The arguments of gru are swapped: the word comes first, then the state."
+)
+def gru_arguments_swapped(state, word, source_states, mask, w_a, w_c, gru):
+    return luong_step.reference_solution(
+        state, word, source_states, mask, w_a, w_c, lambda x, s: gru(s, x)
+    )
+
+
+def own_parts(namespace):
+    """Those of your functions that pass their checks, for ``Translator.load``.
+
+    It prints for each part of the translator whose function it will be.
+
+    Parameters
+    ----------
+    namespace : dict
+        The variables of the notebook: ``globals()``.
+
+    Returns
+    -------
+    dict of str to function
+        ``Translator.load("dates-general", **own_parts(globals()))`` makes a translator
+        of them. For a part that is missing, it takes the function of attnlib.
+    """
+    parts = (
+        psychology.softmax,
+        bottleneck.greedy_decode,
+        bahdanau.attend,
+        general_scores,
+        luong_step,
+    )
+    return passing_parts(namespace, parts)
+
+
+# Repair: input feeding
+
+
+def _fed_arguments(rng, mask, target_len, units, word_dim):
+    state, _, _, annotations, mask, w_c, gru = _step_arguments(
+        rng, mask, units, word_dim
+    )
+    words = rng.normal(size=(len(mask), target_len, word_dim))
+    return words, state, annotations, mask, w_c, gru
+
+
+def _fed_of_scores(scores, mask):
+    """``_step_of_scores`` for two steps, where nothing is fed to the first one."""
+    state, fed, word, annotations, mask, w_c, gru = _step_of_scores(scores, mask)
+    return np.stack([word, -word], axis=1), state + fed, annotations, mask, w_c, gru
+
+
+def _fed_cases(rng):
+    mask = np.array([[True, True, False]])
+    yield (
+        "one sentence, two steps, one padded position",
+        _fed_arguments(rng, mask, 2, 3, 1),
+    )
+    yield (
+        "padding of every kind, all sizes 5",
+        _fed_arguments(rng, five_masks(5), 5, 5, 5),
+    )
+    yield "padding of every kind", _fed_arguments(rng, five_masks(6), 4, 2, 3)
+    full = np.ones((3, 5), bool)
+    yield "float32", in_float32(_fed_arguments(rng, full[:2], 3, 4, 6))
+    yield "one step", _fed_arguments(rng, full[:, :2], 1, 3, 2)
+    yield (
+        "scores near 1000, near -1000, and from -3000 to 3000",
+        _fed_of_scores(extreme_scores(5), full),
+    )
+    mask = np.array([[True, True, False, True], [True] * 4, [True, True, False, False]])
+    yield (
+        "the same, and annotations of 1e10 at padding",
+        _fed_of_scores(extreme_scores(4), mask),
+    )
+    low = -20_000.0 - np.array([[1, 0, 2, 4, 3]] * 5)
+    yield (
+        "scores near -20,000, and annotations of 1e10 at padding",
+        _fed_of_scores(low, five_masks(5)),
+    )
+    yield "one word", _fed_arguments(rng, np.ones((1, 1), bool), 2, 1, 3)
+
+
+@exercise(
+    _fed_cases,
+    hints=[
+        (
+            "What does `fed` hold at the second step, and what should it hold? Which "
+            "lines compute that vector, and when do they run?"
+        ),
+        (
+            "Attention has to move into the loop: each step computes its scores, "
+            "context, and attentional state, and the attentional state becomes the "
+            "`fed` of the next step. A query of one step has shape (batch, 1, units)."
+        ),
+    ],
+    batch=("words", "state", "annotations", "mask"),
+)
+def decode_with_input_feeding(words, state, annotations, mask, w_c, gru):
+    """h~_t of every step, with input feeding and the dot score.
+
+    words: (batch, target_len, dim), embedded. state: (batch, units), h_0.
+    annotations: (batch, source_len, units), finite, of any size at padding.
+    mask: (batch, source_len), True = may be attended. w_c: (2 * units, units).
+    gru: function ([word ; fed], state) -> new state. Nothing is fed to the first step:
+    h~_0 is zeros. Returns (batch, target_len, units).
+
+    Scores of 1000 do not overflow. With nothing to attend to, the context is zeros.
+    """
+    fed = np.zeros_like(state)
+    outputs = []
+    for t in range(words.shape[1]):
+        state = gru(np.concatenate([words[:, t], fed], axis=-1), state)
+        scores = ref.dot_scores(state[:, None, :], annotations)
+        context, _ = ref.attend(scores, annotations, mask)  # (batch, 1, units)
+        fed = np.tanh(np.concatenate([context[:, 0], state], axis=-1) @ w_c)
+        outputs.append(fed)
+    return np.stack(outputs, axis=1)  # (batch, target_len, units)
+
+
+@decode_with_input_feeding.starter_code(
+    "Every step is fed zeros, so this decoder has no input feeding at all. The "
+    "attentional state of one step has to be there before the next step begins."
+)
+def decode_with_input_feeding(words, state, annotations, mask, w_c, gru):
+    """h~_t of every step, with input feeding and the dot score."""
+    fed = np.zeros_like(state)
+    states = []
+    for t in range(words.shape[1]):
+        state = gru(np.concatenate([words[:, t], fed], axis=-1), state)
+        states.append(state)
+    states = np.stack(states, axis=1)  # (batch, target_len, units)
+    scores = ref.dot_scores(states, annotations)
+    context, _ = ref.attend(scores, annotations, mask)
+    return np.tanh(np.concatenate([context, states], axis=-1) @ w_c)
+
+
+add_softmax_mistakes(
+    decode_with_input_feeding,
+    infinite=False,
+    other_axes=[
+        (
+            0,
+            "Your weights sum to one over the batch. "
+            "The softmax runs over the source positions of each sentence.",
+        )
+    ],
+)
+add_mask_from_the_front(decode_with_input_feeding)
+
+
+def _fed_with(feed, axis=1, first=np.zeros_like, keep=None):
+    """The solution with another vector fed: feed(context, state, attentional)."""
+
+    def decode(words, state, annotations, mask, w_c, gru):
+        fed = first(state)
+        outputs = []
+        for t in range(words.shape[1]):
+            new_state = gru(np.concatenate([words[:, t], fed], axis=-1), state)
+            query = new_state[:, None, :]
+            scores = ref.dot_scores(query, annotations)
+            context = ref.attend(scores, annotations, mask)[0][:, 0]
+            attentional = np.tanh(np.concatenate([context, new_state], axis=-1) @ w_c)
+            fed = feed(context, new_state, attentional)
+            state = attentional if keep == "attentional" else new_state
+            outputs.append(attentional)
+        return np.stack(outputs, axis=axis)
+
+    return decode
+
+
+def _attentional(context, state, attentional):
+    return attentional
+
+
+for _message, _wrong in [
+    (
+        "You feed the context. "
+        "Input feeding passes on the attentional state h~_t, which depends on it.",
+        _fed_with(lambda context, state, attentional: context),
+    ),
+    (
+        "You feed the new state, which the recurrence has already. "
+        "Input feeding passes on the attentional state h~_t.",
+        _fed_with(lambda context, state, attentional: state),
+    ),
+    (
+        "Your steps are in front of the batch. "
+        "np.stack(..., axis=1) gives (batch, target_len, units).",
+        _fed_with(_attentional, axis=0),
+    ),
+    (
+        "The state at the first step is fed too. "
+        "There is no attentional state before the first step: feed zeros.",
+        _fed_with(_attentional, first=lambda state: state),
+    ),
+    (
+        "Your recurrence goes on from h~_t. It should keep its own state h_t; h~_t is "
+        "only joined to the next word.",
+        _fed_with(_attentional, keep="attentional"),
+    ),
+]:
+    decode_with_input_feeding.known_mistake(_message)(_wrong)
+
+
+@decode_with_input_feeding.known_mistake(
+    "You return the states h_t. Return the attentional states, tanh([c_t ; h_t] w_c)."
+)
+def states_returned(words, state, annotations, mask, w_c, gru):
+    states = []
+
+    def remember(inputs, state):
+        states.append(gru(inputs, state))
+        return states[-1]
+
+    decode_with_input_feeding.reference_solution(
+        words, state, annotations, mask, w_c, remember
+    )
+    return np.stack(states, axis=1)
+
+
+# Judge: do two sets of runs differ?
+
+
+def _permutation_cases(rng):
+    yield "two runs each", (np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    yield "the first two below, the other way", (np.array([5.0, 3]), np.array([1.0, 4]))
+    yield "three runs against one", (np.array([2.0, 7.0, 3.0]), np.array([6.0]))
+    yield "equal means", (np.array([1.0, 5.0]), np.array([2.0, 4.0]))
+    yield "all runs equal", (np.full(3, 0.7), np.full(3, 0.7))
+    yield "equal values in both", (np.array([0.1, 0.3, 0.3]), np.array([0.3, 0.1, 0.2]))
+    yield "five runs each, apart", (rng.normal(90, 1, 5), rng.normal(50, 1, 5))
+    yield "five runs each, close together", (rng.normal(size=5), rng.normal(0.5, 1, 5))
+    yield "four and two runs", (rng.normal(size=4), rng.normal(1, 1, 2))
+    runs = rng.integers(0, 9, 6) / 8  # which float32 holds exactly
+    yield "float32", in_float32((runs[:3], runs[3:]))
+
+
+@exercise(
+    _permutation_cases,
+    hints=[
+        (
+            "Join the two arrays. `itertools.combinations(range(len(runs)), len(a))` "
+            "gives the indices of the first group for every division; the other runs "
+            "form the second group."
+        ),
+        (
+            "`np.isin` tells for every index whether it is among those of the first "
+            "group, which gives a boolean mask; `~` turns it round for the second "
+            "group. Count the divisions whose absolute difference of means is at least "
+            "the observed one, less 1e-9."
+        ),
+    ],
+)
+def permutation_test(a, b):
+    """The share of all divisions that separate the runs at least as far as a and b.
+
+    a: (n,). b: (m,). Results of n and m runs. Every division of all the runs into a
+    group of n and a group of m counts once. The distance is the absolute difference of
+    the two means, so the order of a and b does not matter. The observed division itself
+    counts, and so do those that are as far apart to within 1e-9. Returns a float.
+    """
+    from itertools import combinations
+
+    runs = np.concatenate([a, b])
+    observed = abs(np.mean(a) - np.mean(b))
+    distances = []
+    for indices in combinations(range(len(runs)), len(a)):
+        is_first = np.isin(np.arange(len(runs)), indices)
+        distances.append(abs(runs[is_first].mean() - runs[~is_first].mean()))
+    return float(np.mean(np.array(distances) >= observed - 1e-9))
+
+
+def _divided(a, b, distance=lambda one, other: abs(one.mean() - other.mean())):
+    """(distances of all divisions, observed distance)."""
+    runs = np.concatenate([a, b])
+    masks = [
+        np.isin(np.arange(len(runs)), indices)
+        for indices in itertools.combinations(range(len(runs)), len(a))
+    ]
+    distances = np.array([distance(runs[mask], runs[~mask]) for mask in masks])
+    return distances, distance(np.asarray(a), np.asarray(b))
+
+
+def _share(*arguments, **options):
+    distances, observed = _divided(*arguments, **options)
+    return float(np.mean(distances >= observed - 1e-9))
+
+
+def _without_the_observed(a, b):
+    distances, observed = _divided(a, b)
+    return float((np.sum(distances >= observed - 1e-9) - 1) / len(distances))
+
+
+def _one_more(a, b):
+    distances, observed = _divided(a, b)
+    return float((np.sum(distances >= observed - 1e-9) + 1) / (len(distances) + 1))
+
+
+def _strictly_more(a, b):
+    distances, observed = _divided(a, b)
+    return float(np.mean(distances > observed + 1e-9))
+
+
+ONE_SIDED = (
+    "You count differences in one direction only. Take the absolute difference: "
+    "either group may be the higher one."
+)
+for _message, _wrong in [
+    (ONE_SIDED, lambda a, b: _share(a, b, distance=lambda x, y: x.mean() - y.mean())),
+    (ONE_SIDED, lambda a, b: _share(a, b, distance=lambda x, y: y.mean() - x.mean())),
+    (
+        "You count only divisions that are farther apart than the observed one. Those "
+        "that are as far apart count too, among them the observed one itself.",
+        _strictly_more,
+    ),
+    (
+        "You leave the observed division out. It is one of all divisions and counts.",
+        _without_the_observed,
+    ),
+    (
+        "You add one to both counts. That is right for randomly drawn divisions; here "
+        "you have all of them, and the observed one is among them.",
+        _one_more,
+    ),
+    (
+        "You return the share of the divisions that are closer together. Return the "
+        "share of those that are at least as far apart.",
+        lambda a, b: 1 - permutation_test.reference_solution(a, b),
+    ),
+    (
+        "You compare medians. The distance is the difference of the two means.",
+        lambda a, b: _share(
+            a, b, distance=lambda x, y: abs(np.median(x) - np.median(y))
+        ),
+    ),
+    (
+        "You compare sums. With groups of different sizes that is another question; "
+        "compare the means.",
+        lambda a, b: _share(a, b, distance=lambda x, y: abs(x.sum() - y.sum())),
+    ),
+    (
+        "You return a count. Divide by the number of divisions.",
+        lambda a, b: float(np.sum(_divided(a, b)[0] >= _divided(a, b)[1] - 1e-9)),
+    ),
+    (
+        "You return the difference of the means. Return the share of the divisions "
+        "whose difference is at least as large.",
+        lambda a, b: float(abs(np.mean(a) - np.mean(b))),
+    ),
+]:
+    permutation_test.known_mistake(_message)(_wrong)
