@@ -152,7 +152,113 @@ def test_choose_half_width_is_a_quantile_of_the_distances():
         )
 
 
+def test_gather_window_holds_what_the_window_of_the_reference_attends_to():
+    query, values = tensors((2, 3, 4), (2, 9, 4))
+    mask = np.arange(9) < np.array([[9], [5]])
+    centers = np.array([[0.2, 3.7, 8.99], [4.2, 2.0, 0.5]])
+    window, inside = luong_local.gather_window.reference_solution(
+        values, centers, 2, mask
+    )
+    scores = np.einsum("btd,btkd->btk", query, window)
+    distance = np.arange(-2, 3) - (centers % 1)[:, :, None]
+    weights = ref.softmax(scores, inside) * np.exp(-(distance**2) / 2)
+    context, _ = ref.local_attend(query, values, values, centers, 2, mask=mask)
+    assert_allclose(np.einsum("btk,btkd->btd", weights, window), context)
+
+
+def test_window_attend_is_the_reference():
+    query, values = tensors((4,), (9, 4))
+    for center in (0.3, 4.0, 6.95, 8.5):
+        context, weights = luong_local.window_attend.reference_solution(
+            query, values, center, 3
+        )
+        expected, over_source = ref.local_attend(
+            query[None, None], values[None], values[None], [[center]], 3
+        )
+        assert_allclose(context, expected[0, 0])
+        assert_allclose(weights, over_source[0, 0][over_source[0, 0] > 0])
+
+
+def test_local_step_is_that_of_the_decoder():
+    from attnlib.backend import keras
+    from attnlib.decoders import LuongDecoder
+    from attnlib.layers import LocalAttention
+
+    keras.utils.set_random_seed(0)
+    decoder = LuongDecoder(4, LocalAttention("general", "predictive", 2))
+    decoder.build(3, 6, (4,))
+    source_states, state, word = (
+        x.astype("float32") for x in tensors((2, 9, 6), (2, 4), (2, 3))
+    )
+    mask = np.array([[True] * 9, [True] * 5 + [False] * 4])
+    memory = decoder.prepare_memory(source_states, None, mask)
+    start = {"h": state, "t": np.zeros(2, "int32")}
+    following, attentional, over_source = decoder.step(start, word, memory)
+    layer, query = decoder.attention, following["h"][:, None]
+    centers = layer.centers(query, np.array([9, 5]))
+
+    def gru(inputs, state):
+        return decoder.cell(inputs.astype("float32"), [state])[0].numpy()
+
+    matrices = {weight.name: weight.numpy() for weight in layer.weights}
+    result = luong_local.local_step.reference_solution(
+        *(state, word, source_states, mask, matrices["w"], matrices["w_p"]),
+        *(matrices["v_p"], 2, decoder.combine.get_weights()[0], gru),
+    )
+    expected = following["h"], attentional, over_source, centers[:, 0]
+    for one, other in zip(result, expected, strict=True):
+        assert_allclose(one, other, atol=1e-5)
+
+
 # What the texts promise
+
+
+def test_gather_window_by_hand_as_the_chapter_gives_it():
+    values = np.array([[[5.0], [6.0], [7.0], [8.0]]])
+    window, inside = luong_local.gather_window.reference_solution(
+        values, np.array([[0.6]]), 1, np.ones((1, 4), bool)
+    )
+    assert_array_equal(window[0, 0, :, 0], [0, 5, 6])
+    assert_array_equal(inside[0, 0], [False, True, True])
+
+
+def test_window_attend_starts_with_weights_that_the_center_does_not_move():
+    starter = luong_local.window_attend.starter
+    solution = luong_local.window_attend.reference_solution
+    query, values = tensors((2,), (8, 2))
+    for one, other in itertools.pairwise((3.0, 3.25, 3.9)):
+        assert_array_equal(
+            starter(query, values, one, 2)[1], starter(query, values, other, 2)[1]
+        )
+        assert (
+            solution(query, values, one, 2)[1] != solution(query, values, other, 2)[1]
+        ).all()
+
+
+def test_local_step_of_nothing_is_its_recurrence():
+    arguments = tensors((1, 2), (1, 3), (1, 4, 2))
+    mask, matrices = np.zeros((1, 4), bool), tensors((2, 2), (2, 2), (2,))
+    (w_c,) = tensors((4, 2))
+    new_state, attentional, weights, center = luong_local.local_step.reference_solution(
+        *arguments, mask, *matrices, 2, w_c, lambda word, state: word[:, :2] + 2 * state
+    )
+    assert_allclose(new_state, arguments[1][:, :2] + 2 * arguments[0])
+    assert_array_equal(weights, np.zeros((1, 4)))
+    assert_array_equal(center, [0])
+    assert_allclose(attentional, np.tanh(new_state @ w_c[2:]))
+
+
+def test_own_parts_of_chapter_6_are_a_step_that_passes(capsys):
+    solution = luong_local.local_step.reference_solution
+    parts = luong_local.own_parts({"local_step": solution})
+    assert parts == {"local_step": solution}
+    assert luong_local.own_parts({"local_step": lambda *_: None}) == {}
+    assert luong_local.own_parts({}) == {}
+    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [
+        ["local_step", "the"],
+        ["local_step", "ours,"],
+        ["local_step", "ours,"],
+    ]
 
 
 def test_location_weights_of_nothing_are_zeros():
@@ -215,6 +321,70 @@ def test_choose_half_width_as_the_chapter_gives_it():
 
 
 # Wrong answers. Each is written as a reader would, not as the module has it.
+
+
+def by_loops(position_of, is_inside):
+    """A gather_window in loops, from functions of (center, k) and of (position, mask of
+    the sentence, length).
+    """
+
+    def answer(values, centers, half_width, mask):
+        shape = (*centers.shape, 2 * half_width + 1)
+        window, inside = np.zeros((*shape, values.shape[2])), np.zeros(shape, bool)
+        for b, t, k in np.ndindex(shape):
+            s = position_of(centers[b, t], k - half_width)
+            inside[b, t, k] = is_inside(s, mask[b], len(mask[b]))
+            if inside[b, t, k]:
+                window[b, t, k] = values[b, np.clip(s, -len(mask[b]), len(mask[b]) - 1)]
+        return window, inside
+
+    return answer
+
+
+WRONG_GATHERS = {
+    "Positions outside the sentence count as inside": by_loops(
+        lambda center, k: max(0, math.floor(center) + k),
+        lambda s, mask, length: mask[min(s, length - 1)],
+    ),
+    "Padding counts as inside in your result": by_loops(
+        lambda center, k: math.floor(center) + k,
+        lambda s, mask, length: 0 <= s < length,
+    ),
+    "You round the centers": by_loops(
+        lambda center, k: round(center) + k,
+        lambda s, mask, length: 0 <= s < length and mask[s],
+    ),
+}
+
+
+@pytest.mark.parametrize("message", WRONG_GATHERS)
+def test_gather_window_names_frequent_mistakes(message):
+    assert plain(luong_local.gather_window, WRONG_GATHERS[message]).startswith(message)
+
+
+def test_gather_window_accepts_loops():
+    right = by_loops(
+        lambda center, k: math.floor(center) + k,
+        lambda s, mask, length: 0 <= s < length and mask[s],
+    )
+    assert luong_local.gather_window.check(right).passed
+
+
+def test_local_step_accepts_a_step_of_the_other_exercises():
+    def step(state, word, source_states, mask, w_a, w_p, v_p, half_width, w_c, gru):
+        query = gru(word, state)[:, None]
+        centers = luong_local.predicted_center.reference_solution(query, w_p, v_p, mask)
+        context, weights = luong_local.local_attend.reference_solution(
+            query @ w_a @ source_states.swapaxes(1, 2),
+            source_states,
+            centers,
+            half_width,
+            mask,
+        )
+        attentional = np.tanh(np.concatenate([context, query], axis=2) @ w_c)
+        return query[:, 0], attentional[:, 0], weights[:, 0], centers[:, 0]
+
+    assert luong_local.local_step.check(step).passed
 
 
 def plain(exercise, answer):

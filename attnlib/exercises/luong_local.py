@@ -14,7 +14,11 @@ from attnlib.exercises._demands import (
     in_float32,
     spoiled_padding,
 )
-from attnlib.exercises._shared import window_and_gaussian
+from attnlib.exercises._shared import (
+    passing_parts,
+    recurrent_cell,
+    window_and_gaussian,
+)
 
 FROM_ONE = "Positions are counted from 0: the first word is at position 0, not at 1."
 
@@ -423,10 +427,13 @@ def _first_false(mask):
     return np.where(mask.all(axis=1), mask.shape[1], mask.argmin(axis=1))[:, None]
 
 
+PADDED_LENGTH = (
+    "You use the padded length as S. "
+    "The center of the same sentence would then depend on the batch."
+)
 _LENGTHS = [
     (
-        "You use the padded length as S. "
-        "The center of the same sentence would then depend on the batch.",
+        PADDED_LENGTH,
         lambda mask: mask.shape[1],
     ),
     (
@@ -586,7 +593,7 @@ def _gaussian_cases(rng):
         in_float32((weights, rng.uniform(0, 6, size=(5, 2)), 3)),
     )
     yield (
-        "whole numbers: all weight on one word",
+        "integers: all weight on one word",
         (np.array([[[0.0, 1, 0], [1, 0, 0]]]), np.array([[2.0, 0.0]]), 3),
     )
     yield "one word", (np.ones((1, 1, 1)), np.array([[0.75]]), 1)
@@ -611,7 +618,7 @@ def gaussian_weights(weights, centers, half_width):
 
     weights: (batch, target_len, source_len), after the softmax.
     centers: p_t, (batch, target_len), reals, counted from 0; they may lie outside the
-    sentence. half_width: D, a whole number, 1 or more. Where D is odd, sigma is not a
+    sentence. half_width: D, an integer, 1 or more. Where D is odd, sigma is not a
     whole number: 1.5 for D = 3.
     Returns an array of the shape of weights.
     """
@@ -897,7 +904,7 @@ def local_attend(scores, values, centers, half_width, mask):
 
     scores: (batch, target_len, source_len). values: (batch, source_len, value_dim),
     finite. centers: p_t, (batch, target_len), reals; they may lie outside the sentence.
-    half_width: D, a whole number, 1 or more.
+    half_width: D, an integer, 1 or more.
     mask: (batch, source_len), True = may be attended.
     Returns context (batch, target_len, value_dim) and weights (batch, target_len,
     source_len), not renormalized, and zero outside the window.
@@ -960,7 +967,7 @@ _mistakes.add_mask_from_the_front(local_attend)
 
 
 def _window_around(centers, half_width, source_len):
-    """Whether a position is within D of a whole-numbered center."""
+    """Whether a position is within D of an integer center."""
     return abs(np.arange(source_len) - centers[:, :, None]) <= half_width
 
 
@@ -1397,7 +1404,7 @@ def _choice_cases(rng):
 
 
 def _more_choice_cases(rng):
-    """Whole numbers, single precision, and many links."""
+    """Integers, single precision, and many links."""
     yield (
         "centers on words",
         (np.array([4.0, 0.0, 11.0, 6.0, 2.0]), np.array([9, 6, 2, 6, 10]), 0.625),
@@ -1688,3 +1695,754 @@ def choice_of_twice_the_half(centers, positions, share):
 )
 def choice_of_one_more(centers, positions, share):
     return choose_half_width.reference_solution(centers, positions, share) + 1
+
+
+# The gather
+
+
+def _gather_arguments(rng, mask, target_len, dim, half_width):
+    batch, source_len = mask.shape
+    return (
+        rng.normal(size=(batch, source_len, dim)),
+        rng.uniform(0, source_len, size=(batch, target_len)),
+        half_width,
+        mask,
+    )
+
+
+def _gather_cases(rng):
+    words = np.array([[[1.0], [2.0], [4.0], [8.0]]])
+    full = np.ones((1, 4), bool)
+    yield "one query in the middle, D = 1", (words, np.array([[1.7]]), 1, full)
+    yield "at the left edge", (words, np.array([[0.2]]), 1, full)
+    yield "at the right edge", (words, np.array([[3.9]]), 1, full)
+    yield (
+        "the last two words are padding",
+        (words, np.array([[1.5]]), 2, np.array([[True, True, False, False]])),
+    )
+    yield (
+        "padding of every kind, all sizes 5",
+        _gather_arguments(rng, five_masks(5), 5, 5, 2),
+    )
+    yield (
+        "padding of every kind, D = 3",
+        _gather_arguments(rng, five_masks(9), 3, 4, 3),
+    )
+    yield (
+        "three sentences without padding, float32",
+        in_float32(_gather_arguments(rng, np.ones((3, 8), bool), 4, 2, 2)),
+    )
+    yield (
+        "a window wider than the sentence",
+        _gather_arguments(rng, np.ones((2, 3), bool), 4, 6, 5),
+    )
+    values, _, _, mask = _gather_arguments(rng, five_masks(6), 3, 2, 0)
+    outside = np.array([[-0.5, -7.25, 12.5]] * 5)
+    yield "centers outside the sentence", (values, outside, 2, mask)
+    values = rng.integers(-9, 10, size=(5, 7, 3)).astype(float)
+    values[~five_masks(7)] = np.nan
+    centers = rng.uniform(0, 7, size=(5, 4))
+    yield "NaN at padding", (values, centers, 1, five_masks(7))
+    yield (
+        "one query and one word",
+        (np.full((1, 1, 1), 3.0), np.full((1, 1), 0.5), 1, full[:, :1]),
+    )
+
+
+@exercise(
+    _gather_cases,
+    hints=[
+        (
+            "The window's positions are the floor of each center plus the offsets -D "
+            "to D: an array of integers of shape (batch, target_len, 2D + 1). Some of "
+            "them may lie outside the array. `np.clip` turns those into positions that "
+            "can be read, and a comparison of the two says which were outside."
+        ),
+        (
+            "Indexing with two arrays pairs them: `values[b, s]` holds one vector for "
+            "each pair. Here `s` has shape (batch, target_len, 2D + 1), and `b`, the "
+            "numbers of the sentences, has to broadcast with it: (batch, 1, 1). The "
+            "mask can be indexed in the same way. At the end, `np.where` sets what is "
+            "not inside to zero; `inside` needs another axis for that."
+        ),
+    ],
+    returns=("window", "inside"),
+    batch=("values", "centers", "mask"),
+)
+def gather_window(values, centers, half_width, mask):
+    """The vectors of each window, and which of its positions may be attended.
+
+    values: (batch, source_len, dim), of any kind at padding. centers: p_t,
+    (batch, target_len), reals; they may lie outside the sentence. half_width: D, an
+    integer, 1 or more. mask: (batch, source_len), True = may be attended.
+    Returns window (batch, target_len, 2D + 1, dim), whose row k is the vector at
+    position floor(p_t) - D + k, and inside (batch, target_len, 2D + 1), booleans: True
+    where that position exists and may be attended. Where it is False, the vector is 0.
+    """
+    batch, source_len, _ = values.shape
+    offsets = np.arange(-half_width, half_width + 1)  # (2D + 1,)
+    positions = np.floor(centers).astype(int)[:, :, None] + offsets
+    readable = np.clip(positions, 0, source_len - 1)  # (batch, target_len, 2D + 1)
+    sentence = np.arange(batch)[:, None, None]  # (batch, 1, 1)
+    inside = (positions == readable) & mask[sentence, readable]
+    window = values[sentence, readable]  # (batch, target_len, 2D + 1, dim)
+    return np.where(inside[..., None], window, 0), inside
+
+
+_mistakes.add_mask_from_the_front(gather_window)
+
+
+def _gathered(
+    offsets=lambda half_width: np.arange(-half_width, half_width + 1),
+    middle=np.floor,
+    readable=lambda positions, last: np.clip(positions, 0, last),
+    inside=lambda same, masked: same & masked,
+    window=lambda window, inside: np.where(inside[..., None], window, 0),
+):
+    """The gather with one change."""
+
+    def wrong(values, centers, half_width, mask):
+        batch, source_len, _ = values.shape
+        positions = middle(centers).astype(int)[:, :, None] + offsets(half_width)
+        within = np.clip(positions, 0, source_len - 1)
+        read = readable(positions, source_len - 1)
+        sentence = np.arange(batch)[:, None, None]
+        found = inside(positions == within, mask[sentence, read])
+        return window(values[sentence, read], found), found
+
+    return wrong
+
+
+EDGE_REPEATED = (
+    "Positions outside the sentence count as inside in your result: after np.clip they "
+    "are the first or the last word once more, and would be attended several times. "
+    "Compare the positions before and after the clip."
+)
+GATHER_NOT_MASKED = (
+    "Padding counts as inside in your result. `inside` is False where the position "
+    "does not exist, and also where the mask is False."
+)
+for _message, _wrong in [
+    (EDGE_REPEATED, _gathered(inside=lambda same, masked: masked)),
+    (EDGE_REPEATED, _gathered(inside=lambda same, masked: np.ones_like(same))),
+    (GATHER_NOT_MASKED, _gathered(inside=lambda same, masked: same)),
+    (
+        "A position is inside if it exists and may be attended: both, `&`, not one of "
+        "the two, `|`.",
+        _gathered(inside=np.logical_or),
+    ),
+    (
+        "Your `inside` is True where it should be False.",
+        _gathered(inside=lambda same, masked: ~(same & masked)),
+    ),
+    (
+        "Negative positions count from the end in Python, so your windows at the start "
+        "of a sentence hold its last words. Leave out positions below 0.",
+        _gathered(
+            readable=lambda positions, last: np.clip(positions, -last - 1, last),
+            inside=lambda same, masked: masked,
+        ),
+    ),
+    (
+        "Your windows continue at the other end of the sentence. A position past the "
+        "end does not exist.",
+        _gathered(
+            readable=lambda positions, last: positions % (last + 1),
+            inside=lambda same, masked: masked,
+        ),
+    ),
+    (
+        "The vectors where `inside` is False should be zeros, whatever stands there.",
+        _gathered(window=lambda window, inside: window),
+    ),
+    (
+        "What stands at padding may be NaN, and NaN * 0 is NaN. Use np.where.",
+        _gathered(window=lambda window, inside: window * inside[..., None]),
+    ),
+    (
+        "The last position of each window is missing: np.arange leaves out its end.",
+        _gathered(offsets=lambda half_width: np.arange(-half_width, half_width)),
+    ),
+    (
+        "D is half of the width: a window extends D positions to either side.",
+        _gathered(
+            offsets=lambda half_width: np.arange(
+                -(half_width // 2), half_width // 2 + 1
+            )
+        ),
+    ),
+    (
+        "Your windows only look ahead. They should start at floor(p_t) - D.",
+        _gathered(offsets=lambda half_width: np.arange(2 * half_width + 1)),
+    ),
+    (
+        "Your windows run backward. Row 0 belongs to floor(p_t) - D.",
+        _gathered(
+            offsets=lambda half_width: np.arange(half_width, -half_width - 1, -1)
+        ),
+    ),
+    (ROUNDED_CENTERS, _gathered(middle=np.round)),
+    (ROUNDED_CENTERS, _gathered(middle=lambda centers: np.floor(centers + 0.5))),
+    (
+        "Your windows are placed above the centers. "
+        "A window is placed at the integer part, np.floor(centers).",
+        _gathered(middle=np.ceil),
+    ),
+    (TRUNCATED_CENTER, _gathered(middle=np.trunc)),
+    (FROM_ONE, _gathered(middle=lambda centers: np.floor(centers) - 1)),
+]:
+    gather_window.known_mistake(_message)(_wrong)
+
+
+@gather_window.known_mistake(
+    "You move the windows until they fit into the sentence. A window is cut off at the "
+    "ends, and its middle stays at floor(p_t)."
+)
+def gather_moved_inside(values, centers, half_width, mask):
+    last = values.shape[1] - 1
+    fitting = np.clip(centers, half_width, max(half_width, last - half_width))
+    return gather_window.reference_solution(values, fitting, half_width, mask)
+
+
+@gather_window.known_mistake(
+    "You move centers that lie outside the sentence to its edge. Their windows lie "
+    "outside, too, all of them or a part."
+)
+def gather_of_clipped_centers(values, centers, half_width, mask):
+    within = np.clip(centers, 0, values.shape[1] - 1)
+    return gather_window.reference_solution(values, within, half_width, mask)
+
+
+OTHER_SENTENCE = (
+    "You gather from another sentence of the batch. The first index says which "
+    "sentence: np.arange(batch)[:, None, None]."
+)
+
+
+@gather_window.known_mistake(OTHER_SENTENCE)
+def gather_of_the_first_sentence(values, centers, half_width, mask):
+    values = np.broadcast_to(values[:1], values.shape)
+    return gather_window.reference_solution(values, centers, half_width, mask)
+
+
+@gather_window.known_mistake("You return (inside, window). The window comes first.")
+def gather_in_the_wrong_order(*arguments):
+    window, inside = gather_window.reference_solution(*arguments)
+    return inside, window
+
+
+@gather_window.known_mistake(
+    "`values[:, positions]` takes every window from every sentence. Pair each window "
+    "with its own sentence: values[np.arange(batch)[:, None, None], positions]."
+)
+def gather_of_all_sentences(values, centers, half_width, mask):
+    offsets = np.arange(-half_width, half_width + 1)
+    positions = np.floor(centers).astype(int)[:, :, None] + offsets
+    readable = np.clip(positions, 0, values.shape[1] - 1)
+    inside = (positions == readable) & mask[
+        np.arange(len(mask))[:, None, None], readable
+    ]
+    return values[:, readable], inside
+
+
+# A window to repair
+
+
+def _attend_cases(rng):
+    words = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 2.0]])
+    query = np.array([1.0, 0.5])
+    yield "four words, the center 1.6, D = 1", (query, words, 1.6, 1)
+    yield "a center near the next word", (query, words, 1.95, 2)
+    yield "a center on a word", (query, words, 2.0, 2)
+    yield "at the left edge", (query, words, 0.25, 2)
+    yield "at the right edge", (query, words, 3.75, 2)
+
+    def arguments(source_len, dim, half_width):
+        center = float(rng.uniform(0, source_len))
+        shapes = (dim,), (source_len, dim)
+        return *(rng.normal(size=shape) for shape in shapes), center, half_width
+
+    yield "five words of dimension 5", arguments(5, 5, 2)
+    yield "nine words of dimension 4", arguments(9, 4, 3)
+    yield "a window wider than the sentence", arguments(6, 3, 20)
+    yield "twelve words, float32", in_float32(arguments(12, 2, 4))
+    for title, row in zip(
+        ("near 1000", "near -1000", "from -3000 to 3000"),
+        extreme_scores(7),
+        strict=True,
+    ):
+        states = np.stack([row, np.ones(7)], axis=1)
+        yield f"scores {title}", (np.array([1.0, 0.0]), states, 3.375, 2)
+    yield "one word", (np.array([2.0]), np.array([[3.0]]), 0.5, 1)
+
+
+@exercise(
+    _attend_cases,
+    hints=[
+        (
+            "Move the center from 2.1 to 2.2 and compute the weights again, by hand or "
+            "in a cell. Which of them change in eq. 10, and which change here?"
+        ),
+        (
+            "The window is placed at the integer part of the center. The Gaussian is "
+            "not: its distances are measured from the center itself."
+        ),
+    ],
+    returns=("context", "weights"),
+)
+def window_attend(query, source_states, center, half_width):
+    """Context and weights of one query, from its window alone (eq. 10).
+
+    query: (dim,). source_states: (source_len, dim). center: p_t, a real number between
+    0 and source_len. half_width: D, an integer, 1 or more.
+    Returns context (dim,) and weights (size,), one for each position of the window that
+    exists, by the dot score. Scores of 1000 do not overflow.
+    """
+    middle = int(np.floor(center))
+    first = max(0, middle - half_width)  # the sentence starts at 0
+    window = source_states[first : middle + half_width + 1]  # (size, dim)
+    distance = first + np.arange(len(window)) - center  # (size,)
+    gaussian = np.exp(-(distance**2) / (2 * (half_width / 2) ** 2))
+    weights = ref.softmax(window @ query) * gaussian
+    return weights @ window, weights
+
+
+@window_attend.starter_code(
+    "In training, the centers do not move: W_p and v_p get no gradient."
+)
+def window_attend(query, source_states, center, half_width):
+    """Context and weights of one query, from its window alone."""
+    middle = int(np.floor(center))
+    first = max(0, middle - half_width)  # the sentence starts at 0
+    window = source_states[first : middle + half_width + 1]  # (size, dim)
+    distance = first + np.arange(len(window)) - middle  # (size,)
+    gaussian = np.exp(-(distance**2) / (2 * (half_width / 2) ** 2))
+    weights = ref.softmax(window @ query) * gaussian
+    return weights @ window, weights
+
+
+def _windowed(
+    middle=np.floor,
+    around=lambda center, middle: center,
+    sigma=lambda half_width: half_width / 2,
+    weigh=lambda scores, gaussian: ref.softmax(scores) * gaussian,
+):
+    """The repaired function with one change."""
+
+    def wrong(query, source_states, center, half_width):
+        place = int(middle(center))
+        first = max(0, place - half_width)
+        window = source_states[first : max(place + half_width + 1, 0)]
+        distance = first + np.arange(len(window)) - around(center, place)
+        gaussian = np.exp(-(distance**2) / (2 * sigma(half_width) ** 2))
+        weights = weigh(window @ query, gaussian)
+        return weights @ window, weights
+
+    return wrong
+
+
+for _message, _wrong in [
+    (
+        "The window is placed at the integer part of the center, np.floor(center), not "
+        "at the nearest position.",
+        _windowed(middle=np.round),
+    ),
+    (
+        "Your Gaussian is still around an integer, the center rounded. So it stays "
+        "where it is when the center moves a little, and no gradient reaches it.",
+        _windowed(around=lambda center, middle: np.round(center)),
+    ),
+    (
+        "Without the Gaussian, the weights do not depend on the center at all inside "
+        "the window. Keep it, and measure its distances from the center.",
+        _windowed(weigh=lambda scores, gaussian: ref.softmax(scores)),
+    ),
+    (
+        "You renormalize. The paper does not: the weights sum to one or less.",
+        _windowed(
+            weigh=lambda scores, gaussian: (
+                ref.softmax(scores) * gaussian / np.sum(ref.softmax(scores) * gaussian)
+            )
+        ),
+    ),
+    (
+        "You multiply the scores by the Gaussian. It comes after the softmax.",
+        _windowed(weigh=lambda scores, gaussian: ref.softmax(scores * gaussian)),
+    ),
+    (
+        "sigma is half of D in the paper. Leave it as it was.",
+        _windowed(sigma=lambda half_width: half_width),
+    ),
+    (
+        "You subtract the fraction twice, or in the wrong direction: the Gaussian is "
+        "around the center, and nothing else.",
+        _windowed(around=lambda center, middle: 2 * center - middle),
+    ),
+    (
+        "You subtract the fraction twice, or in the wrong direction: the Gaussian is "
+        "around the center, and nothing else.",
+        _windowed(around=lambda center, middle: 2 * middle - center),
+    ),
+]:
+    window_attend.known_mistake(_message)(_wrong)
+
+
+@window_attend.known_mistake(
+    "The positions of a window that is cut off at the start begin at 0, not at "
+    "floor(p_t) - D."
+)
+def window_attend_from_before_the_start(query, source_states, center, half_width):
+    middle = int(np.floor(center))
+    window = source_states[max(0, middle - half_width) : middle + half_width + 1]
+    distance = middle - half_width + np.arange(len(window)) - center
+    gaussian = np.exp(-(distance**2) / (2 * (half_width / 2) ** 2))
+    weights = ref.softmax(window @ query) * gaussian
+    return weights @ window, weights
+
+
+@window_attend.known_mistake(
+    "Your softmax runs over the whole source. Only the window takes part in it."
+)
+def window_attend_softmax_over_all(query, source_states, center, half_width):
+    middle = int(np.floor(center))
+    first, last = max(0, middle - half_width), middle + half_width + 1
+    weights = ref.softmax(source_states @ query)[first:last]
+    distance = first + np.arange(len(weights)) - center
+    weights = weights * np.exp(-(distance**2) / (2 * (half_width / 2) ** 2))
+    return weights @ source_states[first:last], weights
+
+
+# One step of a local decoder
+
+
+def _local_step_arguments(rng, mask, units, embedding_dim, dim, half_width):
+    batch, source_len = mask.shape
+    shapes = {
+        "state": (batch, units),
+        "word": (batch, embedding_dim),
+        "source_states": (batch, source_len, dim),
+        "w_a": (units, dim),
+        "w_p": (units, units),
+        "v_p": (units,),
+        "w_c": (dim + units, units),
+    }
+    given = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    given |= {"mask": mask, "half_width": half_width}
+    given["gru"] = recurrent_cell(rng, embedding_dim, units)
+    return _in_order(**given)
+
+
+def _in_order(state, word, source_states, mask, w_a, w_p, v_p, half_width, w_c, gru):
+    return state, word, source_states, mask, w_a, w_p, v_p, half_width, w_c, gru
+
+
+def _local_step_of_scores(scores, mask):
+    """A step with these scores, made of small source states and a new state of 1000 and
+    1; padded source states have scores of 1e13. The window holds the whole sentence.
+
+    scores: (batch, source_len), integers, so that float32 holds what is computed.
+    """
+
+    def gru(inputs, state):
+        return np.round(np.add(state, inputs))
+
+    batch = len(scores)
+    large = np.sign(scores[:, :1] + 0.5) * 1000  # (batch, 1)
+    first = np.round(scores / large)
+    source_states = np.stack([first, scores - first * large], axis=-1)
+    source_states[~mask] = (1e10 * np.sign(large) * [1, 0])[np.nonzero(~mask)[0]]
+    word = np.resize([[1.0, 0.0], [0.0, 1.0], [-1.0, 1.0]], (batch, 2))
+    return _in_order(
+        state=np.concatenate([large, np.ones((batch, 1))], axis=1) - word,
+        word=word,
+        source_states=source_states,
+        mask=mask,
+        w_a=np.eye(2),
+        w_p=np.array([[0.001, 0.5], [0.0, -0.25]]),
+        v_p=np.array([0.75, -0.5]),
+        half_width=40,
+        w_c=np.array([[0.25, 0.5], [0.5, -0.25], [0.001, 0.0], [-0.5, 0.25]]),
+        gru=gru,
+    )
+
+
+def _local_step_cases(rng):
+    yield (
+        "one sentence of two words and one padded position",
+        _local_step_arguments(rng, np.array([[True, True, False]]), 2, 2, 2, 1),
+    )
+    yield (
+        "padding of every kind, all sizes 5",
+        _local_step_arguments(rng, five_masks(5), 5, 5, 5, 1),
+    )
+    yield (
+        "padding of every kind, D = 2",
+        _local_step_arguments(rng, five_masks(9), 4, 3, 6, 2),
+    )
+    yield (
+        "three sentences without padding, float32",
+        in_float32(_local_step_arguments(rng, np.ones((3, 8), bool), 4, 2, 5, 2)),
+    )
+    yield (
+        "one sentence of twelve words, D = 3",
+        _local_step_arguments(rng, np.ones((1, 12), bool), 3, 4, 2, 3),
+    )
+    yield (
+        "scores near 1000, near -1000, and from -3000 to 3000",
+        _local_step_of_scores(extreme_scores(5), np.ones((3, 5), bool)),
+    )
+    low = -20_000.0 - np.array([[1, 0, 2, 4, 3]] * 5)
+    yield (
+        "scores near -20,000, and source states of 1e10 at padding",
+        _local_step_of_scores(low, five_masks(5)),
+    )
+    yield "one word", _local_step_arguments(rng, np.ones((1, 1), bool), 1, 2, 3, 1)
+
+
+@exercise(
+    _local_step_cases,
+    hints=[
+        (
+            "The order is Luong's: first the recurrence, `gru`, then the center, "
+            "predicted from the *new* state, then the window, and last the attentional "
+            "state, tanh([c_t ; h_t] w_c)."
+        ),
+        (
+            "With an axis of length 1 in the middle, the new state is a "
+            "query for your `predicted_center`, for `ref.general_scores(query, "
+            "source_states, w_a)`, and for your `local_attend`. Take the axis off "
+            "again at the end: `context[:, 0]`, `weights[:, 0]`, `centers[:, 0]`."
+        ),
+    ],
+    returns=("new_state", "attentional", "weights", "center"),
+    batch=("state", "word", "source_states", "mask"),
+)
+def local_step(state, word, source_states, mask, w_a, w_p, v_p, half_width, w_c, gru):
+    """One step of a local-p decoder: h_{t-1} -> h_t -> p_t -> a_t -> c_t -> h~_t.
+
+    state: (batch, units), h_{t-1}. word: (batch, embedding_dim).
+    source_states: (batch, source_len, dim), finite, of any size at padding.
+    mask: (batch, source_len), True = may be attended. w_a: (units, dim), of the general
+    score. w_p: (units, units). v_p: (units,). half_width: D, an integer, 1 or more.
+    w_c: (dim + units, units). gru: function (word, state) -> new state.
+    Returns new_state, h_t, and attentional = tanh([c_t ; h_t] w_c), both
+    (batch, units), weights (batch, source_len), zero outside the window, and center,
+    p_t = S sigmoid(v_p . tanh(h_t w_p)), (batch,).
+
+    S is one past the last True of the mask, and 0 without any. Scores of 1000 do not
+    overflow. With nothing to attend to, weights and context are zeros.
+    """
+    new_state = gru(word, state)  # h_t: (batch, units)
+    query = new_state[:, None, :]  # (batch, 1, units)
+    lengths = (mask * np.arange(1, mask.shape[1] + 1)).max(axis=1)  # S: (batch,)
+    fraction = 1 / (1 + np.exp(-np.tanh(query @ w_p) @ v_p))  # (batch, 1)
+    centers = lengths[:, None] * fraction  # p_t: (batch, 1)
+    context, weights = ref.local_attend(
+        query,
+        source_states,
+        source_states,
+        centers,
+        half_width,
+        score=lambda query, keys: ref.general_scores(query, keys, w_a),
+        mask=mask,
+    )
+    joined = np.concatenate([context[:, 0], new_state], axis=-1)  # [c_t ; h_t]
+    return new_state, np.tanh(joined @ w_c), weights[:, 0], centers[:, 0]
+
+
+_mistakes.add_mask_from_the_front(local_step)
+
+
+def _local_step(
+    query=lambda state, new_state: new_state,
+    center_from=lambda state, new_state: new_state,
+    length=lambda mask: (mask * np.arange(1, mask.shape[1] + 1)).max(axis=1),
+    fraction=lambda query, w_p, v_p: _sigmoid(np.tanh(query @ w_p) @ v_p),
+    floor=lambda centers: centers,
+    score=ref.general_scores,
+    joined=lambda context, state, new_state: (context, new_state),
+    finish=np.tanh,
+    gaussian=True,
+    result=lambda new_state, attentional, weights, center: (
+        new_state,
+        attentional,
+        weights[:, 0],
+        center[:, 0],
+    ),
+):
+    """The step with one change."""
+
+    def step(state, word, source_states, mask, w_a, w_p, v_p, half_width, w_c, gru):
+        new_state = gru(word, state)
+        where = center_from(state, new_state)[:, None]
+        centers = length(mask)[:, None] * fraction(where, w_p, v_p)
+        context, weights = ref.local_attend(
+            query(state, new_state)[:, None],
+            source_states,
+            source_states,
+            floor(centers),
+            half_width,
+            score=lambda query, keys: score(query, keys, w_a),
+            mask=mask,
+            gaussian=gaussian,
+        )
+        parts = joined(context[:, 0], state, new_state)
+        attentional = finish(np.concatenate(parts, axis=-1) @ w_c)
+        return result(new_state, attentional, weights, centers)
+
+    return step
+
+
+def _old(state, new_state):
+    return state
+
+
+for _message, _wrong in [
+    (
+        "Your query is the previous state. "
+        "Luong's recurrence runs first: the new state is the query.",
+        _local_step(query=_old),
+    ),
+    (
+        "You predict the center from the previous state. Equation 9 has h_t, the new "
+        "one.",
+        _local_step(center_from=_old),
+    ),
+    (
+        "You use the previous state throughout. Call gru first; the new state predicts "
+        "the center and is the query.",
+        _local_step(query=_old, center_from=_old),
+    ),
+    (PADDED_LENGTH, _local_step(length=lambda mask: np.full(len(mask), mask.shape[1]))),
+    (
+        "Your center is a fraction between 0 and 1. Multiply it by S, the length of "
+        "the sentence.",
+        _local_step(length=lambda mask: mask.any(axis=1)),
+    ),
+    (
+        "The tanh of equation 9 is missing: p_t = S sigmoid(v_p . tanh(h_t w_p)).",
+        _local_step(fraction=lambda query, w_p, v_p: _sigmoid(query @ w_p @ v_p)),
+    ),
+    (
+        "The sigmoid of equation 9 is missing: p_t = S sigmoid(v_p . tanh(h_t w_p)).",
+        _local_step(fraction=lambda query, w_p, v_p: np.tanh(query @ w_p) @ v_p),
+    ),
+    (
+        "You put the Gaussian at the integer part of the center. Only the window is "
+        "placed there; the Gaussian is around p_t itself.",
+        _local_step(floor=np.floor),
+    ),
+    (
+        "The Gaussian is missing (equation 10).",
+        _local_step(gaussian=False),
+    ),
+    (
+        "w_a is missing from your score, or transposed. The general score is "
+        "h_t w_a times the source state.",
+        _local_step(
+            score=lambda query, keys, w: (
+                ref.dot_scores(query, keys)
+                if query.shape[-1] == keys.shape[-1]
+                else ref.general_scores(query, keys, 0 * w)
+            )
+        ),
+    ),
+    (
+        "You concatenate [h_t ; c_t]. Equation 5 has [c_t ; h_t].",
+        _local_step(joined=lambda context, state, new_state: (new_state, context)),
+    ),
+    (
+        "You join the context and the previous state. Equation 5 has the new one, h_t.",
+        _local_step(joined=lambda context, state, new_state: (context, state)),
+    ),
+    (
+        "tanh is missing from h~ (equation 5).",
+        _local_step(finish=lambda product: product),
+    ),
+    (
+        "Your weights still have the axis of length 1 that the query was given. Take "
+        "it off: weights[:, 0].",
+        _local_step(
+            result=lambda new, h, weights, center: (new, h, weights, center[:, 0])
+        ),
+    ),
+    (
+        "Your center still has an axis of length 1. It has one number per sentence: "
+        "centers[:, 0].",
+        _local_step(
+            result=lambda new, h, weights, center: (new, h, weights[:, 0], center)
+        ),
+    ),
+    (
+        "You return weights and center in the wrong order. The center comes last.",
+        _local_step(
+            result=lambda new, h, weights, center: (new, h, center[:, 0], weights[:, 0])
+        ),
+    ),
+]:
+    local_step.known_mistake(_message)(_wrong)
+
+
+@local_step.known_mistake(
+    "You return the state that you were given, h_{t-1}. "
+    "The first value is the new state, h_t."
+)
+def local_step_returning_the_old_state(*arguments):
+    return arguments[0], *local_step.reference_solution(*arguments)[1:]
+
+
+@local_step.known_mistake(
+    "You renormalize after the Gaussian. The paper does not: the weights sum to one or "
+    "less."
+)
+def local_step_renormalized(
+    state, word, source_states, mask, w_a, w_p, v_p, half_width, w_c, gru
+):
+    new_state, _, weights, center = local_step.reference_solution(
+        state, word, source_states, mask, w_a, w_p, v_p, half_width, w_c, gru
+    )
+    total = weights.sum(axis=-1, keepdims=True)
+    weights = weights / np.where(total == 0, 1, total)
+    context = np.einsum("bs,bsd->bd", weights, source_states)
+    joined = np.concatenate([context, new_state], axis=-1)
+    return new_state, np.tanh(joined @ w_c), weights, center
+
+
+@local_step.known_mistake(
+    "Your window is placed at the center rounded. It is placed at the integer part, "
+    "np.floor."
+)
+def local_step_around_the_nearest(
+    state, word, source_states, mask, w_a, w_p, v_p, half_width, w_c, gru
+):
+    new_state, _, _, center = local_step.reference_solution(
+        state, word, source_states, mask, w_a, w_p, v_p, half_width, w_c, gru
+    )
+    positions = np.arange(mask.shape[1])
+    window = abs(positions - np.round(center)[:, None]) <= half_width
+    scores = ref.general_scores(new_state[:, None], source_states, w_a)[:, 0]
+    distance = positions - center[:, None]
+    gaussian = np.exp(-(distance**2) / (2 * (half_width / 2) ** 2))
+    weights = ref.softmax(scores, window & mask) * gaussian
+    context = np.einsum("bs,bsd->bd", weights, source_states)
+    joined = np.concatenate([context, new_state], axis=-1)
+    return new_state, np.tanh(joined @ w_c), weights, center
+
+
+def own_parts(namespace):
+    """Your ``local_step``, if it passes its check, for ``Translator.load``.
+
+    It prints whose function the translator will use.
+
+    Parameters
+    ----------
+    namespace : dict
+        The variables of the notebook: ``globals()``.
+
+    Returns
+    -------
+    dict of str to function
+        ``Translator.load("dates-local-p", **own_parts(globals()))`` makes a translator
+        of it. If it is missing, that takes the function of attnlib.
+    """
+    return passing_parts(namespace, (local_step,))
