@@ -248,76 +248,15 @@ def test_local_step_of_nothing_is_its_recurrence():
     assert_allclose(attentional, np.tanh(new_state @ w_c[2:]))
 
 
-def test_own_parts_of_chapter_6_are_a_step_that_passes(capsys):
+def test_own_parts_of_chapter_6_are_those_that_pass(capsys):
     solution = luong_local.local_step.reference_solution
-    parts = luong_local.own_parts({"local_step": solution})
-    assert parts == {"local_step": solution}
-    assert luong_local.own_parts({"local_step": lambda *_: None}) == {}
-    assert luong_local.own_parts({}) == {}
-    assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [
-        ["local_step", "the"],
-        ["local_step", "ours,"],
-        ["local_step", "ours,"],
+    own = {"local_step": solution, "local_attend": lambda *_: None}
+    assert luong_local.own_parts(own) == {"local_step": solution}
+    assert capsys.readouterr().out.splitlines() == [
+        "predicted_center    ours, because yours is not written yet",
+        "local_attend        ours, because yours is not written yet",
+        "local_step          the solution",
     ]
-
-
-def test_location_weights_of_nothing_are_zeros():
-    query, w = tensors((2, 3, 4), (4, 8))
-    mask = np.array([[False] * 5, [True] * 5])
-    weights = luong_global.location_weights.reference_solution(query, w, mask)
-    assert_array_equal(weights[0], np.zeros((3, 5)))
-    assert_allclose(weights[1].sum(axis=-1), 1)
-
-
-def test_input_feeding_step_of_nothing_is_its_recurrence():
-    state, fed, word, annotations, w_c = tensors(
-        (1, 2), (1, 2), (1, 2), (1, 3, 2), (4, 2)
-    )
-
-    def gru(inputs, state):
-        return inputs[:, :2] + 2 * inputs[:, 2:] + 4 * state
-
-    new_state, attentional, weights = (
-        luong_global.input_feeding_step.reference_solution(
-            state, fed, word, annotations, np.zeros((1, 3), bool), w_c, gru
-        )
-    )
-    assert_allclose(new_state, word + 2 * fed + 4 * state)
-    assert_array_equal(weights, np.zeros((1, 3)))
-    assert_allclose(attentional, np.tanh(new_state @ w_c[2:]))
-
-
-def test_local_attend_of_nothing_is_zeros():
-    scores, values = tensors((1, 2, 6), (1, 6, 3))
-    mask = np.array([[False, False, False, False, True, True]])
-    context, weights = luong_local.local_attend.reference_solution(
-        scores, values, np.array([[1.5, 4.5]]), 2, mask
-    )
-    assert_array_equal(weights[0, 0], np.zeros(6))
-    assert_array_equal(context[0, 0], np.zeros(3))
-    assert weights[0, 1, 4:].min() > 0
-
-
-def test_predicted_center_by_hand():
-    mask = np.array([[False, True, False], [False] * 3, [True] * 3])
-    query = np.full((3, 1, 1), 1000.0)
-    half = luong_local.predicted_center.reference_solution(
-        query, np.ones((1, 1)), np.zeros(1), mask
-    )
-    assert_allclose(half[:, 0], [1, 0, 1.5])
-    for v_p, center in ((700.0, 2), (-700.0, 0)):
-        centers = luong_local.predicted_center.reference_solution(
-            query, np.ones((1, 1)), np.array([v_p]), mask
-        )
-        assert centers[0, 0] == pytest.approx(center)
-
-
-def test_choose_half_width_as_the_chapter_gives_it():
-    centers, positions = np.array([2.0, 5.9, 7.2, 4.5]), np.array([2, 8, 4, 9])
-    choose = luong_local.choose_half_width.reference_solution
-    assert [choose(centers, positions, share) for share in (0.75, 1.0)] == [3, 5]
-    assert choose(np.array([-0.5]), np.array([2]), 1.0) == 3  # from -1, not from 0
-    assert choose(np.array([3.75]), np.array([403]), 0.5) == 400
 
 
 # Wrong answers. Each is written as a reader would, not as the module has it.

@@ -618,8 +618,8 @@ def gaussian_weights(weights, centers, half_width):
 
     weights: (batch, target_len, source_len), after the softmax.
     centers: p_t, (batch, target_len), reals, counted from 0; they may lie outside the
-    sentence. half_width: D, an integer, 1 or more. Where D is odd, sigma is not a
-    whole number: 1.5 for D = 3.
+    sentence. half_width: D, an integer, 1 or more. Where D is odd, sigma is not an
+    integer: 1.5 for D = 3.
     Returns an array of the shape of weights.
     """
     sigma = half_width / 2
@@ -2430,9 +2430,9 @@ def local_step_around_the_nearest(
 
 
 def own_parts(namespace):
-    """Your ``local_step``, if it passes its check, for ``Translator.load``.
+    """Those of your functions that pass their checks, for ``Translator.load``.
 
-    It prints whose function the translator will use.
+    It prints for each part of a translator whose function it will be.
 
     Parameters
     ----------
@@ -2443,6 +2443,6 @@ def own_parts(namespace):
     -------
     dict of str to function
         ``Translator.load("dates-local-p", **own_parts(globals()))`` makes a translator
-        of it. If it is missing, that takes the function of attnlib.
+        of them. For a part that is missing, it takes the function of attnlib.
     """
-    return passing_parts(namespace, (local_step,))
+    return passing_parts(namespace, (predicted_center, local_attend, local_step))
