@@ -66,6 +66,10 @@ STYLE = {
 }
 
 
+LINE_OF_TEXT = 0.085  # of a label beside an axis from 0 to 1
+FAR = 0.2  # a label from the end of its line
+
+
 def use_style():
     """Set Matplotlib's ``rcParams`` to the book's look.
 
@@ -217,7 +221,7 @@ def length_curve(ax, centers, curves, counts=None, ylabel="exact match"):
         Source length of each bin, in tokens.
     curves : dict of str to array, shape (seeds, bins) or (bins,)
         Proportions between 0 and 1 by label; NaN where a bin is empty. The label stands
-        at the end of its line.
+        at the end of its line; in a legend where too many lines end at one point.
     counts : array, shape (bins,), optional
         Number of sentences per bin.
     ylabel : str
@@ -278,11 +282,18 @@ def _plot_intervals(ax, centers, mean, count, color):
 
 def _label_line_ends(ax, ends):
     """Label lines at their ends (y, x, label, color), from the lowest up, each one line
-    of text above the one before.
+    of text above the one before; in a legend where labels would stand far from ends.
     """
-    height = -1.0
-    for y, x, label, color in sorted(ends, key=lambda end: end[0]):
-        height = max(y, height + 0.085)
+    height, heights = -1.0, []
+    ends = sorted(ends, key=lambda end: end[0])
+    for y, *_ in ends:
+        height = max(y, height + LINE_OF_TEXT)
+        heights.append(height)
+    if any(height - end[0] > FAR for height, end in zip(heights, ends, strict=True)):
+        for text in ax.legend().get_texts():
+            text.set_parse_math(False)
+        return
+    for height, (y, x, label, color) in zip(heights, ends, strict=True):
         line = {"arrowstyle": "-", "color": color, "linewidth": 0.6, "shrinkB": 6}
         line["relpos"] = (0, 0.5)  # from the left edge of the label
         ax.annotate(

@@ -1,7 +1,6 @@
 """Results as tables: HTML in a notebook, aligned text elsewhere."""
 
 import textwrap
-from difflib import SequenceMatcher
 from html import escape
 from numbers import Integral, Real
 
@@ -206,10 +205,33 @@ def mark_errors(written, expected):
     """
     written = token_list("written", written) if written else []
     expected = token_list("expected", expected)
-    matcher = SequenceMatcher(None, written, expected, autojunk=False)
-    return Marked(
-        [
-            (" ".join(written[low:high]) or LEFT_OUT, kind != "equal")
-            for kind, low, high, _, _ in matcher.get_opcodes()
-        ]
-    )
+    parts, i, j = [], 0, 0
+    for low, high in [*_common(written, expected), (len(written), len(expected))]:
+        if (i, j) != (low, high):
+            parts.append((" ".join(written[i:low]) or LEFT_OUT, True))
+        parts.append((" ".join(written[low : low + 1]), False))
+        i, j = low + 1, high + 1
+    return Marked(parts[:-1])
+
+
+def _common(written, expected):
+    """The positions of a longest common subsequence in both."""
+    best = np.zeros((len(written) + 1, len(expected) + 1), int)  # from i and j on
+    for i in reversed(range(len(written))):
+        for j in reversed(range(len(expected))):
+            is_same = written[i] == expected[j]
+            best[i, j] = (
+                1 + best[i + 1, j + 1]
+                if is_same
+                else max(best[i + 1, j], best[i, j + 1])
+            )
+    pairs, i, j = [], 0, 0
+    while i < len(written) and j < len(expected):
+        if written[i] == expected[j]:
+            pairs.append((i, j))
+            i, j = i + 1, j + 1
+        elif best[i + 1, j] >= best[i, j + 1]:
+            i += 1
+        else:
+            j += 1
+    return pairs

@@ -139,6 +139,15 @@ def test_table_refuses_rows_and_digits_that_do_not_fit():
         ("un et deux", "un deux", "un [et] deux", ["et"]),
         ("deux", "un deux", "[…] deux", ["…"]),
         ("", "un deux", "[…]", ["…"]),
+        # As many words as possible are right, not the longest run of them.
+        ("a b c x y", "a b d c e x f y", "a b […] c […] x […] y", ["…"] * 3),
+        ("x y z a b", "a q b x y z", "[…] x y z [a b]", ["…", "a b"]),
+        (
+            "a x b y c u v",
+            "a b c u v a x b y",
+            "a [x] b [y] c u v […]",
+            ["x", "y", "…"],
+        ),
     ],
 )
 def test_mark_errors_marks_what_differs_from_the_expected(
