@@ -245,6 +245,7 @@ LIGHT = [
     "attnlib.checking",
     "attnlib.interactive",
     "attnlib.metrics",
+    "attnlib.numpy_classifier",
     "attnlib.numpy_translators",
     "attnlib.plots",
     "attnlib.provenance",
@@ -253,6 +254,7 @@ LIGHT = [
     "attnlib.results",
     "attnlib.tables",
     "attnlib.tasks.numbers",
+    "attnlib.tokenization",
     "attnlib.vocabulary",
 ]
 

@@ -22,6 +22,7 @@ ROOTS = (
     "exercises",
     "interactive",
     "metrics",
+    "numpy_classifier",
     "numpy_translators",
     "plots",
     "quiz",
@@ -129,7 +130,8 @@ def pack_results(target, root=ROOT):
 
 
 def pack_weights(target, root=ROOT):
-    """Write an archive of trained weights, for attnlib.numpy_translators.
+    """Write an archive of trained weights, for attnlib.numpy_translators and
+    attnlib.numpy_classifier.
 
     Parameters
     ----------

@@ -81,10 +81,10 @@ def variables(model):
     return found
 
 
-def round_weights(model):
-    """Round the weights of a model to float16, in place, and return them by name."""
+def round_weights(variables):
+    """Round variables, {name: Keras variable}, to float16, in place; their values."""
     rounded = {}
-    for name, variable in variables(model).items():
+    for name, variable in variables.items():
         rounded[name] = np.asarray(variable).astype(np.float16)
         variable.assign(rounded[name].astype(np.float32))
     return rounded
@@ -115,7 +115,7 @@ def train(name, train_pairs=TRAIN, epochs=EPOCHS, test_pairs=TEST):
     started = time.perf_counter()
     model.fit(pairs, epochs=epochs)
     seconds = time.perf_counter() - started
-    parameters = round_weights(model)
+    parameters = round_weights(variables(model))
     reached, errors = {}, {}
     for seed in TEST_SEEDS:
         test = dates.pairs(test_pairs, seed=seed, exclude=pairs)

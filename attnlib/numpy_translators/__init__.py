@@ -31,7 +31,13 @@ import numpy as np
 
 from attnlib import reference as ref
 from attnlib.arguments import one_of
-from attnlib.numpy_translators._checks import array_of, checked, tokens_of, values_of
+from attnlib.numpy_translators._checks import (
+    array_of,
+    check_parts,
+    checked,
+    tokens_of,
+    values_of,
+)
 from attnlib.numpy_translators._models import (
     BahdanauModel,
     LocalModel,
@@ -203,14 +209,8 @@ class Translator:
             If the weights are not where attnlib is.
         """
         given, name = name, NAMES[one_of("name", name, tuple(NAMES))]
-        for part, function in parts.items():
-            one_of(f"a part of {name!r}", part, PARTS[name])
-            if not callable(function):
-                raise TypeError(
-                    f"{part} should be a function, got {function!r:.60}: give its name"
-                    f" alone, as in Translator.load({given!r}, {part}={part})"
-                )
-        parameters, description = _read(name)
+        check_parts(parts, name, PARTS[name], f"Translator.load({given!r}, ...)")
+        parameters, description = read_weights(name)
         model = KINDS[name].make_model(parameters, description)
         return cls(name, model, description, parts)
 
@@ -288,8 +288,24 @@ class Translator:
         return f"Translator {self.name!r} with your {', '.join(self.yours)}"
 
 
-def _read(name):
-    """The parameters of a model, and its description."""
+def read_weights(name):
+    """The parameters of a model that attnlib brings, and its description.
+
+    Parameters
+    ----------
+    name : str
+        Of its files.
+
+    Returns
+    -------
+    parameters : dict of str to array, float16
+    description : dict
+
+    Raises
+    ------
+    FileNotFoundError
+        If the weights are not where attnlib is.
+    """
     try:
         with np.load(WEIGHTS / f"{name}.npz") as arrays:
             parameters = dict(arrays)

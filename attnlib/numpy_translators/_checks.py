@@ -2,7 +2,36 @@
 
 import numpy as np
 
-from attnlib.arguments import array_of_shape, integer
+from attnlib.arguments import array_of_shape, integer, one_of
+
+
+def check_parts(parts, name, names, call):
+    """Check the reader's parts of a model before they are used.
+
+    Parameters
+    ----------
+    parts : dict of str to function
+    name : str
+        The model's.
+    names : tuple of str
+        The parts that it has.
+    call : str
+        How the model is loaded, such as "Translator.load('dates', ...)".
+
+    Raises
+    ------
+    ValueError
+        If the model has no such part.
+    TypeError
+        If a part is not a function.
+    """
+    for part, function in parts.items():
+        one_of(f"a part of {name!r}", part, names)
+        if not callable(function):
+            raise TypeError(
+                f"{part} should be a function, got {function!r:.60}: give its name"
+                f" alone, as in {call.replace('...', f'{part}={part}')}"
+            )
 
 
 def checked(part, function):
@@ -50,6 +79,12 @@ def _check_attend(part, result, scores, values, *_):
     )
 
 
+def _check_pooling(part, result, values, *_):
+    batch, source_len, dim = values.shape
+    names = {"context": (batch, dim), "weights": (batch, source_len)}
+    return _arrays_of(part, names, result)
+
+
 def _check_center(part, centers, query, *_):
     return array_of(part, "centers", centers, *query.shape[:2])
 
@@ -86,6 +121,7 @@ CHECKS = {
     "additive_scores": _check_scores,
     "general_scores": _check_scores,
     "attend": _check_attend,
+    "attention_pooling": _check_pooling,
     "predicted_center": _check_center,
     "local_attend": _check_attend,
     "bahdanau_step": _check_bahdanau_step,

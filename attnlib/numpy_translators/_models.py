@@ -5,7 +5,71 @@ decoder's GRU, and the prediction of the next word.
 import numpy as np
 
 
-class RecurrentModel:
+class BidirectionalReader:
+    r"""Trained parameters, and the two GRUs among them that read a sentence.
+
+    Parameters
+    ----------
+    parameters : dict of str to array
+        Of each GRU, which are ``forward`` and ``backward``, its ``_kernel``,
+        (embedding_dim, 3 units), its ``_recurrent_kernel``, (units, 3 units), and its
+        ``_bias``, (2, 3 units); and what a model has beside them.
+    """
+
+    def __init__(self, parameters):
+        self.parameters = {
+            name: np.asarray(array, np.float64) for name, array in parameters.items()
+        }
+
+    def read(self, embedded):
+        r"""Read sentences of one length in both directions.
+
+        .. math::
+            h_j = [\overrightarrow{h}_j ; \overleftarrow{h}_j]
+
+        Parameters
+        ----------
+        embedded : array, shape (batch, source_len, embedding_dim)
+
+        Returns
+        -------
+        states : array, shape (batch, source_len, 2 units)
+        """
+        forward = self._read("forward", embedded)  # (batch, source_len, units)
+        backward = self._read("backward", embedded[:, ::-1])[:, ::-1]
+        return np.concatenate([forward, backward], axis=-1)
+
+    def _read(self, name, embedded):
+        """The state after each word, (batch, source_len, units)."""
+        units = len(self.parameters[f"{name}_recurrent_kernel"])
+        state = np.zeros((len(embedded), units))
+        states = np.empty((*embedded.shape[:2], units))
+        for j in range(embedded.shape[1]):
+            state = states[:, j] = self._gru_step(name, embedded[:, j], state)
+        return states
+
+    def _gru_step(self, name, x, s):
+        r"""Keras' GRU, with ``reset_after=True``.
+
+        .. math::
+            z &= \sigma(x W_z + s U_z + b_z) \\
+            r &= \sigma(x W_r + s U_r + b_r) \\
+            n &= \tanh(x W_n + b_n + r \odot (s U_n + b'_n)) \\
+            s' &= z \odot s + (1 - z) \odot n
+        """
+        kernel, recurrent_kernel, bias = (
+            self.parameters[f"{name}_{part}"]
+            for part in ("kernel", "recurrent_kernel", "bias")
+        )
+        x_z, x_r, x_n = np.split(x @ kernel + bias[0], 3, axis=-1)  # (batch, units)
+        s_z, s_r, s_n = np.split(s @ recurrent_kernel + bias[1], 3, axis=-1)
+        z = sigmoid(x_z + s_z)
+        r = sigmoid(x_r + s_r)
+        n = np.tanh(x_n + r * s_n)
+        return z * s + (1 - z) * n
+
+
+class RecurrentModel(BidirectionalReader):
     r"""The trained parameters of a translator with a bidirectional GRU as its encoder
     and a GRU as its decoder.
 
@@ -26,11 +90,6 @@ class RecurrentModel:
 
     start, end = 1, 2
 
-    def __init__(self, parameters):
-        self.parameters = {
-            name: np.asarray(array, np.float64) for name, array in parameters.items()
-        }
-
     def encode(self, source):
         r"""Read a sentence in both directions.
 
@@ -50,20 +109,9 @@ class RecurrentModel:
         state : array, shape (1, units)
             The decoder's state before the first word.
         """
-        words = self.parameters["source_embedding"][source]
-        forward = self._read("forward", words)  # (source_len, dim / 2)
-        backward = self._read("backward", words[::-1])[::-1]
-        annotations = np.concatenate([forward, backward], axis=-1)[None]
-        return annotations, self._first_state(forward[-1:], backward[:1])
-
-    def _read(self, name, words):
-        """The state after each word, (source_len, units)."""
-        state = np.zeros((1, len(self.parameters[f"{name}_recurrent_kernel"])))
-        states = []
-        for j in range(len(words)):
-            state = self._gru_step(name, words[j : j + 1], state)
-            states.append(state[0])
-        return np.stack(states)
+        annotations = self.read(self.parameters["source_embedding"][source][None])
+        forward, backward = np.split(annotations, 2, axis=-1)  # (1, source_len, dim/2)
+        return annotations, self._first_state(forward[:, -1], backward[:, 0])
 
     def embed(self, token):
         """The vector of an output token, shape (1, embedding_dim)."""
@@ -83,26 +131,6 @@ class RecurrentModel:
         new_state : array, shape (1, units)
         """
         return self._gru_step("cell", inputs, state)
-
-    def _gru_step(self, name, x, s):
-        r"""Keras' GRU, with ``reset_after=True``.
-
-        .. math::
-            z &= \sigma(x W_z + s U_z + b_z) \\
-            r &= \sigma(x W_r + s U_r + b_r) \\
-            n &= \tanh(x W_n + b_n + r \odot (s U_n + b'_n)) \\
-            s' &= z \odot s + (1 - z) \odot n
-        """
-        kernel, recurrent_kernel, bias = (
-            self.parameters[f"{name}_{part}"]
-            for part in ("kernel", "recurrent_kernel", "bias")
-        )
-        x_z, x_r, x_n = np.split(x @ kernel + bias[0], 3, axis=-1)  # (1, units) each
-        s_z, s_r, s_n = np.split(s @ recurrent_kernel + bias[1], 3, axis=-1)
-        z = sigmoid(x_z + s_z)
-        r = sigmoid(x_r + s_r)
-        n = np.tanh(x_n + r * s_n)
-        return z * s + (1 - z) * n
 
     def _predict(self, features):
         """The logits (1, vocabulary), from features (1, feature_dim)."""

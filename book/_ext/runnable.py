@@ -20,7 +20,8 @@ from functools import cache
 
 from tools import engine_recipe, pack_attnlib
 
-NEEDS = {"results": "results", "Translator": "weights"}  # what reading a name needs
+# What reading a name needs.
+NEEDS = {"results": "results", "Translator": "weights", "Classifier": "weights"}
 GIVEN = {"np", "ref", "display"}  # what every cell of the page has (running.js)
 CHECK = re.compile(r"ex\.(\w+)\.check\(\1\)")
 MODULE = re.compile(r"from attnlib\.exercises import (\w+) as ex\b")
