@@ -286,7 +286,7 @@ HOSTS = """() => {
 
 def test_own_text_is_offered_where_the_page_has_python(page_of, figure):
     page = page_of(figure)
-    field, note = page.get_by_label("Your date"), page.locator(".ds-elsewhere")
+    field, note = page.get_by_label("Your date"), page.locator(".ask-elsewhere")
     assert not field.is_visible()
     assert note.inner_text() == (
         "To see a date of your own, call "
@@ -308,7 +308,7 @@ def test_own_text_is_drawn_when_the_answer_comes(page_of, translator, figure):
         {"function": "decoder_steps", "args": ["dates", "5 août 1999"]},
         "decoder_step",
     ]
-    note = page.locator(".ds-note")
+    note = page.locator(".ask-note")
     page.evaluate("asked[0].say('Loading Python.')")
     assert note.inner_text() == "Loading Python."
     data = decoder_steps(translator, "5 août 1999")
@@ -324,7 +324,7 @@ def test_own_text_is_drawn_when_the_answer_comes(page_of, translator, figure):
 def test_own_text_that_cannot_be_translated_is_named_without_python(page_of, figure):
     page = page_of(figure)
     page.evaluate(HOSTS)
-    field, note = page.get_by_label("Your date"), page.locator(".ds-note")
+    field, note = page.get_by_label("Your date"), page.locator(".ask-note")
     for text, words in (
         ("  ", "There is no text to translate. Enter a date."),
         ("5" * 61, "The text has 61 characters. At most 60 fit here."),
@@ -362,7 +362,7 @@ def test_page_that_answers_nothing_is_said(page_of, figure):
     page = page_of(figure)
     page.evaluate("document.documentElement.classList.add('can-run')")
     press(page, "Translate")
-    note = page.locator(".ds-note").inner_text()
+    note = page.locator(".ask-note").inner_text()
     assert note == "This page has no Python to translate it."
 
 

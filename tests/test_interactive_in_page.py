@@ -19,9 +19,12 @@ from attnlib.interactive import (
     cueing,
     decoder_step,
     frame,
+    own_words,
     weights,
     window,
 )
+from attnlib.interactive.own_words import word_scores
+from attnlib.numpy_classifier import Classifier
 from attnlib.numpy_translators import Translator
 from attnlib.tables import Table, mark_errors
 from tools import engine
@@ -55,6 +58,10 @@ def steps():
     return decoder_step(Translator.load("dates"), "March 5, 2024")
 
 
+def sentence():
+    return own_words(Classifier.load(), "Not the best zyzzyva!")
+
+
 def hostile_map():
     count = len(HOSTILE)
     return attention_map(HOSTILE, HOSTILE, np.eye(count), title=HOSTILE[0])
@@ -76,6 +83,7 @@ MAKERS = {
     "window": day,
     "cueing": cueing,
     "decoder step": steps,
+    "own words": sentence,
     "hostile map": hostile_map,
     "hostile weights": hostile_weights,
     "hostile window": hostile_window,
@@ -206,7 +214,7 @@ def test_drawn_figures_are_used_like_stored_ones(page_of):
 def test_drawn_figures_are_accessible_and_fit_a_phone(page_of, scheme):
     narrow = {"width": 360, "height": 640}
     page = page_of(color_scheme=scheme, viewport=narrow, reduced_motion="reduce")
-    for figure in (dates(), party(), day(), cueing(), steps()):
+    for figure in (dates(), party(), day(), cueing(), steps(), sentence()):
         draw(page, *described(figure))
     for summary in page.locator("summary").all():
         summary.click()
@@ -318,6 +326,14 @@ BAD = {
         changed(dates(), source__tokens=["a"] * 2000, target__tokens=["b"] * 2000),
         "2000 output by 2000 input words are more than the 100,000 pairs that this page"
         " draws",
+    ),
+    "a word that is neither known nor unknown": (
+        changed(sentence(), known=[1] * 5),
+        "known should be a list of 5 times true or false",
+    ),
+    "a probability above 1": (
+        changed(sentence(), probability=1.5),
+        "probability should be a number between 0 and 1",
     ),
     "a table without columns": (
         changed(results(), columns=[]),
@@ -541,5 +557,41 @@ def test_decoder_step_translates_the_readers_own_date_in_the_page(browser, site)
     )
     failed = page.evaluate("failed")
     assert failed.startswith("Text should hold characters that the model knows, got")
+    assert all(url.startswith((site, "blob:", "data:")) for url in asked)
+    context.close()
+
+
+SENTENCE = """
+from attnlib.interactive import own_words
+from attnlib.numpy_classifier import Classifier
+own_words(Classifier.load("reviews"), "The food was great.")
+"""
+
+
+@pytest.mark.skipif(
+    engine.folder() is None and os.environ.get("CI") != "true",
+    reason="the page's Python is missing: `python -m tools.engine` makes it",
+)
+def test_own_words_classifies_the_readers_own_sentence_in_the_page(browser, site):
+    context = browser.new_context(base_url=site)
+    page = context.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    cell = Cell(page)
+    cell.element.evaluate("each => { each.dataset.needs = 'weights'; }")
+    state, text = cell.run(SOFTMAX + SENTENCE)
+    assert state == "passed", text
+    figure = cell.output.locator(".attn-own_words")
+    sentence = "A terrible zyzzyva!"
+    figure.get_by_label("Your sentence").fill(sentence)
+    page.keyboard.press("Enter")
+    figure.locator(".ow-unknown").first.wait_for()
+    data = word_scores(Classifier.load("reviews"), sentence)
+    for name in ("weights", "gradients"):
+        found = figure.evaluate("(e, name) => e[name]", name)
+        np.testing.assert_allclose(found, data[name], atol=2e-4)
+    said = figure.locator(".af-say").inner_text()
+    assert said.startswith("The model says negative, with probability ")
+    assert said.endswith(" The model does not know: zyzzyva.")
     assert all(url.startswith((site, "blob:", "data:")) for url in asked)
     context.close()

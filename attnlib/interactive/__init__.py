@@ -6,6 +6,7 @@ JupyterLab alike.
 - ``window``: center, half-width, and sigma → the weights of local attention.
 - ``cueing``: a cueing experiment that the reader takes.
 - ``decoder_step``: one step of a decoder, from the query to the next character.
+- ``own_words``: a sentence, and what its words contribute to a classification.
 
 None of them needs TensorFlow.
 """
@@ -15,7 +16,15 @@ None of them needs TensorFlow.
 from attnlib.interactive.attention_map import attention_map
 from attnlib.interactive.cueing import cueing
 from attnlib.interactive.decoder_step import decoder_step
+from attnlib.interactive.own_words import own_words
 from attnlib.interactive.weights import weights
 from attnlib.interactive.window import window
 
-__all__ = ["attention_map", "cueing", "decoder_step", "weights", "window"]
+__all__ = [
+    "attention_map",
+    "cueing",
+    "decoder_step",
+    "own_words",
+    "weights",
+    "window",
+]

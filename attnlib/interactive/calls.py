@@ -9,6 +9,8 @@ cannot use with a TypeError or a ValueError whose message is for the reader.
 from functools import cache
 
 from attnlib.interactive.decoder_step import decoder_steps
+from attnlib.interactive.own_words import word_scores
+from attnlib.numpy_classifier import Classifier
 from attnlib.numpy_translators import Translator
 
 
@@ -42,4 +44,34 @@ def _translator(name):
     return Translator.load(name)
 
 
-FUNCTIONS = {"decoder_steps": steps_of_text}
+def scores_of_text(name, text):
+    """The words of a text with the numbers that a classifier of attnlib gives them.
+
+    Parameters
+    ----------
+    name : str
+        As in ``Classifier.load``.
+    text : str
+        As in ``own_words``.
+
+    Returns
+    -------
+    dict
+        As ``attnlib.interactive.own_words.word_scores`` returns it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such classifier, or if it cannot read the text.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"name should be a str, got {name!r:.60}")
+    return word_scores(_classifier(name), text)
+
+
+@cache
+def _classifier(name):
+    return Classifier.load(name)
+
+
+FUNCTIONS = {"decoder_steps": steps_of_text, "word_scores": scores_of_text}

@@ -2,7 +2,6 @@
 // picture keeps its elements; a step only sets their sizes and colors.
 const figure = "decoder_step";
 const still = matchMedia("(prefers-reduced-motion: reduce)");
-const asked = "attn-call";  // the event with which a figure asks the page's Python
 
 // A symbol with a subscript, such as s₃ or e₃ⱼ.
 const symbol = (letter, ...index) =>
@@ -259,42 +258,6 @@ const findFault = (text, {known, longest}) => {
     `It was trained with the space and these characters: ${all}`;
 };
 
-// The reader's own text. The page answers the event where it has Python.
-const makeForm = (root, data, draw) => {
-  const input = make("input", {
-    type: "text", value: data.text, autocomplete: "off", autocapitalize: "off",
-    spellcheck: "false", enterkeyhint: "go",
-  });
-  const note = make("p", {class: "ds-note", role: "status"});
-  const send = make("button", {class: "af-button"}, "Translate");
-  const label = make("label", {}, "Your date ", input);
-  const form = make("form", {class: "ds-own"}, label, send, note);
-  let latest = 0;
-  const say = (text, isFault = false) => {
-    note.textContent = text;
-    note.classList.toggle("ds-fault", isFault);
-    input.setAttribute("aria-invalid", String(isFault));
-  };
-  const ask = text => {
-    const number = latest += 1, isLatest = () => number === latest;
-    const detail = {
-      request: {function: "decoder_steps", args: ["dates", text]}, figure,
-      say: words => { if (isLatest()) say(words); },
-      done: answer => { if (isLatest()) { say(""); draw(answer); } },
-      fail: words => { if (isLatest()) say(words, true); },
-    };
-    const event = new CustomEvent(asked, {bubbles: true, cancelable: true, detail});
-    if (root.dispatchEvent(event)) say("This page has no Python to translate it.", true);
-  };
-  form.addEventListener("submit", e => {
-    e.preventDefault();
-    const text = input.value.normalize("NFC").trim(), fault = findFault(text, data);
-    say(fault, !!fault);
-    if (fault) latest += 1; else ask(text);
-  });
-  return form;
-};
-
 const start = ({root, live, said, data: stored}) => {
   const tables = root.querySelectorAll("table");
   const shown = make("div");
@@ -324,9 +287,13 @@ const start = ({root, live, said, data: stored}) => {
     e.stopPropagation();
     show(clamp(moves[e.key], 0, last));
   });
-  live.append(makeForm(root, stored, draw), make("p", {class: "ds-elsewhere"},
-    "To see a date of your own, call ",
-    make("code", {}, 'decoder_step(translator, "May 1, 2025")'), " in a cell."), shown);
+  const form = makeForm(root, {
+    label: "Your date", value: stored.text, action: "Translate", draw,
+    findFault: text => findFault(text, stored),
+    request: text => ({function: "decoder_steps", args: ["dates", text]}),
+  });
+  const call = 'decoder_step(translator, "May 1, 2025")';
+  live.append(form, makeElsewhere("date", call), shown);
   said.after(make("p", {class: "ds-key"},
     "Each cell of a strip is one number, from −1 (pale) to 1 (strong). Sections and " +
     "equations are those of Bahdanau et al. (2015)."));

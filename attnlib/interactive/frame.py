@@ -42,7 +42,8 @@ MARKS = ("Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk")
 FILES = {
     "attention_map": ("attention_map",),
     "cueing": ("cueing",),
-    "decoder_step": ("decoder_step",),
+    "decoder_step": ("ask", "decoder_step"),
+    "own_words": ("ask", "own_words"),
     "weights": ("controls", "weights"),
     "window": ("controls", "window"),
 }

@@ -1,7 +1,9 @@
 // Answers a figure that asks Python for data on the reader's own input. The answer is
 // checked as all data of figures are, before the figure draws it.
 
-const NEEDS = { decoder_steps: ["weights"] }; // by function
+// By function: what Python loads for it, and what it then does.
+const NEEDS = { decoder_steps: ["weights"], word_scores: ["weights"] };
+const DOES = { decoder_steps: "Translating.", word_scores: "Classifying." };
 
 // asked: {request: {function, args}, figure, say, done, fail}; busy() is the name of the
 // cell whose code runs, if any.
@@ -9,7 +11,7 @@ export async function answer(asked, getEngine, busy) {
   const { request, figure, say, done, fail } = asked;
   const python = await getEngine();
   const { faultOf } = await import(python.own("figures.js"));
-  say(first(python, busy()));
+  say(first(python, busy(), DOES[request.function] ?? "Computing."));
   try {
     await python.start();
     await python.need(NEEDS[request.function] ?? []);
@@ -27,7 +29,7 @@ export async function answer(asked, getEngine, busy) {
   }
 }
 
-function first(python, running) {
+function first(python, running, action) {
   if (running) return `Waiting for the code of ${running}.`;
-  return python.isReady ? "Translating." : "Loading Python, 10 MB, once.";
+  return python.isReady ? action : "Loading Python, 10 MB, once.";
 }

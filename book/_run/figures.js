@@ -409,6 +409,32 @@ function decoderStepTables({ source, candidates: [candidates] }) {
   return both;
 }
 
+// The words of a sentence. The script fills the table.
+
+const MOST_OWN_WORDS = 60;
+
+function checkOwnWords({ words, names, known, weights, gradients, ...data }) {
+  checkTexts("words", words, { most: MOST_OWN_WORDS });
+  const { length } = words;
+  checkTexts("names", names, { length, most: length });
+  const isBoolean = (each) => typeof each === "boolean";
+  checkList("known", known, "times true or false", isBoolean, { length, most: length });
+  checkNumbers("weights", weights, -1000, 1000, length);
+  checkNumbers("gradients", gradients, -1000, 1000, length);
+  checkNumber("probability", data.probability, 0, 1);
+  checkText("text", data.text);
+  check(isIndex(data.longest, 1000), "longest", "an integer between 0 and 999");
+}
+
+function ownWordsParts() {
+  const names = ["word", "weight", "gradient × input"];
+  const head = row(...names.map((name) => heading("col", name)));
+  return [
+    make("p", { class: "af-paper ow-answer" }),
+    make("table", {}, make("caption"), make("thead", {}, head), make("tbody")),
+  ];
+}
+
 // The cueing experiment
 
 const KINDS = ["valid", "invalid", "catch"];
@@ -575,6 +601,7 @@ const FIGURES = {
       foldableTable("The numbers of this step as tables", decoderStepTables(data)),
     ],
   },
+  own_words: { check: checkOwnWords, fallback: ownWordsParts },
   table: { check: checkTable, draw: resultsTable },
   weights: { check: checkWeights, fallback: (data) => [weightsTable(data)] },
   window: {
