@@ -90,7 +90,7 @@ def test_window_works_with_the_keyboard_alone(page_of):
         " 0.36, at position 6, “5”."
     )
     press("Tab")
-    assert focused(page).startswith("center pt = 6.4")
+    assert focused(page) == "center p t"
     press("Home")
     assert said(page).startswith(
         "The window covers positions −3 to 3, 3 of these 7 outside the sentence."
@@ -314,6 +314,38 @@ def test_window_covers_no_number(page_of):
             "[...e.parentNode.children].indexOf(e)).every(e => e.tagName === 'text')"
         )
         assert rest
+
+
+def test_window_has_each_number_on_the_bar_of_its_weight(page_of):
+    """Not on that of its softmax, which is larger where the Gaussian is below 1."""
+    page = page_of(day())
+    page.get_by_label("center p t").fill("9")
+    feet, tops = (
+        page.locator(f".wi-picture {kind}").evaluate_all(
+            "all => all.map(e => Number(e.getAttribute('y')))"
+        )
+        for kind in ("text.wi-number", "rect.wi-weight")
+    )
+    assert len(feet) == 7 and feet == pytest.approx([top - 4 for top in tops])
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_window_moves_nothing_below_it(page_of, width):
+    page = page_of(day(), viewport={"width": width, "height": 900})
+    below = page.locator("summary")
+    place = below.bounding_box()
+    for center, covered in (("0", "−3 to 3"), ("13", "10 to 16"), ("6.4", "3 to 9")):
+        page.get_by_label("center p t").fill(center)
+        page.get_by_role("status").filter(has_text=f"positions {covered}").wait_for()
+        assert below.bounding_box() == place
+
+
+def test_window_has_a_slider_whose_frame_leaves_its_name_free(page_of):
+    page = page_of(day())
+    center = page.get_by_role("slider", name="center p t", exact=True)
+    assert center.count() == 1  # "pt" would be read as "point"
+    sub = page.locator(".af-control sub").bounding_box()
+    assert sub["y"] + sub["height"] <= center.bounding_box()["y"] - 4
 
 
 def test_static_window_has_the_same_numbers_as_the_interactive_one(page_of):

@@ -85,13 +85,12 @@ const drawWeight = (s, align, weight, {column, x, y}) => [
   box(x(s), column * 0.56, y(weight), baseline, "wi-weight"),
 ];
 
-// The numbers above the bars, which come last, so that nothing covers them.
-const drawNumbers = ({inside, align, weights}, {column, x, y}) => {
+// The weights as numbers, each on the bar of its weight and not on that of its softmax.
+// They come last, so that nothing covers them.
+const drawNumbers = ({inside, weights}, {column, x, y}) => {
   if (column < 30) return [];
-  return weights.flatMap((weight, s) => {
-    const above = y(Math.max(align[s], weight)) - 4;
-    return inside[s] ? [text(x(s), above, 11, weight.toFixed(2), "wi-number")] : [];
-  });
+  return weights.flatMap((weight, s) => inside[s]
+    ? [text(x(s), y(weight) - 4, 11, weight.toFixed(2), "wi-number")] : []);
 };
 
 const drawPosition = (s, {words, scores}, layout, {first, last, align, weights}) => {
@@ -178,7 +177,8 @@ const describe = (words, {first, last, inside, weights}) => {
 const makeControls = (size, data, change) => {
   const widest = Math.max(size, data.half_width);
   const center = control(["center p", make("sub", {}, "t")],
-    {min: 0, max: size, step: 0.1}, value => change({center: value}));
+    {min: 0, max: size, step: 0.1, "aria-label": "center p t"},
+    value => change({center: value}));
   const halfWidth = control(["half-width D"],
     {min: 1, max: widest, step: 1}, value => change({halfWidth: value}));
   const sigma = control(["σ of the Gaussian"],
