@@ -252,6 +252,9 @@ def test_call_answers_a_figure_with_data_or_a_sentence(kernel):
     assert [each[0][0] for each in value["candidates"]] == [*"2024-05-05", "<end>"]
     assert call("dates", "")["error"].startswith("text should hold a date")
     assert set(call("nothing", "5")) == {"error"}
+    request = {"function": "word_scores", "args": ["reviews", "Good!"]}
+    answer = json.loads(kernel.call(json.dumps(request)))
+    assert answer["value"]["words"] == ["good", "!"]
     assert set(call()) == {"error"}
     with pytest.raises(KeyError):
         kernel.call(json.dumps({"function": "eval", "args": ["1"]}))

@@ -162,6 +162,13 @@ def test_cell_that_loads_a_translator_needs_its_weights():
     assert cells[2].can_run
 
 
+def test_cell_that_loads_a_classifier_needs_its_weights():
+    chapter = "from attnlib.numpy_classifier import Classifier"
+    cells = analyzed(chapter, "c = Classifier.load()", "c('Good')", "1")
+    assert [cell.needs for cell in cells] == [(), ("weights",), ("weights",), ()]
+    assert cells[2].can_run
+
+
 def test_exercise_in_keras_has_no_name():
     chapter = "from attnlib.exercises import sentiment as ex"
     cells = analyzed(

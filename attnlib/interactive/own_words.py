@@ -30,6 +30,10 @@ from attnlib.numpy_classifier import Classifier
 MAX_CHARACTERS = 300  # of a sentence
 MAX_WORDS = 60
 TARGET = "#b3500c"  # as in frame.css; the static table has no style sheet
+CREDIT = (
+    "The model was trained on the Sentiment Labelled Sentences of Kotzias et al."
+    " (2015), CC BY 4.0."
+)
 
 
 def own_words(classifier, text, title="Attention weights and gradient × input"):
@@ -163,6 +167,7 @@ def _fallback(data):
         f" probability {share:.2f}.</p>"
         f"<table><caption>The words of the sentence.{unknown}</caption>"
         f"<thead><tr>{head}<tbody>{body}</table>"
+        f'<p class="ow-credit">{CREDIT}</p>'
     )
 
 

@@ -412,6 +412,9 @@ function decoderStepTables({ source, candidates: [candidates] }) {
 // The words of a sentence. The script fills the table.
 
 const MOST_OWN_WORDS = 60;
+const OWN_WORDS_CREDIT =
+  "The model was trained on the Sentiment Labelled Sentences of Kotzias et al. (2015), " +
+  "CC BY 4.0.";
 
 function checkOwnWords({ words, names, known, weights, gradients, ...data }) {
   checkTexts("words", words, { most: MOST_OWN_WORDS });
@@ -432,6 +435,7 @@ function ownWordsParts() {
   return [
     make("p", { class: "af-paper ow-answer" }),
     make("table", {}, make("caption"), make("thead", {}, head), make("tbody")),
+    make("p", { class: "ow-credit" }, OWN_WORDS_CREDIT),
   ];
 }
 
