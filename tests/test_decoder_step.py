@@ -96,6 +96,9 @@ def test_decoder_step_refuses_other_texts_in_words(translator, text, error, mess
 def test_decoder_step_refuses_other_translators():
     with pytest.raises(TypeError, match=r"a Translator, such as Translator.load"):
         decoder_step(lambda text: text, DATE)
+    for name in ("dates-general", "dates-local-p"):
+        with pytest.raises(ValueError, match=f"Bahdanau's attention, .* got '{name}'"):
+            calls.FUNCTIONS["decoder_steps"](name, DATE)
 
 
 def test_call_of_decoder_steps_is_for_shipped_translators_alone(translator):

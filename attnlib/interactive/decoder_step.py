@@ -18,7 +18,7 @@ from attnlib.interactive.frame import (
     to_html,
     visible,
 )
-from attnlib.numpy_translators import Translator
+from attnlib.numpy_translators import BahdanauModel, Translator
 
 MAX_LENGTH = 60  # characters of a source: more do not fit on a screen
 MAX_STEPS = 24  # of a translation, which should end after 11
@@ -105,6 +105,11 @@ def decoder_steps(translator, text):
         raise TypeError(
             "translator should be a Translator, such as Translator.load('dates'), got"
             f" {translator!r:.60}"
+        )
+    if not isinstance(translator.model, BahdanauModel):
+        raise ValueError(
+            "translator should have Bahdanau's attention, as Translator.load('dates')"
+            f" has, got {translator.name!r}"
         )
     known = translator.source_tokens[SPECIAL:]
     characters = _checked_text(text, known)
