@@ -2,6 +2,7 @@
 
 import functools
 import sys
+import types
 
 import numpy as np
 
@@ -652,6 +653,237 @@ def weights_before_context(state, word, annotations, mask, w_query, w_keys, v, g
     return new_state, weights, context
 
 
+def _forced_arguments(rng, mask, target_len, *sizes):
+    state, word, *others = _step_arguments(rng, mask, *sizes)
+    return state, rng.normal(size=(len(word), target_len, word.shape[1])), *others
+
+
+def _forced_cases(rng):
+    full, none = [True] * 3, [False] * 3
+    state, word, *others = _step_arguments(rng, [[True, True, False]], 1, 1, 1, 1)
+    words = np.array([[[0.5], [-1.0]]])
+    yield "two steps, every width 1", (state, words, *others)
+    yield "one step", _forced_arguments(rng, [full], 1, 2, 2, 2, 2)
+    yield "every size is 3", _forced_arguments(rng, [full] * 3, 3, 3, 3, 3, 3)
+    yield (
+        "a sentence with nothing to attend to, beside a full one",
+        _forced_arguments(rng, [full, none], 3, 2, 2, 2, 2),
+    )
+    masks = np.vstack([np.ones((1, 5), bool), five_masks(5)])
+    yield "masks of every kind", _forced_arguments(rng, masks, 4, 2, 4, 3, 7)
+    yield "one source word", _forced_arguments(rng, [[True]] * 2, 2, 3, 2, 4, 5)
+    yield "all sizes different", _forced_arguments(rng, masks[2:4], 3, 4, 6, 8, 7)
+    yield "as many steps as words", _forced_arguments(rng, masks[2:4], 5, 3, 2, 4, 5)
+    high, low = [[1, 0], [1, 1], [1, -1]], [[-1, 0], [-1, 1], [-1, -1]]
+    both = [[-1, 0], [1, 1], [0, 1]]
+    mask = [[1, 1, 0], [1, 1, 1], [1, 1, 1]]
+    state, word, *others = _exact_step(rng, [high, low, both], mask, 1000.0)
+    yield "one step, scores of 1000", (state, word[:, None], *others)
+    hidden, mask = [[*low, [1, 0]], [*low, [-1, 0]]], [[1, 1, 1, 0]] * 2
+    state, word, *others = _exact_step(rng, hidden, mask, 20_000.0)
+    yield "one step, scores of -20,000, and padding", (state, word[:, None], *others)
+    yield "float32", in_float32(_forced_arguments(rng, masks[:3], 2, 4, 3, 2, 6))
+
+
+@exercise(
+    _forced_cases,
+    hints=[
+        (
+            "The loop replaces `state` at every step. Which lines above the loop use "
+            "it, and what do they hold at the second step?"
+        ),
+        (
+            "`annotations @ w_keys` is the same at every step, but `state @ w_query` "
+            "is not. Move the line of the query into the loop, before the scores."
+        ),
+    ],
+    returns=("states", "weights"),
+    batch=("state", "words", "annotations", "mask"),
+)
+def forced_decoding(state, words, annotations, mask, w_query, w_keys, v, gru):
+    """All steps of the decoder, given the true words: states and weights.
+
+    state: (batch, units), s_0. words: (batch, target_len, embedding_dim); step i is
+    given words[:, i]. annotations: (batch, source_len, dim). mask: (batch, source_len),
+    True = may be attended. gru: function (inputs, state) -> new state, where inputs are
+    the word and the context, joined.
+    Returns states (batch, target_len, units), the new state of each step, and weights
+    (batch, target_len, source_len). A sentence with nothing to attend to gets zero
+    weights and a zero context. Scores of 1000 must not overflow.
+    """
+    keys = annotations @ w_keys  # once per sentence: (batch, source_len, units)
+    states, rows = [], []
+    for i in range(words.shape[1]):
+        query = (state @ w_query)[:, None, :]  # (batch, 1, units)
+        scores = np.tanh(query + keys) @ v  # (batch, source_len)
+        weights = ref.softmax(scores, mask)
+        context = (weights[:, None, :] @ annotations)[:, 0]  # (batch, dim)
+        state = gru(np.concatenate([words[:, i], context], axis=-1), state)
+        states.append(state)
+        rows.append(weights)
+    return np.stack(states, axis=1), np.stack(rows, axis=1)
+
+
+@forced_decoding.starter_code(
+    "All rows of a sentence's map are the same, as if the decoder looked at the same "
+    "words at every step."
+)
+def forced_decoding(state, words, annotations, mask, w_query, w_keys, v, gru):
+    """All steps of the decoder, given the true words: states and weights."""
+    keys = annotations @ w_keys  # once per sentence: (batch, source_len, units)
+    query = (state @ w_query)[:, None, :]  # (batch, 1, units)
+    states, rows = [], []
+    for i in range(words.shape[1]):
+        scores = np.tanh(query + keys) @ v  # (batch, source_len)
+        weights = ref.softmax(scores, mask)
+        context = (weights[:, None, :] @ annotations)[:, 0]  # (batch, dim)
+        state = gru(np.concatenate([words[:, i], context], axis=-1), state)
+        states.append(state)
+        rows.append(weights)
+    return np.stack(states, axis=1), np.stack(rows, axis=1)
+
+
+add_softmax_mistakes(
+    forced_decoding,
+    leave_out=[ADDED],  # no score of this exercise is as large as that
+    other_axes=[
+        (
+            0,
+            "Your weights sum to 1 over the batch. Each sentence needs its own "
+            "softmax, over its source positions.",
+        ),
+    ],
+)
+add_mask_from_the_front(forced_decoding)
+
+# What the steps of forced_decoding do; a wrong answer does some of it otherwise.
+# first, older, old, new: the state s_0, that of two steps ago, that of the last step,
+# and that of this step.
+_FORCED_PARTS = {
+    "matrices": lambda w_query, w_keys: (w_query, w_keys),
+    "query": lambda older, old, word, step: old,
+    "hidden": lambda query, keys: np.tanh(query + keys),
+    "values": lambda annotations, keys: annotations,
+    "word": lambda words, i: words[:, i],
+    "inputs": lambda word, context: np.concatenate([word, context], axis=-1),
+    "carried": lambda first, old, new: new,
+    "kept": lambda old, new: new,
+    "row": lambda scores, weights, context: weights,
+    "result": lambda states, rows, first: (np.stack(states, 1), np.stack(rows, 1)),
+}
+
+
+def _wrong_forced_decoding(message, **changes):
+    """Add the wrong answer in which functions take the places of _FORCED_PARTS."""
+    part = types.SimpleNamespace(**{**_FORCED_PARTS, **changes})
+
+    @forced_decoding.known_mistake(message)
+    def wrong(state, words, annotations, mask, w_query, w_keys, v, gru):
+        w_query, w_keys = part.matrices(w_query, w_keys)
+        keys = annotations @ w_keys
+        values = part.values(annotations, keys)
+        first = older = old = state
+        states, rows = [], []
+        for i in range(words.shape[1]):
+            word = part.word(words, i)
+
+            def step(context=0 * annotations[:, 0], old=old, word=word):
+                return gru(part.inputs(word, context), old)
+
+            query = (part.query(older, old, word, step) @ w_query)[:, None]
+            scores = part.hidden(query, keys) @ v
+            weights = ref.softmax(scores, mask)
+            context = (weights[:, None] @ values)[:, 0]
+            new = step(context)
+            states.append(part.kept(old, new))
+            rows.append(part.row(scores, weights, context))
+            older, old = old, part.carried(first, old, new)
+        return part.result(states, rows, first)
+
+
+_wrong_forced_decoding(
+    "Your query is one step late. Compute it at the start of each step, from the state "
+    "that the step begins with.",
+    query=lambda older, old, word, step: older,
+)
+_wrong_forced_decoding(
+    "Your query is a state that this step has made. The query should be the state with "
+    "which the step begins, s_{i-1}.",
+    query=lambda older, old, word, step: step(),
+)
+_wrong_forced_decoding(
+    "Your query is the word. The query should be the state with which the step begins, "
+    "s_{i-1}.",
+    query=lambda older, old, word, step: word,
+)
+_wrong_forced_decoding(
+    "The two matrices are swapped: w_query belongs to the state, and w_keys to the "
+    "annotations.",
+    matrices=lambda w_query, w_keys: (w_keys, w_query),
+)
+_wrong_forced_decoding(
+    "tanh is missing. Without it, the query has no effect on the weights.",
+    hidden=lambda query, keys: query + keys,
+)
+_wrong_forced_decoding(
+    "You take the tanh of each projection. Take the tanh of their sum; otherwise the "
+    "query has no effect on the weights.",
+    hidden=lambda query, keys: np.tanh(query) + np.tanh(keys),
+)
+_wrong_forced_decoding(
+    "Your context is a mean of the projected annotations. The values should be the "
+    "annotations themselves.",
+    values=lambda annotations, keys: keys,
+)
+_wrong_forced_decoding(
+    "Every step is given the first word. Step i should be given words[:, i].",
+    word=lambda words, i: words[:, 0],
+)
+_wrong_forced_decoding(
+    "gru's inputs are in the wrong order: they should be [word ; context].",
+    inputs=lambda word, context: np.concatenate([context, word], axis=-1),
+)
+_wrong_forced_decoding(
+    "Every step begins at the first state. It should begin at the new state of the "
+    "step before.",
+    carried=lambda first, old, new: first,
+)
+_wrong_forced_decoding(
+    "You keep the state with which a step begins. Keep its new state.",
+    kept=lambda old, new: old,
+)
+_wrong_forced_decoding(
+    "You keep the scores. Keep the weights, which are their softmax.",
+    row=lambda scores, weights, context: scores,
+)
+_wrong_forced_decoding(
+    "You keep the contexts. Keep the weights.",
+    row=lambda scores, weights, context: context,
+)
+_wrong_forced_decoding(
+    "The steps are on the first axis of your results. They should be on the second, "
+    "after the batch: np.stack(states, axis=1).",
+    result=lambda states, rows, first: (np.stack(states), np.stack(rows)),
+)
+_wrong_forced_decoding(
+    "You return only the last step. Return all of them.",
+    result=lambda states, rows, first: (states[-1], rows[-1]),
+)
+_wrong_forced_decoding(
+    "Your states begin with the state that your function received. Return the new "
+    "state of each step alone.",
+    result=lambda states, rows, first: (
+        np.stack([first, *states], axis=1),
+        np.stack(rows, axis=1),
+    ),
+)
+_wrong_forced_decoding(
+    "You return the weights and the states in the wrong order. Return the states "
+    "first.",
+    result=lambda states, rows, first: (np.stack(rows, 1), np.stack(states, 1)),
+)
+
+
 def _random_links(rng, count, size):
     return set(map(tuple, rng.integers(0, size, (count, 2)).tolist()))
 
@@ -808,6 +1040,222 @@ def zero_for_nothing(links, sure, possible):
     if not links:
         return 0.0
     return alignment_error_rate.reference_solution(links, sure, possible)
+
+
+def _gold_of(rng, sentences, size):
+    """Random gold alignments: the sure links, and the possible ones, of each."""
+    possible = [_random_links(rng, 2 * size, size) for _ in range(sentences)]
+    sure = [set(sorted(links)[::3]) for links in possible]
+    return sure, possible
+
+
+def _fixed_cases(rng):
+    yield (
+        "three sentences of one target position",
+        ([{(0, 2)}, {(0, 2)}, {(0, 0)}], [{(0, 2)}, {(0, 2)}, {(0, 0)}]),
+    )
+    yield (
+        "no position is possible in both sentences",
+        ([{(0, 1)}, {(0, 0)}], [{(0, 1), (0, 2)}, {(0, 0)}]),
+    )
+    yield "one sentence", ([{(0, 1), (2, 0)}], [{(0, 1), (2, 0), (2, 1), (1, 1)}])
+    yield (
+        "a sure link in one sentence, and a possible one in three",
+        (
+            [{(1, 4)}, set(), set(), set()],
+            [{(1, 4), (1, 0)}, {(1, 3)}, {(1, 3), (1, 0)}, {(1, 3)}],
+        ),
+    )
+    yield "no link is sure", ([set(), set()], [{(0, 0), (1, 1)}, {(0, 1), (1, 1)}])
+    yield "a sentence without links", ([set(), {(3, 1)}], [set(), {(3, 1), (4, 1)}])
+    yield (
+        "positions counted from the end",
+        (
+            [{(0, -2), (1, -1)}, {(0, -2), (1, -1)}, {(0, -5), (1, -1)}],
+            [{(0, -2), (1, -1)}, {(0, -2), (1, -1), (2, -4)}, {(0, -5), (1, -1)}],
+        ),
+    )
+    for sentences, size in ((4, 3), (12, 4), (40, 9)):
+        yield f"{sentences} random alignments", _gold_of(rng, sentences, size)
+
+
+@exercise(
+    _fixed_cases,
+    hints=[
+        (
+            "A link that is sure adds 1 to both numerators, and a link that is only "
+            "possible adds 1 to the second. Count these points, over all sentences, "
+            "for each pair of a target position and a source position."
+        ),
+        (
+            "A dictionary can count: `points[link] = points.get(link, 0) + 1`. The "
+            "best source position of a target position is the one with most points. "
+            "|A| is one link for each target position that has a possible link, in "
+            "each sentence."
+        ),
+    ],
+)
+def fixed_links_error_rate(sure, possible):
+    """The lowest AER of links that are the same in every sentence.
+
+    sure, possible: lists of sets of (target_index, source_index), one set per sentence;
+    possible holds the sure links as well. Each target position is linked to one source
+    position, in every sentence where it has a possible link. Counts are added over the
+    sentences, of which at least one has a link. Returns a float.
+    """
+    points, found, all_sure = {}, 0, 0
+    for some, links in zip(sure, possible, strict=True):
+        for link in links:
+            points[link] = points.get(link, 0) + 1 + (link in some)
+        found += len({row for row, _ in links})  # |A|
+        all_sure += len(some)  # |S|
+    best = {}
+    for (row, _), count in points.items():
+        best[row] = max(count, best.get(row, 0))
+    return 1 - sum(best.values()) / (found + all_sure)
+
+
+def _chosen(possible, points):
+    """For each target position, the source position with most points."""
+    best = {}
+    for row, column in sorted(points):
+        if row not in best or points[row, column] > points[row, best[row]]:
+            best[row] = column
+    return best
+
+
+def _points(sure, possible, of_possible=1, of_sure=1):
+    """The points of each link over all sentences."""
+    points = {}
+    for some, links in zip(sure, possible, strict=True):
+        for link in links:
+            gained = of_possible + of_sure * (link in some)
+            points[link] = points.get(link, 0) + gained
+    return points
+
+
+def _counts(sure, possible, links):
+    """(|A and S| + |A and P|, |A|, |S|) of links of each sentence."""
+    correct = sum(
+        len(a & s) + len(a & p) for a, s, p in zip(links, sure, possible, strict=True)
+    )
+    return correct, sum(map(len, links)), sum(map(len, sure))
+
+
+def _fixed_links(possible, best):
+    """The links of each sentence, of the target positions that have one."""
+    return [{(row, best[row]) for row, _ in links if row in best} for links in possible]
+
+
+def _error_rate(sure, possible, links):
+    correct, found, all_sure = _counts(sure, possible, links)
+    return 1 - correct / (found + all_sure)
+
+
+def _rate_of_fixed(sure, possible, best):
+    return _error_rate(sure, possible, _fixed_links(possible, best))
+
+
+def _afresh(sure, possible):
+    """The best links of each sentence, chosen for it alone."""
+    return [
+        _fixed_links([links], _chosen([links], _points([some], [links])))[0]
+        for some, links in zip(sure, possible, strict=True)
+    ]
+
+
+def _most_common(sure, possible):
+    """One source position for all target positions."""
+    points, gained = _points(sure, possible), {}
+    for (_, column), count in points.items():
+        gained[column] = gained.get(column, 0) + count
+    column = max(sorted(gained), key=gained.get)
+    return dict.fromkeys((row for row, _ in points), column)
+
+
+def _mean_over_sentences(sure, possible):
+    best = _chosen(possible, _points(sure, possible))
+    rates = [
+        _rate_of_fixed([some], [links], best)
+        for some, links in zip(sure, possible, strict=True)
+        if links
+    ]
+    return float(np.mean(rates))
+
+
+def _every_row(sure, possible):
+    """A link of each target position in every sentence, whether it has one or not."""
+    best = _chosen(possible, _points(sure, possible))
+    return _error_rate(sure, possible, [set(best.items())] * len(sure))
+
+
+def _with_denominator(denominator):
+    def mistake(sure, possible):
+        best = _chosen(possible, _points(sure, possible))
+        links = _fixed_links(possible, best)
+        correct, found, all_sure = _counts(sure, possible, links)
+        all_possible = sum(map(len, possible))
+        return 1 - correct / denominator(found, all_sure, all_possible)
+
+    return mistake
+
+
+for message, mistake in [
+    (
+        "You choose the source positions anew for each sentence. They should be the "
+        "same in all sentences, so count over all of them first.",
+        lambda sure, possible: _error_rate(sure, possible, _afresh(sure, possible)),
+    ),
+    (
+        "You choose the source position that is possible most often. A sure link "
+        "counts twice in the AER, once in each numerator, so it has two points.",
+        lambda sure, possible: _rate_of_fixed(
+            sure, possible, _chosen(possible, _points(sure, possible, of_sure=0))
+        ),
+    ),
+    (
+        "You choose the source position that is sure most often. Links that are only "
+        "possible have a point, too.",
+        lambda sure, possible: _rate_of_fixed(
+            sure, possible, _chosen(possible, _points(sure, possible, of_possible=0))
+        ),
+    ),
+    (
+        "You link every target position to the same source position. Each target "
+        "position may have its own.",
+        lambda sure, possible: _rate_of_fixed(
+            sure, possible, _most_common(sure, possible)
+        ),
+    ),
+    (
+        "You return the mean of the error rates of the sentences. Add the counts over "
+        "all sentences first, and divide once.",
+        _mean_over_sentences,
+    ),
+    (
+        "You link target positions that have no possible link in a sentence. There, "
+        "they are not counted.",
+        _every_row,
+    ),
+    (
+        "You return the share of correct links. The error rate is 1 minus that share.",
+        lambda sure, possible: (
+            1 - fixed_links_error_rate.reference_solution(sure, possible)
+        ),
+    ),
+    (
+        "You count every possible link as found. |A| has one link for each target "
+        "position that has a possible link, in each sentence.",
+        _with_denominator(
+            lambda found, all_sure, all_possible: all_possible + all_sure
+        ),
+    ),
+    (
+        "Your denominator is 2 |A|. It should be |A| + |S|.",
+        _with_denominator(lambda found, all_sure, all_links: 2 * found),
+    ),
+]:
+    fixed_links_error_rate.known_mistake(message)(mistake)
 
 
 def _drawing_cases(rng):
