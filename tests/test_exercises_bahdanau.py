@@ -3,6 +3,7 @@ styles, sentences that must be true, and pictures judged by what one sees.
 """
 
 import collections
+import itertools
 import subprocess
 import sys
 
@@ -796,6 +797,92 @@ def test_draw_alignment_refuses_rounded_weights():
     assert "Different weights have the same color" in result.message.replace("\n", " ")
     assert "Input: weights close together" in result.message
     assert ex.draw_alignment.check(as_they_are).passed
+
+
+# A decoder to repair, and a claim to judge
+
+
+def forced_by_steps(state, words, annotations, mask, w_query, w_keys, v, gru):
+    """The step of another exercise, once for each word."""
+    states, rows = [], []
+    for word in words.swapaxes(0, 1):
+        state, _, weights = ex.bahdanau_step.reference_solution(
+            state, word, annotations, mask, w_query, w_keys, v, gru
+        )
+        states.append(state)
+        rows.append(weights)
+    return np.swapaxes(states, 0, 1), np.swapaxes(rows, 0, 1)
+
+
+def forced_with_the_query_after_the_state(
+    state, words, annotations, mask, w_query, w_keys, v, gru
+):
+    """The query of the next step, made at the end of each step."""
+    keys, query = annotations @ w_keys, state @ w_query
+    states, rows = [], []
+    for i in range(words.shape[1]):
+        rows.append(ref.softmax(np.tanh(query[:, None] + keys) @ v, mask))
+        context = np.einsum("bs,bsd->bd", rows[-1], annotations)
+        state = gru(np.hstack([words[:, i], context]), state)
+        query = state @ w_query
+        states.append(state)
+    return np.stack(states, 1), np.stack(rows, 1)
+
+
+@pytest.mark.parametrize(
+    "right", [forced_by_steps, forced_with_the_query_after_the_state]
+)
+def test_forced_decoding_accepts_other_styles(right):
+    result = ex.forced_decoding.check(right)
+    assert result.passed, result
+
+
+def test_forced_decoding_starts_with_rows_that_are_the_same():
+    *_, (_, arguments) = ex.forced_decoding.cases(np.random.default_rng(0))
+    _, weights = ex.forced_decoding.starter(*arguments)
+    assert weights.shape[1] > 1 and (weights == weights[:, :1]).all()
+    message = said(ex.forced_decoding, ex.forced_decoding.starter)
+    assert message.startswith("The bug is still there. All rows of a sentence's map")
+
+
+def rate_of_the_best_links(sure, possible):
+    """All ways to give each target position a source position, tried out."""
+    rows = sorted({row for links in possible for row, _ in links})
+    columns = sorted({column for links in possible for _, column in links})
+    rates = []
+    for choice in itertools.product(columns, repeat=len(rows)):
+        best, correct, total = dict(zip(rows, choice, strict=True)), 0, 0
+        for some, links in zip(sure, possible, strict=True):
+            found = {(row, best[row]) for row, _ in links}
+            correct += len(found & some) + len(found & links)
+            total += len(found) + len(some)
+        rates.append(1 - correct / total)
+    return min(rates)
+
+
+def test_fixed_links_error_rate_is_the_lowest_of_all_choices():
+    tried = 0
+    for _, (sure, possible) in ex.fixed_links_error_rate.cases(
+        np.random.default_rng(3)
+    ):
+        if len({row for links in possible for row, _ in links}) <= 4:
+            rate = ex.fixed_links_error_rate.reference_solution(sure, possible)
+            assert rate == pytest.approx(rate_of_the_best_links(sure, possible))
+            tried += 1
+    assert tried >= 8
+
+
+def test_fixed_links_error_rate_accepts_a_counter_and_a_numpy_number():
+    def by_counter(sure, possible):
+        points = collections.Counter(link for links in possible for link in links)
+        points.update(link for links in sure for link in links)
+        rows = {row for row, _ in points}
+        best = sum(max(n for (r, _), n in points.items() if r == row) for row in rows)
+        found = sum(len({row for row, _ in links}) for links in possible)
+        return np.float64(1 - best / (found + sum(map(len, sure))))
+
+    result = ex.fixed_links_error_rate.check(by_counter)
+    assert result.passed, result
 
 
 # Your own translator

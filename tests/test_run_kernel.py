@@ -91,6 +91,21 @@ def test_syntax_error_keeps_its_caret(kernel):
     assert "    x = = 1\n        ^" in error["text"]
 
 
+def test_error_that_attnlib_raises_on_purpose_is_told_first(kernel):
+    source = "from attnlib import reference as ref\nref.softmax([1.0], mask=[2])"
+    error = ask(kernel, source)["error"]
+    first, *lines = error["text"].splitlines()
+    assert first.startswith("TypeError: mask should")
+    assert "ref.softmax([1.0], mask=[2])" in error["text"]
+    assert "Traceback" not in error["text"]
+    assert not any("attnlib/" in line for line in lines)
+
+
+def test_error_inside_a_call_from_attnlib_keeps_its_traceback(kernel):
+    error = ask(kernel, "import numpy as np\nnp.ones(2) @ np.ones(3)")["error"]
+    assert error["text"].startswith("Traceback (most recent call last):")
+
+
 def test_deep_traceback_is_cut(kernel):
     error = ask(kernel, "def f(n):\n    return f(n + 1)\nf(0)")["error"]
     assert error["kind"] == "RecursionError"

@@ -250,8 +250,18 @@ def _text(value):
 
 
 def _traceback(error, filename):
-    """A traceback from the reader's own line on, with a hint where one helps."""
+    """A traceback from the reader's own line on, with a hint where one helps.
+
+    Of an error that attnlib raises on purpose, the sentence comes first, and then
+    the lines of the cells that led to it.
+    """
     entries = _own_entries(error.__traceback__)
+    if _is_on_purpose(error):
+        lines = [each for each in traceback.extract_tb(entries) if _is_cell(each)]
+        said = traceback.format_exception_only(type(error), error)
+        return "".join([*said, *traceback.format_list(lines)]).rstrip()[
+            :MAX_TRACEBACK
+        ]
     depth = sum(1 for _ in _walk(entries))
     limit = MAX_FRAMES if depth > DEEP else None
     described = traceback.TracebackException(
@@ -262,6 +272,21 @@ def _traceback(error, filename):
     if len(text) > MAX_TRACEBACK:
         text = f"{text[:MAX_TRACEBACK]}\n..."
     return f"{text}\n{hint}" if hint else text
+
+
+def _is_cell(frame):
+    return frame.filename.startswith("<")
+
+
+def _is_on_purpose(error):
+    """Whether an error comes from a ``raise`` of attnlib, and not of the reader."""
+    if not isinstance(error, (TypeError, ValueError)):
+        return False
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    return any(
+        "attnlib" in each.filename and (each.line or "").startswith("raise ")
+        for each in last
+    )
 
 
 def _own_entries(entry):
