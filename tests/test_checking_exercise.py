@@ -188,6 +188,18 @@ def test_check_says_which_signature_is_wanted():
     )
 
 
+def test_check_shows_a_dict_of_parameters_by_their_shapes():
+    parameters = {"w": np.ones((2, 3)), "gru": (np.ones(2), 0.5), "name": "a"}
+
+    @exercise.exercise(lambda rng: [("parameters", (parameters,))], hints=["1"])
+    def one(parameters):
+        return 1
+
+    message = one.check(lambda parameters: 2).message
+    shown = "{'w': shape (2, 3), 'gru': (shape (2,), 0.5), 'name': 'a'}"
+    assert f"  parameters = {shown}" in message
+
+
 def test_check_shows_what_was_printed_where_it_fails_or_else_first():
     def talks(numbers, factor):
         print("hello", numbers.sum())

@@ -156,21 +156,26 @@ def _cut(text):
     return text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS] + " ..."
 
 
-def _show(value):
+def _show(value, most=MAX_SHOWN):
+    """``most`` is the largest number of elements of an array that is written out."""
     if isinstance(value, UnsupportedValue):
         return value.description
     if isinstance(value, np.ndarray):
-        small = value.size <= MAX_SHOWN
-        return _show(value.tolist()) if small else f"an array of shape {value.shape}"
+        if value.size <= most:
+            return _show(value.tolist())
+        return f"{'an array of ' if most else ''}shape {value.shape}"
     if isinstance(value, (float, np.floating)):
         return _show_float(float(value))  # half precision cannot hold 1e6
     if isinstance(value, list):
-        return f"[{_show_items(value)}]"
+        return f"[{_show_items(value, most)}]"
     if isinstance(value, tuple):
-        return f"({_show_items(value)}{',' if len(value) == 1 else ''})"
+        return f"({_show_items(value, most)}{',' if len(value) == 1 else ''})"
     if isinstance(value, (set, frozenset)):
         items = _show_items(_in_order(value))
         return f"{{{items}}}" if value else "set()"
+    if isinstance(value, dict):  # of parameters, for example: by their shapes
+        items = (f"{key!r}: {_show(item, most=0)}" for key, item in value.items())
+        return f"{{{', '.join(items)}}}"
     return str(value) if isinstance(value, np.generic) else repr(value)
 
 
@@ -181,8 +186,8 @@ def _in_order(values):
         return sorted(values, key=repr)
 
 
-def _show_items(values):
-    return ", ".join(map(_show, values))
+def _show_items(values, most=MAX_SHOWN):
+    return ", ".join(_show(value, most) for value in values)
 
 
 def _show_float(value):
