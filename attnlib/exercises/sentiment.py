@@ -7,6 +7,7 @@ import numpy as np
 from attnlib import reference as ref
 from attnlib.checking import sandbox
 from attnlib.checking.exercise import exercise
+from attnlib.exercises import psychology
 from attnlib.exercises._demands import five_masks, in_float32
 from attnlib.exercises._mistakes import (
     ADDED,
@@ -15,6 +16,7 @@ from attnlib.exercises._mistakes import (
     add_mask_from_the_front,
     add_softmax_mistakes,
 )
+from attnlib.exercises._shared import passing_parts
 
 
 def __getattr__(name):
@@ -100,13 +102,15 @@ def _pooling_cases_of_numbers(rng, both):
     _pooling_cases,
     hints=[
         (
-            "There is one score per word: `np.tanh(values @ w + b) @ v`, (batch, "
-            "source_len). There is no query argument; v takes its role."
+            "Each word has one score: `np.tanh(values @ w + b) @ v` has the shape "
+            "(batch, source_len). There is no query among the arguments, because v "
+            "plays that role."
         ),
         (
-            "`ref.softmax(scores, mask)` gives padding no weight, and a sentence "
-            "without words zeros. The context is a sum over the words: which axis of "
-            "values does each weight belong to, and which axis disappears?"
+            "`ref.softmax(scores, mask)` gives weight 0 to padding, and zeros to a "
+            "sentence without words. The context is the sum of the words of a "
+            "sentence, each multiplied by its weight: `np.einsum` can do both with "
+            '`"bs,bsd->bd"`.'
         ),
     ],
     returns=("context", "weights"),
@@ -275,19 +279,20 @@ def _bug_cases(rng):
     _bug_cases,
     hints=[
         (
-            "Two things are wrong in `values.mean(axis=1)`: "
-            "the sum includes padding, and the number of words counts it."
+            "A mean is a sum divided by a count, and in `values.mean(axis=1)` both "
+            "include the padding."
         ),
         (
-            "`mask[:, :, None]` has the shape that `np.where` needs to put zeros where "
-            "padding stands. (Multiplying would not do: NaN times 0 is NaN.) Divide by "
-            "the number of real words, and by 1 where there are none."
+            "`np.where(mask[:, :, None], values, 0)` replaces the padding by zeros. "
+            "(Multiplying by the mask is not enough, because NaN times 0 is NaN.) "
+            "Divide by the number of real words in each sentence, or by 1 if there "
+            "are none."
         ),
     ],
     batch=("values", "mask"),
 )
 def padding_bug(values, mask):
-    """The mean of each sentence's real words; `values.mean(axis=1)` counts padding too.
+    """The mean of each sentence's real words.
 
     values: (batch, source_len, dim). mask: (batch, source_len), True = a real word,
     wherever it stands. A padded position may hold anything, even infinity or NaN.
@@ -305,10 +310,11 @@ def _means_of(sums, counts):
     return sums / np.maximum(counts, 1)[:, None]
 
 
-@padding_bug.known_mistake(
-    "The bug is still there: padding is in the sum and in the count."
+@padding_bug.starter_code(
+    "The same sentence gets another mean when its batch holds a longer one."
 )
-def bug_left(values, mask):
+def padding_bug(values, mask):
+    """The mean of each sentence's real words: (batch, dim)."""
     return values.mean(axis=1)
 
 
@@ -505,22 +511,22 @@ def _deletion_cases(rng):
 @exercise(
     _deletion_cases,
     hints=[
-        "Which word has the largest weight? `np.argmax(weights)` is its position.",
+        "`np.argmax(weights)` is the position of the word with the largest weight.",
         (
-            "`logit` wants a new list, in which everything before that position and "
-            "everything after it stands in its old order. The list you were given "
-            "stays as it is. What if the same word occurs elsewhere too?"
+            "Build a new list from the words before that position and the words after "
+            "it: `words[:position] + words[position + 1 :]`. It must be the position "
+            "that is left out, because the same word may occur elsewhere, too."
         ),
     ],
 )
 def deletion_test(logit, words, weights):
-    """How far the logit falls when the word with the largest weight is left out.
+    """How far the logit falls when the word with the largest weight is deleted.
 
     logit: function of a list of words -> float, which depends on their order. It also
     takes the empty list. words: list of one or more str; one may occur several times.
     weights: (len(words),), of which one is the largest.
-    Returns logit(all words) - logit(those without that one, in their order). It keeps
-    its sign: it is negative where the logit rises.
+    Returns logit(all words) - logit(the others, in their order). It keeps its sign: it
+    is negative where the logit rises.
     """
     position = int(np.argmax(weights))
     return logit(words) - logit(words[:position] + words[position + 1 :])
@@ -580,7 +586,7 @@ def deletion_of_the_first_such_word(logit, words, weights):
 
 
 @deletion_test.known_mistake(
-    "You put another word in the place of that one. Leave it out: the list becomes one "
+    "You replace the word by another one. Delete it, so that the list becomes one "
     "word shorter."
 )
 def deletion_by_an_unknown_word(logit, words, weights):
@@ -642,3 +648,355 @@ def deletion_of_all_others_alone(logit, words, weights):
 )
 def deletion_without_difference(logit, words, weights):
     return logit(_rest(words, weights))
+
+
+_SHAPES_OF_POOLING = (
+    "attention_pooling(values, w, b, v) should get the states of one sentence, "
+    "(1, source_len, dim), and then the model's w, b, and v."
+)
+
+
+def _checked_pooling(values, w, b, v, mask=None):
+    """The solution of attention_pooling; it says what is wrong with its arguments."""
+    shapes = [np.shape(each) for each in (values, w, b, v)]
+    if [len(shape) for shape in shapes] != [3, 2, 1, 1]:
+        raise sandbox.CheckFailed(_SHAPES_OF_POOLING)
+    if shapes[0][-1] != shapes[1][0] or not shapes[1][1:] == shapes[2] == shapes[3]:
+        raise sandbox.CheckFailed(_SHAPES_OF_POOLING)
+    return attention_pooling.reference_solution(values, w, b, v, mask)
+
+
+_checked_pooling.__name__ = "attention_pooling"  # a message shows it
+
+
+class PoolingModel:
+    """Random parameters of a small classifier, with the methods of the shipped one."""
+
+    def __init__(self, rng, vocabulary, embedding_dim, units, hidden):
+        self._table = rng.normal(size=(vocabulary, embedding_dim))
+        self._read = rng.normal(size=(2, embedding_dim, units))
+        self.w = 2 * rng.normal(size=(2 * units, hidden))
+        self.b = rng.normal(size=hidden)
+        self.v = 2 * rng.normal(size=hidden)
+        self._output = 2 * rng.normal(size=2 * units), rng.normal()
+
+    def embed(self, token_ids):
+        return self._table[np.asarray(token_ids, int)][None]
+
+    def encode(self, embedded):
+        embedded = np.asarray(embedded)
+        size = self._table.shape[1]
+        if embedded.ndim != 3 or embedded.shape[-1] != size:
+            raise sandbox.CheckFailed(
+                "model.encode(embedded) should get what model.embed returns, "
+                f"(1, source_len, {size}), got an array of shape {embedded.shape}."
+            )
+        forward = self._states(embedded @ self._read[0])
+        backward = self._states((embedded @ self._read[1])[:, ::-1])[:, ::-1]
+        return np.concatenate([forward, backward], axis=-1)
+
+    @staticmethod
+    def _states(inputs):
+        states = np.zeros_like(inputs)  # (1, source_len, units)
+        for s in range(inputs.shape[1]):
+            before = states[:, s - 1] if s else 0.0
+            states[:, s] = np.tanh(inputs[:, s] + before / 2)
+        return states
+
+    def logit(self, context):
+        context, size = np.asarray(context), len(self.w)
+        if context.shape != (1, size):
+            raise sandbox.CheckFailed(
+                "model.logit(context) should get the context that attention_pooling "
+                f"returns, (1, {size}), got an array of shape {context.shape}."
+            )
+        return context @ self._output[0] + self._output[1]
+
+
+def _classify_cases(rng):
+    for title, token_ids, sizes in [
+        ("three words", [2, 4, 3], (5, 2, 2, 3)),
+        ("one word", [3], (5, 3, 2, 2)),
+        ("a word that occurs twice", [4, 2, 4, 3], (6, 2, 3, 2)),
+        ("the same words in another order", [2, 4, 3, 4], (6, 2, 3, 2)),
+        (
+            "embeddings and states of one width, and an unknown word",
+            [5, 1, 2, 1],
+            (6, 4, 2, 4),
+        ),
+        ("a longer sentence", [7, 3, 1, 8, 5, 4, 7, 2], (9, 4, 3, 5)),
+    ]:
+        yield title, (PoolingModel(rng, *sizes), token_ids, _checked_pooling)
+
+
+@exercise(
+    _classify_cases,
+    hints=[
+        (
+            "Four steps: token IDs to embeddings, embeddings to states, states to a "
+            "context, context to a logit. The model has a method for all of them but "
+            "the third, which is yours."
+        ),
+        (
+            "`attention_pooling(states, model.w, model.b, model.v)` returns the "
+            "context (1, dim) and the weights (1, source_len). "
+            "`model.logit(context)` has the shape (1,). The probability is "
+            "`1 / (1 + np.exp(-logit))`. Take both results of the only sentence, at "
+            "position 0."
+        ),
+    ],
+    returns=("probability", "weights"),
+)
+def classify_sentence(model, token_ids, attention_pooling):
+    """Classify one sentence: the probability of "positive", and the weights.
+
+    model: model.embed(token_ids) gives the embeddings (1, source_len, embedding_dim),
+    model.encode(embeddings) the states (1, source_len, dim), and model.logit(context)
+    the logit (1,) of a context (1, dim). model.w, model.b, and model.v are what
+    attention_pooling takes. token_ids: list of one or more ints. Nothing is padded.
+    Returns the probability, a float between 0 and 1, and the weights (source_len,).
+    """
+    states = model.encode(model.embed(token_ids))  # (1, source_len, dim)
+    context, weights = attention_pooling(states, model.w, model.b, model.v)
+    logit = model.logit(context)[0]
+    return float(1 / (1 + np.exp(-logit))), weights[0]
+
+
+def _classified(states=None, context=None, probability=None, weights=None, result=None):
+    """The solution, with another function in the place of one of its parts."""
+
+    def mistake(model, token_ids, attention_pooling):
+        embedded = model.embed(token_ids)
+        read = model.encode(embedded)
+        read = states(read, model, token_ids) if states else read
+        pooled, alpha = attention_pooling(read, model.w, model.b, model.v)
+        pooled = context(pooled, read, alpha) if context else pooled
+        logit = model.logit(pooled)[0]
+        share = probability or (lambda logit: float(1 / (1 + np.exp(-logit))))
+        alpha = weights(alpha, read) if weights else alpha[0]
+        both = share(logit), alpha
+        return result(*both) if result else both
+
+    return mistake
+
+
+_RETURNS_LOGIT = (
+    "You return the logit. The probability is its sigmoid, 1 / (1 + exp(-logit))."
+)
+for _message, _mistake in [
+    (_RETURNS_LOGIT, _classified(probability=float)),
+    (
+        'This is the probability of "negative". Check the sign in the exponent: the '
+        "sigmoid is 1 / (1 + exp(-logit)).",
+        _classified(probability=lambda logit: float(1 / (1 + np.exp(logit)))),
+    ),
+    (
+        "You return a class, 0 or 1. Return the probability itself.",
+        _classified(probability=lambda logit: float(logit > 0)),
+    ),
+    (
+        "You take the exponential of the logit. The probability is the sigmoid, "
+        "1 / (1 + exp(-logit)).",
+        _classified(probability=lambda logit: float(np.exp(logit))),
+    ),
+    (
+        "A softmax over a single logit is always 1. Take the sigmoid, "
+        "1 / (1 + exp(-logit)).",
+        _classified(probability=lambda logit: 1.0),
+    ),
+    (
+        "You take tanh of the logit, which lies between -1 and 1. The probability is "
+        "the sigmoid, 1 / (1 + exp(-logit)).",
+        _classified(probability=lambda logit: float(np.tanh(logit))),
+    ),
+    (
+        "Your second result is the context. Return the weights.",
+        _classified(weights=lambda alpha, read: (alpha @ read[0])[0]),
+    ),
+    (
+        "You return the two in the wrong order. Return the probability first.",
+        _classified(result=lambda share, alpha: (alpha, share)),
+    ),
+    (
+        "The logit is that of the plain mean of the states. Use the context that "
+        "attention_pooling returns.",
+        _classified(context=lambda pooled, read, alpha: read.mean(axis=1)),
+    ),
+    (
+        "The logit is that of the last state. Use the context that attention_pooling "
+        "returns.",
+        _classified(context=lambda pooled, read, alpha: read[:, -1]),
+    ),
+    (
+        "The words are read in reverse. Pass the token IDs in the order in which you "
+        "got them.",
+        _classified(
+            states=lambda read, model, ids: model.encode(model.embed(ids[::-1]))
+        ),
+    ),
+]:
+    classify_sentence.known_mistake(_message)(_mistake)
+
+
+def _agreement_cases(rng):
+    worth = {"good": 2.0, "bad": -3.0, "very": 0.5, "not": -1.0}
+    logit = _reader(worth)
+    film, poor = ["a", "good", "film"], ["so", "bad", "it", "is"]
+    yield (
+        "both sentences agree",
+        (
+            logit,
+            [film, poor],
+            [np.array([0.1, 0.7, 0.2]), np.array([0.1, 0.6, 0.2, 0.1])],
+        ),
+    )
+    yield (
+        "one of two agrees",
+        (
+            logit,
+            [film, poor],
+            [np.array([0.1, 0.7, 0.2]), np.array([0.1, 0.2, 0.6, 0.1])],
+        ),
+    )
+    yield (
+        "one sentence that does not agree",
+        (logit, [poor], [np.array([4.0, 1, 2, 3])]),
+    )
+    yield "one word", (logit, [["bad"], ["good"]], [np.array([1.0]), np.array([0.5])])
+    twice = [["good", "very", "good"], ["bad", "good", "bad", "a"]]
+    yield (
+        "words that occur twice",
+        (logit, twice, [np.array([0.5, 0.1, 0.4]), np.array([0.2, 0.1, 0.6, 0.1])]),
+    )
+    signs = [["good", "bad"], ["bad", "not", "good"], ["not", "very"]]
+    yield (
+        "some logits rise and some fall",
+        (
+            logit,
+            signs,
+            [np.array([0.3, 0.7]), np.array([0.3, 0.1, 0.6]), np.array([2.0, 1])],
+        ),
+    )
+    sentences = [
+        [str(word) for word in rng.choice(["good", "bad", "very", "so", "not"], size)]
+        for size in rng.integers(2, 9, 12)
+    ]
+    weights = [rng.random(len(words)) for words in sentences]
+    yield "twelve sentences", (logit, sentences, weights)
+    yield "float32", (logit, sentences, list(in_float32(weights)))
+
+
+@exercise(
+    _agreement_cases,
+    hints=[
+        (
+            "For one sentence, delete each position in turn and note how far the logit "
+            "moves, up or down: `abs(logit(words) - logit(rest))`. `np.argmax` finds "
+            "the position where it moves furthest."
+        ),
+        (
+            "Compare that position with `np.argmax` of the sentence's scores. "
+            "`np.mean` of a list of True and False is the share of True."
+        ),
+    ],
+)
+def agreement_with_deletion(logit, sentences, scores):
+    """How often the highest score is on the word whose deletion moves the logit most.
+
+    logit: function of a list of words -> float, which depends on their order. It also
+    takes the empty list. sentences: list of one or more lists of words. scores: for
+    each sentence an array (words,), none negative, of which one is the largest.
+    For each sentence, delete every word in turn, one position at a time. The word whose
+    deletion moves the logit furthest, up or down, should be the one with the largest
+    score. Returns the share of sentences in which it is, a float from 0 to 1.
+    """
+    agree = []
+    for words, values in zip(sentences, scores, strict=True):
+        rests = [words[:i] + words[i + 1 :] for i in range(len(words))]
+        moved = [abs(logit(words) - logit(rest)) for rest in rests]
+        agree.append(np.argmax(moved) == np.argmax(values))
+    return float(np.mean(agree))
+
+
+def _agreeing(rest=None, moved=None, best=np.argmax, share=np.mean):
+    """The solution, with another function in the place of one of its parts."""
+
+    def leave_out(words, i):
+        return words[:i] + words[i + 1 :]
+
+    def mistake(logit, sentences, scores):
+        agree = []
+        for words, values in zip(sentences, scores, strict=True):
+            rests = [(rest or leave_out)(words, i) for i in range(len(words))]
+            change = moved or (lambda before, after: abs(before - after))
+            moves = [change(logit(words), logit(each)) for each in rests]
+            agree.append(np.argmax(moves) == best(values))
+        return float(share(agree))
+
+    return mistake
+
+
+for _message, _mistake in [
+    (
+        "You look for the largest fall. A deletion may also raise the logit, as that "
+        'of a word that speaks for "negative" does: take the absolute value.',
+        _agreeing(moved=lambda before, after: before - after),
+    ),
+    (
+        "You look for the largest rise. A deletion may also lower the logit: take the "
+        "absolute value.",
+        _agreeing(moved=lambda before, after: after - before),
+    ),
+    (
+        "A word that occurs twice is deleted twice. Delete one position at a time.",
+        _agreeing(rest=lambda words, i: [word for word in words if word != words[i]]),
+    ),
+    (
+        "You keep one word at a time and delete the others. Delete one word and keep "
+        "the others.",
+        _agreeing(rest=lambda words, i: [words[i]]),
+    ),
+    (
+        "You replace the word by another one. Delete it, so that the list becomes one "
+        "word shorter.",
+        _agreeing(rest=lambda words, i: [*words[:i], "<unk>", *words[i + 1 :]]),
+    ),
+    (
+        "You delete the word and everything after it. Only that word should go.",
+        _agreeing(rest=lambda words, i: words[:i]),
+    ),
+    (
+        "You take the word with the smallest score. Take the one with the largest.",
+        _agreeing(best=np.argmin),
+    ),
+    (
+        "You return the number of sentences. Divide it by how many there are.",
+        _agreeing(share=np.sum),
+    ),
+    (
+        "This is the share of sentences that do not agree.",
+        _agreeing(share=lambda agree: 1 - np.mean(agree)),
+    ),
+]:
+    agreement_with_deletion.known_mistake(_message)(_mistake)
+
+
+def own_parts(namespace):
+    """Those of your functions that pass their checks, for ``Classifier.load``.
+
+    It prints for each part of a classifier whose function it will be.
+
+    Parameters
+    ----------
+    namespace : dict
+        The variables of the notebook: ``globals()``.
+
+    Returns
+    -------
+    dict of str to function
+        ``Classifier.load("reviews", **own_parts(globals()))`` makes a classifier of
+        them. For a part that is missing, it takes the function of attnlib.
+    """
+    return passing_parts(
+        namespace, (psychology.softmax, attention_pooling, classify_sentence)
+    )
