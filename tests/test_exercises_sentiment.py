@@ -18,6 +18,7 @@ from attnlib.backend import keras
 from attnlib.checking.exercise import Exercise
 from attnlib.exercises import sentiment
 from attnlib.layers import AttentionPooling
+from attnlib.numpy_classifier import Classifier
 
 LAYER = sentiment.AttentionLayer
 
@@ -69,6 +70,51 @@ def test_deletion_test_by_hand():
 
 
 # Other right answers, and what must not pass
+
+
+def test_agreement_with_deletion_by_hand():
+    worth = {"good": 2.0, "not": -3.0}
+    logit = lambda words: sum(worth.get(word, 0) for word in words)  # noqa: E731
+    sentences = [["not", "good"], ["a", "good", "film"]]
+    scores = [np.array([0.4, 0.6]), np.array([0.1, 0.8, 0.1])]
+    share = sentiment.agreement_with_deletion.reference_solution
+    assert share(logit, sentences, scores) == 0.5
+    assert share(logit, sentences[1:], scores[1:]) == 1
+
+
+def test_classify_sentence_solution_is_the_shipped_classifier():
+    classifier = Classifier.load("reviews")
+    text = "The food was great, but the waiter was rude."
+    mine = Classifier.load(
+        "reviews",
+        attention_pooling=sentiment.attention_pooling.reference_solution,
+        classify_sentence=sentiment.classify_sentence.reference_solution,
+    )
+    assert mine.yours == ("classify_sentence", "attention_pooling")
+    for one, other in zip(mine(text)[::2], classifier(text)[::2], strict=True):
+        assert_allclose(one, other, rtol=1e-12)
+
+
+def test_own_parts_are_those_that_pass(capsys):
+    def attention_pooling(values, w, b, v, mask=None):
+        scores = np.tanh(values @ w + b) @ v
+        return _pooled(ref.softmax(scores, mask), values)
+
+    def classify_sentence(model, token_ids, attention_pooling):
+        return 0.5, np.ones(len(token_ids))
+
+    parts = sentiment.own_parts(locals())
+    assert parts == {"attention_pooling": attention_pooling}
+    whose = [line.split(maxsplit=1)[1] for line in capsys.readouterr().out.splitlines()]
+    assert whose == [
+        "ours, because yours is not written yet",
+        "yours",
+        "ours, because yours does not pass its check",
+    ]
+
+
+def _pooled(weights, values):
+    return np.einsum("bs,bsd->bd", weights, values), weights
 
 
 def pooling_in_loops(values, w, b, v, mask=None):

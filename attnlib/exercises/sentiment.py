@@ -674,7 +674,7 @@ class PoolingModel:
 
     def __init__(self, rng, vocabulary, embedding_dim, units, hidden):
         self._table = rng.normal(size=(vocabulary, embedding_dim))
-        self._read = rng.normal(size=(2, embedding_dim, units))
+        self._kernels = rng.normal(size=(2, embedding_dim, units))
         self.w = 2 * rng.normal(size=(2 * units, hidden))
         self.b = rng.normal(size=hidden)
         self.v = 2 * rng.normal(size=hidden)
@@ -683,16 +683,16 @@ class PoolingModel:
     def embed(self, token_ids):
         return self._table[np.asarray(token_ids, int)][None]
 
-    def encode(self, embedded):
+    def read(self, embedded):
         embedded = np.asarray(embedded)
         size = self._table.shape[1]
         if embedded.ndim != 3 or embedded.shape[-1] != size:
             raise sandbox.CheckFailed(
-                "model.encode(embedded) should get what model.embed returns, "
+                "model.read(embedded) should get what model.embed returns, "
                 f"(1, source_len, {size}), got an array of shape {embedded.shape}."
             )
-        forward = self._states(embedded @ self._read[0])
-        backward = self._states((embedded @ self._read[1])[:, ::-1])[:, ::-1]
+        forward = self._states(embedded @ self._kernels[0])
+        backward = self._states((embedded @ self._kernels[1])[:, ::-1])[:, ::-1]
         return np.concatenate([forward, backward], axis=-1)
 
     @staticmethod
@@ -751,12 +751,12 @@ def classify_sentence(model, token_ids, attention_pooling):
     """Classify one sentence: the probability of "positive", and the weights.
 
     model: model.embed(token_ids) gives the embeddings (1, source_len, embedding_dim),
-    model.encode(embeddings) the states (1, source_len, dim), and model.logit(context)
+    model.read(embeddings) the states (1, source_len, dim), and model.logit(context)
     the logit (1,) of a context (1, dim). model.w, model.b, and model.v are what
     attention_pooling takes. token_ids: list of one or more ints. Nothing is padded.
     Returns the probability, a float between 0 and 1, and the weights (source_len,).
     """
-    states = model.encode(model.embed(token_ids))  # (1, source_len, dim)
+    states = model.read(model.embed(token_ids))  # (1, source_len, dim)
     context, weights = attention_pooling(states, model.w, model.b, model.v)
     logit = model.logit(context)[0]
     return float(1 / (1 + np.exp(-logit))), weights[0]
@@ -767,7 +767,7 @@ def _classified(states=None, context=None, probability=None, weights=None, resul
 
     def mistake(model, token_ids, attention_pooling):
         embedded = model.embed(token_ids)
-        read = model.encode(embedded)
+        read = model.read(embedded)
         read = states(read, model, token_ids) if states else read
         pooled, alpha = attention_pooling(read, model.w, model.b, model.v)
         pooled = context(pooled, read, alpha) if context else pooled
@@ -830,9 +830,7 @@ for _message, _mistake in [
     (
         "The words are read in reverse. Pass the token IDs in the order in which you "
         "got them.",
-        _classified(
-            states=lambda read, model, ids: model.encode(model.embed(ids[::-1]))
-        ),
+        _classified(states=lambda read, model, ids: model.read(model.embed(ids[::-1]))),
     ),
 ]:
     classify_sentence.known_mistake(_message)(_mistake)
@@ -877,6 +875,11 @@ def _agreement_cases(rng):
             [np.array([0.3, 0.7]), np.array([0.3, 0.1, 0.6]), np.array([2.0, 1])],
         ),
     )
+    yield from _agreement_cases_of_many(rng, logit)
+
+
+def _agreement_cases_of_many(rng, logit):
+    """Twelve random sentences, in double and single precision."""
     sentences = [
         [str(word) for word in rng.choice(["good", "bad", "very", "so", "not"], size)]
         for size in rng.integers(2, 9, 12)
