@@ -576,7 +576,7 @@ def test_map_speaks_and_shows_white_space(page_of):
     tokens = ["\t", "\n", "", "\xa0", "\u200b"]
     page = page_of(attention_map(tokens, ["a", "\n"], np.full((2, 5), 0.2)))
     names = ["tab", "line end", "empty token", "no-break space", "zero width space"]
-    buttons = page.get_by_role("group", name="input words").get_by_role("button")
+    buttons = page.get_by_role("group", name="input characters").get_by_role("button")
     for index, name in enumerate(names):
         assert buttons.nth(index).get_attribute("aria-label") == name
         assert buttons.nth(index).inner_text() == frame.visible(tokens[index])
@@ -862,7 +862,7 @@ def test_map_names_equal_words_apart(page_of):
         "input": ["2 (1st of 2)", "0", "2 (2nd of 2)", "4"],
         "output": ["2 (1st of 2)", "2 (2nd of 2)"],
     }.items():
-        group = page.get_by_role("group", name=f"{side} words")
+        group = page.get_by_role("group", name=f"{side} characters")
         found = group.get_by_role("button").evaluate_all(
             "all => all.map(e => e.ariaLabel ?? e.textContent)"
         )
@@ -887,7 +887,8 @@ def test_map_shows_gold_links_where_they_are_switched_on(page_of):
     page = page_of(date_map())
     links = page.locator(".am-gold path")
     assert links.count() == 3 and not links.first.is_visible()
-    word = page.get_by_role("group", name="output words").get_by_role("button").first
+    group = page.get_by_role("group", name="output characters")
+    word = group.get_by_role("button").first
     word.focus()
     assert "Gold" not in said(page)
     switch = page.get_by_role("button", name="Gold links", exact=True)
@@ -915,7 +916,7 @@ def test_map_moves_nothing_between_press_and_release(page_of):
     places = [target.bounding_box() for target in targets.all()]
     page.mouse.move(places[0]["x"] + 9, places[0]["y"] + 3)
     page.mouse.down()
-    assert said(page).startswith("Point at a word")
+    assert said(page).startswith("Point at a character, tap it")
     assert [target.bounding_box() for target in targets.all()] == places
     page.mouse.up()
     assert page.get_by_role("button", name="Gold links", pressed=False).count() == 1

@@ -13,8 +13,8 @@ const makeWord = (token, name, index) => {
   return {button, number, box: make("div", {class: "am-word"}, button, number)};
 };
 
-const makeRow = (side, dir, words) => {
-  const name = `${side === "source" ? "in" : "out"}put words`;
+const makeRow = (side, dir, words, unit) => {
+  const name = `${side === "source" ? "in" : "out"}put ${unit}s`;
   return make("div",
     {class: `am-row am-${side}`, role: "group", "aria-label": name, dir},
     ...words.map(word => word.box));
@@ -172,7 +172,7 @@ const makeMap = (data, panel) => {
   const picture = svg("svg", {class: "am-lines", "aria-hidden": "true"}, ...layers);
   let places, lit = [];  // where the words are, and the lines of the chosen word
   let row;  // of the window that is shown, if any
-  const rows = sides.map(side => makeRow(side, data[side].dir, words[side]));
+  const rows = sides.map(side => makeRow(side, data[side].dir, words[side], data.unit));
   const board = make("div", {class: "am-board"}, ...rows, picture);
   board.classList.toggle("am-many", panel.many);
   const isUpright = () => board.classList.contains("am-upright");
@@ -215,7 +215,7 @@ const makeMap = (data, panel) => {
         names[side][i], verb, names[other[side]], entries[side][i], data[side].none[i],
         panel.withGold ? gold[side][i] : [], row,
       )
-      : ["Point at a word, tap it, or use Tab and the arrow keys."]);
+      : [`Point at a ${data.unit}, tap it, or use Tab and the arrow keys.`]);
     // What is below stays where it is when a shorter text follows.
     said.style.minHeight = said.getBoundingClientRect().height + "px";
   };

@@ -183,9 +183,12 @@ class AttentionMap(Figure):
 
 def _data(model):
     """What the script gets of a model."""
+    characters = len(model.source) > 1 and max(map(len, model.source)) == 1
+    unit = "character" if characters else "word"
     data = {
-        "source": _side(model.source, model.weights.T),
-        "target": _side(model.target, model.weights),
+        "unit": unit,
+        "source": _side(model.source, model.weights.T, unit),
+        "target": _side(model.target, model.weights, unit),
         "weights": [_shown(row) for row in model.weights],
         # The weight of the thinnest line at rest. Very many would be slow.
         "least": _least_line(model.weights),
@@ -313,7 +316,7 @@ def _least_line(weights):
     return float(np.nextafter(last, 2))  # many may be equal to it
 
 
-def _side(tokens, weights):
+def _side(tokens, weights, unit):
     """What the script gets of one row of words, with a row of weights for each."""
     names = dict(enumerate(distinct_names(tokens)))
     return {
@@ -322,18 +325,20 @@ def _side(tokens, weights):
         "dir": direction(tokens),
         # Of all weights, also those too small to be sent.
         "largest": weights.argmax(axis=1).tolist(),
-        "none": {i: _none(row) for i, row in enumerate(weights) if row.max() < LARGE},
+        "none": {
+            i: _none(row, unit) for i, row in enumerate(weights) if row.max() < LARGE
+        },
     }
 
 
-def _none(row):
+def _none(row, unit):
     """What is said of a row of weights without a large one."""
     count = np.count_nonzero(row)
     if count == 0:
         return "nothing"
     if count == 1:
-        return f"one word, with a weight below {LARGE}"
-    return f"{count if count < 5 else 'many'} words, none of them {LARGE} or more"
+        return f"one {unit}, with a weight below {LARGE}"
+    return f"{count if count < 5 else 'many'} {unit}s, none of them {LARGE} or more"
 
 
 def _shown(row):
