@@ -1521,7 +1521,8 @@ def _permutation_cases(rng):
     yield "equal values in both", (np.array([0.1, 0.3, 0.3]), np.array([0.3, 0.1, 0.2]))
     yield "five runs each, apart", (rng.normal(90, 1, 5), rng.normal(50, 1, 5))
     yield "five runs each, close together", (rng.normal(size=5), rng.normal(0.5, 1, 5))
-    yield "four and two runs", (rng.normal(size=4), rng.normal(1, 1, 2))
+    yield "two and three runs", (np.array([0.0, 1.0]), np.array([2.0, 3.0, 10.0]))
+    yield "four and two runs", (np.array([4.0, 1.0, 3.0, 8.0]), np.array([2.0, 9.0]))
     runs = rng.integers(0, 9, 6) / 8  # which float32 holds exactly
     yield "float32", in_float32((runs[:3], runs[3:]))
 
