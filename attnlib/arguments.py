@@ -245,11 +245,13 @@ def _check_tensor(name, tensor, axes):
 def _check_boolean(mask):
     dtype = _dtype_name(mask)
     if dtype != "bool":
-        raise TypeError(f"mask should be boolean, True = may be attended, got {dtype}")
+        raise TypeError(
+            f"mask should be boolean, True = may be attended to, got {dtype}"
+        )
 
 
 def _dtype_name(tensor):
-    """ "float32" for NumPy's, TensorFlow's, and Keras' ways to write it."""
+    """ "float32" for NumPy's, TensorFlow's, and Keras's ways to write it."""
     return getattr(tensor.dtype, "name", str(tensor.dtype))
 
 

@@ -83,8 +83,8 @@ import keras  # noqa: E402  (after TensorFlow, so that its import is quiet too)
 # ~/.keras/keras.json.
 if keras.config.backend() != "tensorflow":
     raise ImportError(
-        "Keras' backend should be 'tensorflow', which attnlib runs on, got Keras loaded"
-        f" with {keras.config.backend()!r}"
+        "Keras's backend should be 'tensorflow', which attnlib runs on, got Keras"
+        f" loaded with {keras.config.backend()!r}"
     )
 
 _check_version(tf)

@@ -1,15 +1,15 @@
-"""The ways in which a layer of attention may be called: the book's, and Keras' own.
+"""The ways in which a layer of attention may be called: the book's, and Keras's own.
 
-The book writes ``context, weights = layer(query, values, mask=mask)``. Keras' attention
-layers take ``layer([query, values], mask=[query_mask, values_mask])``, optionally with
-a third input, with ``return_attention_scores``, and with ``use_causal_mask``. What is
-here brings every form to the one that the layers' ``call`` has, and refuses what the
-layers do not have with an error that shows the form to use.
+The book writes ``context, weights = layer(query, values, mask=mask)``. Keras's
+attention layers take ``layer([query, values], mask=[query_mask, values_mask])``,
+optionally with a third input, with ``return_attention_scores``, and with
+``use_causal_mask``. What is here brings every form to the one that the layers' ``call``
+has, and refuses what the layers do not have with an error that shows the form to use.
 
 In every form, a call returns the context and the weights, unless
 ``return_attention_scores=False`` asks for the context alone. The query's mask changes
-no number: it goes on with the context, as Keras' masks do. (Keras' own layers also set
-the context of a masked query to zero.)
+no number: it goes on with the context, as Keras's masks do. (Keras's own layers also
+set the context of a masked query to zero.)
 """
 
 import inspect
@@ -138,7 +138,7 @@ class BaseAttention(AttentionLayer):
         listed = isinstance(query, (list, tuple)) and (
             values is None or all(hasattr(tensor, "shape") for tensor in query)
         )
-        if listed:  # Keras' form, in which the mask comes second
+        if listed:  # Keras's form, in which the mask comes second
             if len(query) not in (2, 3):
                 self._refuse(f"a list of {len(query)} inputs")
             if values is not None and mask is not None:
@@ -168,7 +168,7 @@ class BaseAttention(AttentionLayer):
         return query_mask if first is None else first, second
 
     def _known(self, options, return_attention_scores):
-        """`options` that ``call`` has, or that are at Keras' default."""
+        """`options` that ``call`` has, or that are at Keras's default."""
         if not options.get("use_causal_mask", True):
             options = {k: v for k, v in options.items() if k != "use_causal_mask"}
         unknown = sorted(set(options) - self._options - {"training"})
@@ -187,7 +187,7 @@ class BaseAttention(AttentionLayer):
 
 
 def two_shapes(query_shape, values_shape):
-    """The shapes of query and values, from Keras' list of them too."""
+    """The shapes of query and values, from Keras's list of them too."""
     if values_shape is None:
         query_shape, values_shape, *_ = query_shape
     return tuple(query_shape), tuple(values_shape)
@@ -199,9 +199,9 @@ def as_tensor(mask):
 
 
 def _is_one_per_input(mask):
-    """Whether `mask` is Keras' list of masks, not one mask that is written as a list.
+    """Whether `mask` is Keras's list of masks, not one mask that is written as a list.
 
-    The rows of a mask have one axis; in Keras' list are None and masks of two axes.
+    The rows of a mask have one axis; in Keras's list are None and masks of two axes.
     """
     return isinstance(mask, (list, tuple)) and any(
         each is None or _rank(each) > 1 for each in mask

@@ -104,9 +104,9 @@ class BahdanauDecoder(Decoder):
     -----
     The next word is predicted from :math:`[s_i; c_i; y_{i-1}]` by one linear map: from
     :math:`s_i` as in eq. 4 (appendix A.2.2 has :math:`s_{i-1}`), without the paper's
-    maxout. The GRU is Keras' (``reset_after=True``), not the paper's. The initial state
-    is :math:`\tanh(W_s h_1)`, from the backward state at the first word (A.2.2), or
-    zeros.
+    maxout. The GRU is Keras's (``reset_after=True``), not the paper's. The initial
+    state is :math:`\tanh(W_s h_1)`, from the backward state at the first word
+    (A.2.2), or zeros.
     """
 
     @classmethod

@@ -2,12 +2,12 @@
 
 Every layer is called as ``layer(query, values, mask=mask)``. If there is no `mask`, the
 source's mask is the one that Keras carries along with `values`. The context keeps the
-query's mask. The forms in which Keras' own attention layers are called work as well
+query's mask. The forms in which Keras's own attention layers are called work as well
 (``attnlib.call_forms``).
 
 Scores and softmax are computed in float32 at least, also where the layer's dtype is
 float16 or bfloat16, so finite inputs whose scores float32 can hold give no NaN. NaN or
-inf in a query, or in a value that may be attended, can make the results of that
+inf in a query, or in a value that may be attended to, can make the results of that
 sentence NaN, and changes no other sentence. At a masked position it changes no weight,
 but it makes the context NaN, because 0 * NaN is NaN: pad with any finite number.
 """
@@ -67,7 +67,7 @@ class AdditiveAttention(BaseAttention):
     -----
     Bahdanau, Cho, and Bengio (2015), eq. 5, 6, and appendix A.1.2. The ``w_query``,
     ``w_keys``, and ``v`` of the layer are :math:`W_a`, :math:`U_a` (both transposed),
-    and :math:`v`. Keras' own ``AdditiveAttention`` has :math:`v` (its ``scale``) but
+    and :math:`v`. Keras's own ``AdditiveAttention`` has :math:`v` (its ``scale``) but
     neither :math:`W_a` nor :math:`U_a`.
     """
 
@@ -118,7 +118,7 @@ class AdditiveAttention(BaseAttention):
         query_mask : optional
             Not used; Keras carries it on to the context.
         values_mask : boolean tensor, shape (batch, source_len), optional
-            True = may be attended. Call the layer with it as ``mask``.
+            True = may be attended to. Call the layer with it as ``mask``.
         keys : tensor, shape (batch, source_len, units), optional
             ``project(values)``, for a decoder that calls the layer at every step.
 
@@ -184,7 +184,7 @@ class LuongAttention(BaseAttention):
 
     Notes
     -----
-    Luong, Pham, and Manning (2015), section 3.1, eq. 7 and 8. Keras' ``Attention`` is
+    Luong, Pham, and Manning (2015), section 3.1, eq. 7 and 8. Keras's ``Attention`` is
     "dot", and behind one ``Dense`` layer without a bias on the query it is "general".
     Its "concat" is another score.
     """
@@ -280,7 +280,7 @@ class LuongAttention(BaseAttention):
         query_mask : optional
             Not used; Keras carries it on to the context.
         values_mask : boolean tensor, shape (batch, source_len), optional
-            True = may be attended. Call the layer with it as ``mask``.
+            True = may be attended to. Call the layer with it as ``mask``.
         keys : tensor, shape (batch, source_len, units), optional
             ``project(values)``, for a decoder that calls the layer at every step.
 
@@ -454,7 +454,7 @@ class LocalAttention(LuongAttention):
         query_mask : optional
             Not used; Keras carries it on to the context.
         values_mask : boolean tensor, shape (batch, source_len), optional
-            True = may be attended. Call the layer with it as ``mask``.
+            True = may be attended to. Call the layer with it as ``mask``.
         keys : tensor, shape (batch, source_len, units), optional
             ``project(values)``, for a decoder that calls the layer at every step.
         start : int or tensor, shape () or (batch,), optional
@@ -589,8 +589,8 @@ class AttentionPooling(AttentionLayer):
         values : tensor, shape (batch, source_len, value_dim)
             The encoder's states :math:`h_s`.
         mask : boolean tensor, shape (batch, source_len), optional
-            True = may be attended. Without it, the mask that Keras carries along with
-            `values`.
+            True = may be attended to. Without it, the mask that Keras carries along
+            with `values`.
         return_attention_scores : bool, optional
             True, where the layer is called as ``layer(values)``; with False, the
             context alone is returned. ``call`` itself has the default False, because

@@ -8,7 +8,7 @@ Loops stay where they teach. Shapes, here and in all of attnlib::
     scores   (batch, target_len, source_len)    before the softmax
     weights  (batch, target_len, source_len)    after it
     context  (batch, target_len, value_dim)
-    mask     (batch, source_len), boolean, True = may be attended
+    mask     (batch, source_len), boolean, True = may be attended to
 
 Matrices act from the right, ``query @ w_query``, so ``w_query`` is the transpose of the
 paper's :math:`W_a`. Arguments may be arrays or nested lists of numbers.
@@ -306,7 +306,7 @@ def attend(scores, values, mask=None):
     values : array, shape (batch, source_len, value_dim)
         :math:`h_j`.
     mask : boolean array, shape (batch, source_len), optional
-        True = may be attended.
+        True = may be attended to.
 
     Returns
     -------
@@ -365,7 +365,7 @@ def local_attend(
     score : callable, optional
         ``score(query, keys)`` returns scores (batch, target_len, source_len).
     mask : boolean array, shape (batch, source_len), optional
-        True = may be attended.
+        True = may be attended to.
     gaussian : bool, optional
         False leaves the second factor of eq. 10 out.
 

@@ -254,7 +254,7 @@ def attend(scores, values, mask=None):
     values : tensor, shape (batch, source_len, value_dim)
         :math:`h_j`.
     mask : boolean tensor, shape (batch, source_len), optional
-        True = may be attended.
+        True = may be attended to.
 
     Returns
     -------

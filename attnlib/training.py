@@ -1,6 +1,6 @@
-"""Keras' compile, fit, evaluate, export, and save, for a model trained on pairs.
+"""Keras's compile, fit, evaluate, export, and save, for a model trained on pairs.
 
-Every argument of Keras' own methods either works here or is refused; none is ignored.
+Every argument of Keras's own methods either works here or is refused; none is ignored.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ class PairModel(keras.Model):
         weighted_metrics=None,
         **options,
     ):
-        """Keras' compile. Loss and metrics get real tokens alone, never padding.
+        """Keras's compile. Loss and metrics get real tokens alone, never padding.
 
         Parameters
         ----------
@@ -66,14 +66,14 @@ class PairModel(keras.Model):
         loss : callable or keras.losses.Loss, optional
             A function of token IDs, shape (tokens,), and logits, shape (tokens, target
             vocabulary), over all real tokens of a batch; it returns one number per
-            token, or one number. The cross-entropy if not given. Of Keras' own, those
+            token, or one number. The cross-entropy if not given. Of Keras's own, those
             that take ``from_logits=True``; all but the sparse one get one-hot vectors,
             so ``keras.losses.CategoricalCrossentropy(from_logits=True,
             label_smoothing=0.1)`` smooths the labels.
         loss_weights : float, optional
             With ``loss``: a factor.
         metrics, weighted_metrics : list, optional
-            "accuracy", Keras' sparse metrics, or your own, of the same token IDs and
+            "accuracy", Keras's sparse metrics, or your own, of the same token IDs and
             logits. Loss and token accuracy are always measured.
         **options
             As in Keras: ``run_eagerly``, ``steps_per_execution``, and others.
@@ -224,7 +224,7 @@ class PairModel(keras.Model):
         max_length=None,
         **options,
     ):
-        """Keras' fit, on pairs, on ``model.batches(pairs)``, or on batches of your own.
+        """Keras's fit, on pairs, on ``model.batches(pairs)``, or on your own batches.
 
         Parameters
         ----------
@@ -234,10 +234,10 @@ class PairModel(keras.Model):
             shape (batch,) or (batch, target_len); ``model.batches(pairs)`` shows them.
         seed : int
             Of the order of the batches.
-        callbacks : one of Keras' callbacks, or a list of them, optional
+        callbacks : one of Keras's callbacks, or a list of them, optional
         verbose : "auto", 0, 1, or 2
             "auto" shows one line, which says how far the training is, and stays at the
-            end; 0 shows nothing; 1 and 2 are Keras' own.
+            end; 0 shows nothing; 1 and 2 are Keras's own.
         validation_split : float
             The last fraction of the pairs, which is left out of the training, and is
             the validation data.
@@ -320,7 +320,7 @@ class PairModel(keras.Model):
         sample_weight=None,
         **options,
     ):
-        """Keras' evaluate, on what ``fit`` takes.
+        """Keras's evaluate, on what ``fit`` takes.
 
         Returns
         -------
@@ -337,7 +337,7 @@ class PairModel(keras.Model):
             return super().evaluate(batches.dataset(), verbose=verbose, **options)
 
     def predict(self, x, **options):
-        """Keras' predict: logits for token IDs (source, decoder_inputs)."""
+        """Keras's predict: logits for token IDs (source, decoder_inputs)."""
         if isinstance(x, list) and x and isinstance(x[0], (str, list, tuple)):
             raise TypeError(
                 "x should be arrays of token IDs (source, decoder_inputs), got "
@@ -348,7 +348,7 @@ class PairModel(keras.Model):
     def train_on_batch(
         self, x, y=None, sample_weight=None, class_weight=None, **options
     ):
-        """Keras' train_on_batch, on (source, decoder_inputs) and target."""
+        """Keras's train_on_batch, on (source, decoder_inputs) and target."""
         if class_weight is not None:
             by_token = check_class_weight(class_weight, self.target_vocabulary)
             weights = by_token[np.asarray(y)]  # (batch, target_len)
@@ -389,7 +389,7 @@ class PairModel(keras.Model):
         input_signature=None,
         **options,
     ):
-        """Keras' export: logits for (source, decoder_inputs), of any batch and length.
+        """Keras's export: logits for (source, decoder_inputs), of any batch and length.
 
         ``tf.saved_model.load(filepath).serve((source, decoder_inputs))`` gives what
         ``model((source, decoder_inputs))`` gives.
@@ -412,7 +412,7 @@ class PairModel(keras.Model):
         return model
 
     def get_compile_config(self):
-        """Keras' own, and the weights that the optimizer has a state for.
+        """Keras's own, and the weights that the optimizer has a state for.
 
         The optimizer keeps the state of a part that was frozen after it was built.
         """
@@ -470,7 +470,7 @@ def clear_errors(jit_compile):
 
 
 def with_progress(callbacks, verbose):
-    """Callbacks as a list, and Keras' verbose, where "auto" means our one line."""
+    """Callbacks as a list, and Keras's verbose, where "auto" means our one line."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = callbacks.callbacks
     if callbacks is None:

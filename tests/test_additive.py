@@ -1,4 +1,4 @@
-"""AdditiveAttention: against the NumPy reference, Keras' own layer, and finite
+"""AdditiveAttention: against the NumPy reference, Keras's own layer, and finite
 differences.
 """
 
@@ -57,7 +57,7 @@ def test_additive_equals_keras_additive_attention_behind_two_dense_layers(mask):
         projected[0],
         tf.constant(values),
         projected[1],
-    ]  # in Keras' order: query, value, key
+    ]  # in Keras's order: query, value, key
     expected = theirs(inputs, mask=[None, mask, None], return_attention_scores=True)
     assert_outputs_equal(layer(query, values, mask=mask), expected)
 

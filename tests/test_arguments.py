@@ -174,7 +174,7 @@ def test_boolean_mask_returns_an_array():
 def test_boolean_mask_refuses_what_does_not_fit():
     check = arguments.boolean_mask
     assert refused(TypeError, check, [1, 0], (2,)) == (
-        "mask should be boolean, True = may be attended, got int64"
+        "mask should be boolean, True = may be attended to, got int64"
     )
     assert refused(ValueError, check, [True], (2,)) == (
         "mask should have shape (2,), got (1,)"
@@ -194,7 +194,7 @@ def test_broadcast_mask_has_the_shape_of_the_scores():
 def test_broadcast_mask_refuses_what_does_not_fit():
     check = arguments.broadcast_mask
     assert refused(TypeError, check, np.ones(3), (2, 3)) == (
-        "mask should be boolean, True = may be attended, got float64"
+        "mask should be boolean, True = may be attended to, got float64"
     )
     assert refused(ValueError, check, [True, False], (2, 3)) == (
         "mask should broadcast to the shape of the scores, (2, 3), got shape (2,)"
@@ -245,7 +245,7 @@ def test_check_values_gives_the_shape_that_the_mask_should_have():
             f"mask should have shape (batch, source_len) = (2, 5), got {shape}"
         )
     assert refused(TypeError, check, values, Traced(2, 5, dtype="int32")) == (
-        "mask should be boolean, True = may be attended, got int32"
+        "mask should be boolean, True = may be attended to, got int32"
     )
 
 

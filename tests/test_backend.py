@@ -207,7 +207,7 @@ def test_backend_refuses_a_keras_loaded_with_another_backend(monkeypatch):
     with pytest.raises(
         ImportError,
         match=(
-            "Keras' backend should be 'tensorflow', .* got Keras loaded with 'torch'"
+            "Keras's backend should be 'tensorflow', .* got Keras loaded with 'torch'"
         ),
     ):
         runpy.run_path(backend.__file__)

@@ -1,4 +1,4 @@
-"""The layers called as Keras' own attention layers are, and their shapes without a
+"""The layers called as Keras's own attention layers are, and their shapes without a
 call.
 """
 

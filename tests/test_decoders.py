@@ -29,7 +29,7 @@ def sigmoid(x):
 
 
 def gru(cell, x, h):
-    """One step of Keras' GRU with reset_after=True: its z is 1 minus the paper's."""
+    """One step of Keras's GRU with reset_after=True: its z is 1 minus the paper's."""
     kernel, recurrent, (bias, recurrent_bias) = cell.get_weights()
     xz, xr, xh = np.split(x @ kernel + bias, 3)
     hz, hr, hh = np.split(h @ recurrent + recurrent_bias, 3)

@@ -748,7 +748,7 @@ def with_lists(targets, start, end):
 
 
 def keras_gru_step(x, h, w, u, b):
-    """Keras' default: its z is 1 minus the paper's, and U h has a bias, too."""
+    """Keras's default: its z is 1 minus the paper's, and U h has a bias, too."""
     a, s = x @ w + b[0], h @ u + b[1]
     n = len(h)
     z, r = 1 / (1 + np.exp(-(a + s)[: 2 * n].reshape(2, n)))

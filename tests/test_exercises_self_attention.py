@@ -63,7 +63,7 @@ def test_causal_mask_by_hand_as_the_chapter_gives_it():
 
 
 def keras_heads(query, values, heads, key_dim):
-    """Keras' layer, built, and its matrices."""
+    """Keras's layer, built, and its matrices."""
     from attnlib.backend import keras
 
     layer = keras.layers.MultiHeadAttention(heads, key_dim, use_bias=False)

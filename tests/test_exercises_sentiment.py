@@ -704,7 +704,7 @@ def softmax_of_scores(scores, mask):
 
 
 def layer_with(softmax):
-    """The solution with another softmax of Keras' tensors."""
+    """The solution with another softmax of Keras's tensors."""
 
     class AttentionLayer(LAYER.reference_solution):
         def call(self, values, mask=None):

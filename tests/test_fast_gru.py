@@ -1,4 +1,4 @@
-"""The compiled GRU against Keras' own: outputs, states, and every gradient."""
+"""The compiled GRU against Keras's own: outputs, states, and every gradient."""
 
 import numpy as np
 import pytest

@@ -274,7 +274,7 @@ def test_figures_name_equal_words_apart(page_of):
     page = page_of(weights(words, [1, 0, 2]), window(words, [0, 0, 9], 1, 1))
     for name in ("a (1st of 2)", "b", "a (2nd of 2)"):
         assert page.get_by_label(f"score of {name}", exact=True).count() == 1
-        assert page.get_by_label(f"{name}: may be attended", exact=True).count() == 1
+        assert page.get_by_label(f"{name}: may be attended to", exact=True).count() == 1
     said = page.get_by_role("status").all_inner_texts()
     assert "for a (2nd of 2). " in said[0]
     assert said[1].endswith("at position 2, “a (2nd of 2)”.")
@@ -335,7 +335,7 @@ def test_figures_show_and_speak_words_without_a_shape(page_of):
     assert set(shown) <= set(drawn)
     for name in (*BLANK.values(), "word"):
         assert page.get_by_label(f"score of {name}", exact=True).count() == 1
-        assert page.get_by_label(f"{name}: may be attended", exact=True).count() == 1
+        assert page.get_by_label(f"{name}: may be attended to", exact=True).count() == 1
     said = page.get_by_role("status").all_inner_texts()
     assert said[0].startswith("The largest weight is") and ", for tab. " in said[0]
     assert said[1].endswith("at position 0, “tab”.")

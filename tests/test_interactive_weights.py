@@ -42,7 +42,7 @@ page_of = pytest.fixture(open_figures)
         (
             (["a"], [0], 1, [1]),
             TypeError,
-            "mask should be boolean, True = may be attended, got int64",
+            "mask should be boolean, True = may be attended to, got int64",
         ),
         (
             (["a"], [0], 1, [True, False]),
@@ -80,9 +80,9 @@ def test_weights_work_with_the_keyboard_alone(page_of):
     press("Tab")  # Reset
     press("Enter")
     for name in (
-        "friend: may be attended",
+        "friend: may be attended to",
         "score of friend",
-        "neighbor: may be attended",
+        "neighbor: may be attended to",
         "score of neighbor",
     ):
         press("Tab")
@@ -156,16 +156,16 @@ def test_weights_say_what_is_special(page_of):
         said(page)
         == "The 2 weights are equal, 0.500 each. Entropy 0.69 of at most 0.69 nats."
     )
-    page.get_by_role("checkbox", name="a: may be attended").uncheck()
+    page.get_by_role("checkbox", name="a: may be attended to").uncheck()
     assert (
         said(page)
-        == "Only b may be attended, and gets all the weight. Entropy 0.00 of at most"
+        == "Only b may be attended to, and gets all the weight. Entropy 0.00 of at most"
         " 0.00 nats."
     )
-    page.get_by_role("checkbox", name="b: may be attended").uncheck()
+    page.get_by_role("checkbox", name="b: may be attended to").uncheck()
     assert (
         said(page)
-        == "Nothing may be attended: every weight is zero, and so is their sum."
+        == "Nothing may be attended to: every weight is zero, and so is their sum."
     )
     assert texts(page, "tfoot td")[1:] == ["0.000", "nothing to attend to", "0.000"]
     assert exact(page, "weights").tolist() == [0, 0]

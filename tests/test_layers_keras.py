@@ -1,4 +1,4 @@
-"""The layers among Keras' own: masks that are carried along, functional models, fit,
+"""The layers among Keras's own: masks that are carried along, functional models, fit,
 saving, and bad arguments.
 """
 
@@ -369,7 +369,7 @@ def test_layer_refuses_query_and_values_that_do_not_fit(query, values, error, me
         (
             MASK.astype("int64"),
             TypeError,
-            "mask should be boolean, True = may be attended, got int64",
+            "mask should be boolean, True = may be attended to, got int64",
         ),
         (
             MASK.astype("float32").tolist(),
@@ -391,7 +391,7 @@ def test_layer_refuses_bad_shapes_before_it_makes_weights():
     with pytest.raises(ValueError, match="query should have shape"):
         layer(QUERY[:, :, 0], VALUES)
     with pytest.raises(
-        TypeError, match="mask should be boolean, True = may be attended, got int32"
+        TypeError, match="mask should be boolean, True = may be attended to, got int32"
     ):
         layer(
             keras.Input((None, 4)),

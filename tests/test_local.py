@@ -384,7 +384,7 @@ def test_local_nothing_of_target_by_source_exists_forward_or_backward(score, cen
     assert largest(full, query, values, mask)[0] >= batch * target_len * source_len
 
 
-# Among Keras' layers
+# Among Keras's layers
 
 
 def test_local_in_a_functional_model(tmp_path):

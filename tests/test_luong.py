@@ -1,5 +1,5 @@
-"""LuongAttention: each score against the NumPy reference, Keras' own layers, and finite
-differences; masks and bad arguments.
+"""LuongAttention: each score against the NumPy reference, Keras's own layers, and
+finite differences; masks and bad arguments.
 """
 
 import numpy as np

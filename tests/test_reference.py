@@ -118,7 +118,7 @@ def test_softmax_runs_in_float32_at_least(argument_dtype, dtype):
 
 def test_softmax_refuses_bad_masks():
     with pytest.raises(
-        TypeError, match="mask should be boolean, True = may be attended, got int64"
+        TypeError, match="mask should be boolean, True = may be attended to, got int64"
     ):
         ref.softmax([1.0, 2.0], np.array([1, 0], np.int64))
     with pytest.raises(

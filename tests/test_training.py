@@ -1,4 +1,4 @@
-"""What Keras' compile, fit, and evaluate are told: it counts, or it is refused."""
+"""What Keras's compile, fit, and evaluate are told: it counts, or it is refused."""
 
 import io
 import re
@@ -748,7 +748,7 @@ def test_max_length_is_an_integer_that_leaves_pairs(shared, limit):
         shared.fit(long_pairs(3, 4), max_length=limit)
 
 
-# Keras' conveniences
+# Keras's conveniences
 
 
 def printed(model, **options):

@@ -29,7 +29,7 @@ WITHOUT_SUM = (
     "one."
 )
 IGNORED = "Your function ignores the mask: padding gets weight."
-INVERTED = "Your mask is inverted: True means that a word may be attended."
+INVERTED = "Your mask is inverted: True means that a word may be attended to."
 TIMES_SCORES = (
     "You set padded scores to 0. A score of 0 is still a score: exp(0) = 1. Use -inf."
 )

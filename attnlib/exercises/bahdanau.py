@@ -276,7 +276,7 @@ def attend(scores, values, mask=None):
     """weights = softmax(scores) over the source, context = weights @ values.
 
     scores: (batch, target_len, source_len). values: (batch, source_len, value_dim).
-    mask: (batch, source_len), True = may be attended; None means all may.
+    mask: (batch, source_len), True = may be attended to; None means all may.
     Returns context (batch, target_len, value_dim) and weights (batch, target_len,
     source_len). Padding gets weight 0, whatever its scores are, even infinite or NaN
     (its values are ordinary numbers). A sentence with nothing to attend to gets zero
@@ -705,8 +705,8 @@ def forced_decoding(state, words, annotations, mask, w_query, w_keys, v, gru):
 
     state: (batch, units), s_0. words: (batch, target_len, embedding_dim); step i is
     given words[:, i]. annotations: (batch, source_len, dim). mask: (batch, source_len),
-    True = may be attended. gru: function (inputs, state) -> new state, where inputs are
-    the word and the context, joined.
+    True = may be attended to. gru: function (inputs, state) -> new state, where inputs
+    are the word and the context, joined.
     Returns states (batch, target_len, units), the new state of each step, and weights
     (batch, target_len, source_len). A sentence with nothing to attend to gets zero
     weights and a zero context. Scores of 1000 must not overflow.
@@ -2035,8 +2035,8 @@ _wrong_sentence(
     matrices=lambda model: (model.w_keys, model.w_query),
 )
 _wrong_sentence(
-    "Your mask is False everywhere, so no word may be attended. Every position of the "
-    "sentence is a word: True.",
+    "Your mask is False everywhere, so no word may be attended to. Every position of "
+    "the sentence is a word: True.",
     mask=np.logical_not,
 )
 _NO_LAST_ROW = (

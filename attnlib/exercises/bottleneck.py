@@ -1151,8 +1151,8 @@ def _parameter_cases(rng):
 def recurrent_parameters(kind, input_dim, units):
     """The number of parameters of a recurrent layer, as Keras counts them.
 
-    kind: "simple", "gru" (the paper's; Keras' reset_after=False), "gru_reset_after"
-        (Keras' default: each gate and the candidate has a second bias, which is added
+    kind: "simple", "gru" (the paper's; Keras's reset_after=False), "gru_reset_after"
+        (Keras's default: each gate and the candidate has a second bias, which is added
         to its product with the state) or "lstm".
     input_dim: size of one input. units: size of the state. Returns an int.
     """
@@ -1178,8 +1178,8 @@ def _count(blocks=BLOCKS, reset_after=2, gru=1, other=1, extra=0):
 
 
 ONE_BIAS = (
-    "In Keras' GRU with reset_after=True, each gate and the candidate have two biases, "
-    "one for the product with the input and one for the product with the state."
+    "In Keras's GRU with reset_after=True, each gate and the candidate have two "
+    "biases, one for the product with the input and one for the product with the state."
 )
 GATES_ALONE = (
     "You counted the gates and forgot the candidate, which has matrices and a bias too."
@@ -1215,11 +1215,11 @@ for message, mistake in [
     ),
     (
         "In the paper's GRU, each gate and the candidate have one bias. "
-        "In Keras' default, reset_after=True, they have two.",
+        "In Keras's default, reset_after=True, they have two.",
         _count(gru=2),
     ),
     (
-        "Only in Keras' default GRU do the gates and the candidate have two biases.",
+        "Only in Keras's default GRU do the gates and the candidate have two biases.",
         _count(gru=2, other=2),
     ),
     (

@@ -1120,8 +1120,8 @@ def _rows_of_words(result, states, mask):
             "Which of them are True, and which should be?"
         ),
         (
-            "Whether a word may be attended does not depend on the query. Only one of "
-            "the two axes matters: that of the keys, the last."
+            "Whether a word may be attended to does not depend on the query. Only one "
+            "of the two axes matters: that of the keys, the last."
         ),
     ],
 )
@@ -1201,7 +1201,7 @@ def pairs_of_words_low(states, mask):
 
 @self_attention_weights.known_mistake(
     "You pass the pairs that should be left out: the ~ is missing. A mask is True "
-    "where a position may be attended, so your words have nothing to attend to."
+    "where a position may be attended to, so your words have nothing to attend to."
 )
 def pairs_kept(states, mask):
     pairs = ~mask[:, :, None] & ~mask[:, None, :]

@@ -506,7 +506,7 @@ def location_weights(query, w, mask):
     """a_t = softmax(h_t w) over the source's own words, from the query alone.
 
     query: (batch, target_len, query_dim). w: (query_dim, max_source_len).
-    mask: (batch, source_len), True = may be attended; source_len <= max_source_len.
+    mask: (batch, source_len), True = may be attended to; source_len <= max_source_len.
     Returns weights (batch, target_len, source_len).
 
     Scores of 1000 do not overflow. What the scores are at padding, or beyond the
@@ -717,7 +717,7 @@ def input_feeding_step(state, fed, word, annotations, mask, w_c, gru):
 
     state: (batch, units), h_{t-1}. fed: (batch, units), h~_{t-1}. word: (batch, dim).
     annotations: (batch, source_len, units), finite, of any size at padding.
-    mask: (batch, source_len), True = may be attended.
+    mask: (batch, source_len), True = may be attended to.
     w_c: (2 * units, units). gru: function (inputs, state) -> new state.
     Returns new_state and attentional = tanh([c_t ; h_t] w_c), both (batch, units), and
     weights (batch, source_len), by the dot score.
@@ -1088,7 +1088,7 @@ def luong_step(state, word, source_states, mask, w_a, w_c, gru):
 
     state: (batch, units), h_{t-1}. word: (batch, embedding), y_{t-1} embedded.
     source_states: (batch, source_len, dim), finite, of any size at padding.
-    mask: (batch, source_len), True = may be attended. w_a: (units, dim).
+    mask: (batch, source_len), True = may be attended to. w_a: (units, dim).
     w_c: (dim + units, units). gru: function (inputs, state) -> new state.
     Returns new_state and attentional = tanh([c_t ; h_t] w_c), both (batch, units), and
     weights (batch, source_len), by the general score.
@@ -1391,7 +1391,7 @@ def decode_with_input_feeding(words, state, annotations, mask, w_c, gru):
 
     words: (batch, target_len, dim), embedded. state: (batch, units), h_0.
     annotations: (batch, source_len, units), finite, of any size at padding.
-    mask: (batch, source_len), True = may be attended. w_c: (2 * units, units).
+    mask: (batch, source_len), True = may be attended to. w_c: (2 * units, units).
     gru: function ([word ; fed], state) -> new state. Nothing is fed to the first step:
     h~_0 is zeros. Returns (batch, target_len, units).
 

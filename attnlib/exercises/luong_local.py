@@ -392,7 +392,7 @@ def predicted_center(query, w_p, v_p, mask):
     """p_t = S sigmoid(v_p . tanh(h_t w_p)), positions from 0, not rounded.
 
     query: (batch, target_len, query_dim). w_p: (query_dim, units). v_p: (units,).
-    mask: (batch, source_len), True = may be attended. S is one past its last True,
+    mask: (batch, source_len), True = may be attended to. S is one past its last True,
     wherever the others are, and 0 without any.
     Returns centers (batch, target_len).
 
@@ -886,7 +886,7 @@ def _extreme_local_cases(rng):
     _local_cases,
     hints=[
         (
-            "Which positions may be attended? Those that are real "
+            "Which positions may be attended to? Those that are real "
             "words and within D of the *integer part* of the center: "
             "a mask of shape (batch, target_len, source_len). `ref.softmax` takes it."
         ),
@@ -905,7 +905,7 @@ def local_attend(scores, values, centers, half_width, mask):
     scores: (batch, target_len, source_len). values: (batch, source_len, value_dim),
     finite. centers: p_t, (batch, target_len), reals; they may lie outside the sentence.
     half_width: D, an integer, 1 or more.
-    mask: (batch, source_len), True = may be attended.
+    mask: (batch, source_len), True = may be attended to.
     Returns context (batch, target_len, value_dim) and weights (batch, target_len,
     source_len), not renormalized, and zero outside the window.
 
@@ -1770,14 +1770,15 @@ def _gather_cases(rng):
     batch=("values", "centers", "mask"),
 )
 def gather_window(values, centers, half_width, mask):
-    """The vectors of each window, and which of its positions may be attended.
+    """The vectors of each window, and which of its positions may be attended to.
 
     values: (batch, source_len, dim), of any kind at padding. centers: p_t,
     (batch, target_len), reals; they may lie outside the sentence. half_width: D, an
-    integer, 1 or more. mask: (batch, source_len), True = may be attended.
+    integer, 1 or more. mask: (batch, source_len), True = may be attended to.
     Returns window (batch, target_len, 2D + 1, dim), whose row k is the vector at
     position floor(p_t) - D + k, and inside (batch, target_len, 2D + 1), booleans: True
-    where that position exists and may be attended. Where it is False, the vector is 0.
+    where that position exists and may be attended to. Where it is False, the vector
+    is 0.
     """
     batch, source_len, _ = values.shape
     offsets = np.arange(-half_width, half_width + 1)  # (2D + 1,)
@@ -1827,8 +1828,8 @@ for _message, _wrong in [
     (EDGE_REPEATED, _gathered(inside=lambda same, masked: np.ones_like(same))),
     (GATHER_NOT_MASKED, _gathered(inside=lambda same, masked: same)),
     (
-        "A position is inside if it exists and may be attended: both, `&`, not one of "
-        "the two, `|`.",
+        "A position is inside if it exists and may be attended to: both, `&`, not one "
+        "of the two, `|`.",
         _gathered(inside=np.logical_or),
     ),
     (
@@ -2222,9 +2223,9 @@ def local_step(state, word, source_states, mask, w_a, w_p, v_p, half_width, w_c,
 
     state: (batch, units), h_{t-1}. word: (batch, embedding_dim).
     source_states: (batch, source_len, dim), finite, of any size at padding.
-    mask: (batch, source_len), True = may be attended. w_a: (units, dim), of the general
-    score. w_p: (units, units). v_p: (units,). half_width: D, an integer, 1 or more.
-    w_c: (dim + units, units). gru: function (word, state) -> new state.
+    mask: (batch, source_len), True = may be attended to. w_a: (units, dim), of the
+    general score. w_p: (units, units). v_p: (units,). half_width: D, an integer, 1 or
+    more. w_c: (dim + units, units). gru: function (word, state) -> new state.
     Returns new_state, h_t, and attentional = tanh([c_t ; h_t] w_c), both
     (batch, units), weights (batch, source_len), zero outside the window, and center,
     p_t = S sigmoid(v_p . tanh(h_t w_p)), (batch,).

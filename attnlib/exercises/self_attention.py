@@ -136,7 +136,7 @@ def scaled_dot_product_attention(query, keys, values, mask):
 
     query: (batch, target_len, dim). keys: (batch, source_len, dim).
     values: (batch, source_len, value_dim).
-    mask: True = may be attended, (batch, source_len), the same for every query, or
+    mask: True = may be attended to, (batch, source_len), the same for every query, or
     (batch, target_len, source_len), where each query has its own.
     Returns context (batch, target_len, value_dim) and weights
     (batch, target_len, source_len). A query with nothing to attend to gets zero weights
@@ -620,7 +620,7 @@ def multi_head_attention(query, values, w_query, w_keys, w_values, w_output, mas
 
     query: (batch, target_len, dim). values: (batch, source_len, dim), the keys too.
     w_query, w_keys, w_values: (dim, heads, key_dim). w_output: (heads, key_dim, dim).
-    mask: True = may be attended, (batch, source_len), the same for every query, or
+    mask: True = may be attended to, (batch, source_len), the same for every query, or
     (batch, target_len, source_len), where each query has its own. Every head uses it.
     Returns (batch, target_len, dim): zeros for a query with nothing to attend to.
     Scores of 1000 must not overflow. Values at padding are finite numbers, small or

@@ -148,7 +148,7 @@ def _called(layer, values, **call):
 
 
 def _bare_text(error):
-    """What happened in ``call``, without Keras' frame and colors, and TensorFlow's
+    """What happened in ``call``, without Keras's frame and colors, and TensorFlow's
     names of nodes.
     """
     text = re.sub(r"\x1b\[[0-9;]*m|{{.*?}} ", "", str(error))

@@ -1,7 +1,7 @@
 """A GRU over a whole sequence, compiled, with its gradient written out.
 
-It computes what Keras' GRU computes (reset_after=True), from the same weights, and from
-here on in its notation. For each step t, with input x_t and state s_{t-1}::
+It computes what Keras's GRU computes (reset_after=True), from the same weights, and
+from here on in its notation. For each step t, with input x_t and state s_{t-1}::
 
     a = x_t W + b           (batch, 3 * units): a_z, a_r, and a_n side by side
     h = s_{t-1} U + c       (batch, 3 * units): h_z, h_r, and h_n

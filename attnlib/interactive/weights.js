@@ -20,7 +20,7 @@ const makeBar = cell => {
 const makeRow = (row, name, limit, changeMask, changeScore) => {
   const [head, score, weight] = row.cells;
   const word = head.querySelector("s")?.textContent ?? head.textContent;
-  const label = `${name}: may be attended`;
+  const label = `${name}: may be attended to`;
   const box = make("input", {type: "checkbox", "aria-label": label});
   const range = {min: -limit, max: limit, step: 0.1, "aria-label": `score of ${name}`};
   const input = slider(range, changeScore);
@@ -36,8 +36,8 @@ const describe = (names, weights, mask, entropy, maximum) => {
   const allowed = weights.filter((_, j) => mask[j]), n = allowed.length;
   const largest = Math.max(...weights), top = names[weights.indexOf(largest)];
   const nats = `Entropy ${entropy.toFixed(2)} of at most ${maximum.toFixed(2)} nats.`;
-  if (!n) return "Nothing may be attended: every weight is zero, and so is their sum.";
-  if (n === 1) return `Only ${top} may be attended, and gets all the weight. ${nats}`;
+  if (!n) return "Nothing may be attended to: every weight is zero, and so is their sum.";
+  if (n === 1) return `Only ${top} may be attended to, and gets all the weight. ${nats}`;
   if (largest - Math.min(...allowed) < 0.0005) {
     return `The ${n} weights are equal, ${largest.toFixed(3)} each. ${nats}`;
   }
@@ -57,7 +57,7 @@ const start = ({root, live, said, data}) => {
     score => { scores[j] = score; show(); },
   ));
   const drawEntropy = makeBar(entropyRow.cells[2]);
-  table.tHead.rows[0].cells[0].textContent = "may be attended";
+  table.tHead.rows[0].cells[0].textContent = "may be attended to";
   const setting = make("span", {class: "af-paper"});
   table.caption.replaceChildren(setting, "A dashed line marks an even share.");
 

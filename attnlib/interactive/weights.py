@@ -38,7 +38,7 @@ def weights(words, scores, temperature=1.0, mask=None, title="From scores to wei
     temperature : float
         Temperature :math:`T` between 0.05 and 20.
     mask : boolean array, shape (len(words),), optional
-        True = may be attended. By default all words may be.
+        True = may be attended to. By default all words may be.
     title : str
         Heading of the figure.
 

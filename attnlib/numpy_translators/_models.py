@@ -49,7 +49,7 @@ class BidirectionalReader:
         return states
 
     def _gru_step(self, name, x, s):
-        r"""Keras' GRU, with ``reset_after=True``.
+        r"""Keras's GRU, with ``reset_after=True``.
 
         .. math::
             z &= \sigma(x W_z + s U_z + b_z) \\

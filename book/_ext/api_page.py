@@ -19,7 +19,7 @@ def skip_field(app, what, name, obj, skip, options):
 
 
 def show_init(app, what, name, obj, options, signature, returns):
-    """Show what a class takes where Keras' ``__new__`` takes anything."""
+    """Show what a class takes where Keras's ``__new__`` takes anything."""
     if what == "class" and signature == "(*args, **kwargs)":
         _, *parameters = inspect.signature(obj.__init__).parameters.values()
         return str(inspect.Signature(parameters)), returns
