@@ -1537,7 +1537,7 @@ def _permutation_cases(rng):
         ),
         (
             "`np.isin` tells for every index whether it is among those of the first "
-            "group, which gives a boolean mask; `~` turns it round for the second "
+            "group, which gives a boolean mask; `~` inverts it for the second "
             "group. Count the divisions whose absolute difference of means is at least "
             "the observed one, less 1e-9."
         ),
