@@ -541,7 +541,7 @@ def raises(self, values, mask=None):
                 build=lambda self, shape: None,
                 call=lambda self, values, mask=None: (values, values),
             ),
-            r"self.w should be a weight of shape \(1, 1\), got none",
+            r"self.w should be a parameter of shape \(1, 1\), got none",
         ),
         (
             type(
@@ -682,7 +682,7 @@ class MaskPassedOn(LAYER.reference_solution):
         (BranchOnNumbers, "Your layer works on numbers, but not in a model,"),
         (WeightsOfNumpy, "self.w is a NumPy array, which Keras does not train."),
         (Frozen, "self.v is not trainable, so Keras leaves it as it is."),
-        (OneMore, "Create w, b, and v with self.add_weight, and no other weights."),
+        (OneMore, "Create w, b, and v with self.add_weight, and no other parameters."),
         (AllZero, "w, b, and v all start at 0."),
         (Stopped, "Trained on two batches, w, b, and v have not moved."),
         (StoppedInPart, "Trained on two batches, w did not move."),

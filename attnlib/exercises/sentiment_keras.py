@@ -18,7 +18,7 @@ ops = keras.ops
 
 
 class _Example:
-    """What a layer is tried on: values, a mask or None, and its weights w, b, v."""
+    """What a layer is tried on: values, a mask or None, and its parameters w, b, v."""
 
     def __init__(self, title, values, mask, weights):
         self.title = title
@@ -87,7 +87,7 @@ _ORDER = (
 _MASK_PASSED_ON = (
     "compute_mask should return None, None: the context has no words left to mask."
 )
-_OTHER_WEIGHTS = "Create w, b, and v with self.add_weight, and no other weights."
+_OTHER_WEIGHTS = "Create w, b, and v with self.add_weight, and no other parameters."
 _ONE_LENGTH = (
     "Your layer has seen sentences of one length, and does not take longer ones. Use "
     "nothing in build but the last number of the shape."
@@ -122,7 +122,7 @@ def _extract_results(layer, units):
         return "it learns"
     example = _examples()[units]
     call = {} if example.mask is None else {"mask": example.mask}
-    _called(layer, example.values, **call)  # builds the weights
+    _called(layer, example.values, **call)  # creates the parameters
     _set_weights(layer, example)
     results = _called(layer, example.values, **call)
     if not _is_pair(results):
@@ -165,7 +165,7 @@ def _set_weights(layer, example):
         got = "none" if weight is None else getattr(weight, "shape", "no shape")
         if weight is None or tuple(weight.shape) != value.shape:
             raise sandbox.CheckFailed(
-                f"self.{name} should be a weight of shape {value.shape}, got {got}."
+                f"self.{name} should be a parameter of shape {value.shape}, got {got}."
             )
         if not any(weight is variable for variable in layer.trainable_variables):
             raise sandbox.CheckFailed(f"self.{name} {_why_not_trained(weight)}")
@@ -243,7 +243,7 @@ def _train(model, layer):
     if unmoved:
         raise sandbox.CheckFailed(
             f"Trained on two batches, {' and '.join(unmoved)} did not move. Does call "
-            "use every weight, with nothing that cuts its gradient?"
+            "use every parameter, with nothing that cuts its gradient?"
         )
     for name, weight in after.items():
         if not np.isfinite(weight).all():
@@ -299,19 +299,18 @@ def _check_weights_in_a_model(model):
 class AttentionLayer(keras.layers.Layer):
     """One vector per sentence: sum_s alpha_s h_s, alpha = softmax(v . tanh(h_s w + b)).
 
-    AttentionLayer(units) has the weights w (dim, units), b and v (units,).
+    AttentionLayer(units) has the parameters w (dim, units), and b and v (units,).
     call(values, mask=None): values (batch, source_len, dim), mask (batch, source_len),
     True = a real word; None means all are. Returns context (batch, dim) and weights
     (batch, source_len). Padding gets weight 0, and a sentence without words gets zero
     weights and a zero context. Scores of 1000 must not overflow. The layer works in a
-    model, for sentences of any length, and all of its weights learn there.
+    model, for sentences of any length, and all of its parameters learn there.
     compute_mask(values, mask=None) returns None, None.
     """
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = units
-        self.supports_masking = True
 
     def build(self, shape):
         self.w = self.add_weight(shape=(shape[-1], self.units), name="w")
