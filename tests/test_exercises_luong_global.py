@@ -368,7 +368,7 @@ def test_decode_with_input_feeding_starts_with_code_that_shows_its_symptom():
     np.testing.assert_allclose(found[:, 0], expected[:, 0])
     assert abs(found[:, 1] - expected[:, 1]).max() > 0.01
     message = said(exercise, exercise.starter)
-    assert message.startswith("The bug is still there. Every step is fed zeros")
+    assert message.startswith("The bug is still there. The first step is right")
 
 
 def test_decode_with_input_feeding_starts_on_the_page_with_its_starter():
@@ -424,6 +424,63 @@ def test_permutation_test_does_not_depend_on_the_order_of_its_arguments():
     test = luong_global.permutation_test.reference_solution
     a, b = np.array([0.3, 1.2, 0.1]), np.array([0.9, 2.1, 1.7, 0.4])
     assert test(a, b) == pytest.approx(test(b, a))
+
+
+def counted(counts):
+    """The test as a loop; counts(difference of means, observed distance)."""
+
+    def test(a, b):
+        runs, count, total = np.concatenate([a, b]), 0, 0
+        observed = abs(np.mean(a) - np.mean(b))
+        for first in itertools.combinations(range(len(runs)), len(a)):
+            chosen = np.zeros(len(runs), bool)
+            chosen[list(first)] = True
+            total += 1
+            difference = runs[chosen].mean() - runs[~chosen].mean()
+            count += counts(difference, observed)
+        return count / total
+
+    return test
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        (lambda d, o: d >= o - 1e-9, "You take the absolute value of the observed"),
+        (lambda d, o: d >= o, "You take the absolute value of the observed"),
+        (lambda d, o: -d >= o - 1e-9, "You take the absolute value of the observed"),
+        (lambda d, o: abs(d) >= o, "Distances that are equal on paper"),
+        (lambda d, o: abs(d) <= o + 1e-9, "You return the share of the divisions that"),
+        (lambda d, o: abs(abs(d) - o) < 1e-9, "You count only the divisions that are"),
+        (lambda d, o: 2 * (d >= o - 1e-9), "You double the share of one direction"),
+        (lambda d, o: 100 * (abs(d) >= o - 1e-9), "You return a percentage"),
+    ],
+)
+def test_permutation_test_names_frequent_mistakes(counts, message):
+    answer = counted(counts)
+    assert said(luong_global.permutation_test, answer).startswith(message)
+
+
+def test_permutation_test_names_an_observed_distance_with_its_sign():
+    def answer(a, b):
+        distances, _ = luong_global._divided(a, b)
+        return float(np.mean(distances >= np.mean(a) - np.mean(b) - 1e-9))
+
+    message = said(luong_global.permutation_test, answer)
+    assert "but not of the observed difference" in message
+
+
+@pytest.mark.filterwarnings("ignore:Mean of empty slice")
+def test_permutation_test_names_a_second_group_that_is_chosen_by_value():
+    def answer(a, b):
+        runs, found = [*a, *b], []
+        for first in itertools.combinations(runs, len(a)):
+            second = np.array([run for run in runs if run not in first])
+            found.append(abs(np.mean(first) - second.mean()))
+        return float(np.mean(np.array(found) >= abs(np.mean(a) - np.mean(b)) - 1e-9))
+
+    message = said(luong_global.permutation_test, answer)
+    assert message.startswith("You choose the second group by its values")
 
 
 # Right answers

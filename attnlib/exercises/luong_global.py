@@ -1409,8 +1409,8 @@ def decode_with_input_feeding(words, state, annotations, mask, w_c, gru):
 
 
 @decode_with_input_feeding.starter_code(
-    "Every step is fed zeros, so this decoder has no input feeding at all. The "
-    "attentional state of one step has to be there before the next step begins."
+    "The first step is right. From the second step on, the attentional states are "
+    "those of a decoder without input feeding."
 )
 def decode_with_input_feeding(words, state, annotations, mask, w_c, gru):
     """h~_t of every step, with input feeding and the dot score."""
@@ -1519,6 +1519,8 @@ def _permutation_cases(rng):
     yield "equal means", (np.array([1.0, 5.0]), np.array([2.0, 4.0]))
     yield "all runs equal", (np.full(3, 0.7), np.full(3, 0.7))
     yield "equal values in both", (np.array([0.1, 0.3, 0.3]), np.array([0.3, 0.1, 0.2]))
+    for a in (0.1, 0.3):  # two distances of 0.3, of which rounding makes one smaller
+        yield f"equal distances, from {a} on", (np.array([a]), a + np.array([0.2, 0.4]))
     yield "five runs each, apart", (rng.normal(90, 1, 5), rng.normal(50, 1, 5))
     yield "five runs each, close together", (rng.normal(size=5), rng.normal(0.5, 1, 5))
     yield "two and three runs", (np.array([0.0, 1.0]), np.array([2.0, 3.0, 10.0]))
@@ -1539,7 +1541,7 @@ def _permutation_cases(rng):
             "`np.isin` tells for every index whether it is among those of the first "
             "group, which gives a boolean mask; `~` inverts it for the second "
             "group. Count the divisions whose absolute difference of means is at least "
-            "the observed one, less 1e-9."
+            "the observed one, minus 1e-9."
         ),
     ],
 )
@@ -1593,6 +1595,69 @@ def _strictly_more(a, b):
     return float(np.mean(distances > observed + 1e-9))
 
 
+def _mean_difference(one, other):
+    return one.mean() - other.mean()
+
+
+def _share_of_signed(sign, margin):
+    """Divisions with signed distances, the observed one without its sign."""
+
+    def share(a, b):
+        distances, observed = _divided(a, b, distance=_mean_difference)
+        return float(np.mean(sign * distances >= abs(observed) - margin))
+
+    return share
+
+
+def _share_over_signed(sign):
+    """Divisions with absolute distances, the observed one with its sign."""
+
+    def share(a, b):
+        distances, observed = _divided(a, b, distance=_mean_difference)
+        return float(np.mean(np.abs(distances) >= sign * observed - 1e-9))
+
+    return share
+
+
+def _twice_one_side(a, b):
+    return 2 * _share_of_signed(1, 1e-9)(a, b)
+
+
+def _no_margin(a, b):
+    distances, observed = _divided(a, b)
+    return float(np.mean(distances >= observed))
+
+
+def _only_equal(a, b):
+    distances, observed = _divided(a, b)
+    return float(np.mean(np.abs(distances - observed) <= 1e-9))
+
+
+def _at_most(a, b):
+    distances, observed = _divided(a, b)
+    return float(np.mean(distances <= observed + 1e-9))
+
+
+def _second_group_by_value(a, b):
+    runs = np.concatenate([a, b])
+    firsts = [np.isin(runs, g) for g in itertools.combinations(runs, len(a))]
+    groups = zip(itertools.combinations(runs, len(a)), firsts, strict=True)
+    distances = [abs(np.mean(group) - runs[~first].mean()) for group, first in groups]
+    return float(np.mean(np.array(distances) >= abs(np.mean(a) - np.mean(b)) - 1e-9))
+
+
+SIGN_OF_THE_DIVISIONS = (
+    "You take the absolute value of the observed difference, but not of the "
+    "differences of the divisions. Take it of both."
+)
+SIGN_OF_THE_OBSERVED = (
+    "You take the absolute value of the differences of the divisions, but not of the "
+    "observed difference. Take it of both."
+)
+CLOSER_TOGETHER = (
+    "You return the share of the divisions that are closer together. Return the "
+    "share of those that are at least as far apart."
+)
 ONE_SIDED = (
     "You count differences in one direction only. Take the absolute difference: "
     "either group may be the higher one."
@@ -1614,10 +1679,37 @@ for _message, _wrong in [
         "you have all of them, and the observed one is among them.",
         _one_more,
     ),
+    (CLOSER_TOGETHER, lambda a, b: 1 - permutation_test.reference_solution(a, b)),
+    (CLOSER_TOGETHER, _at_most),
+    (SIGN_OF_THE_DIVISIONS, _share_of_signed(1, 1e-9)),
+    (SIGN_OF_THE_DIVISIONS, _share_of_signed(-1, 1e-9)),
+    (SIGN_OF_THE_DIVISIONS, _share_of_signed(1, 0)),
+    (SIGN_OF_THE_DIVISIONS, _share_of_signed(-1, 0)),
+    (SIGN_OF_THE_OBSERVED, _share_over_signed(1)),
+    (SIGN_OF_THE_OBSERVED, _share_over_signed(-1)),
     (
-        "You return the share of the divisions that are closer together. Return the "
-        "share of those that are at least as far apart.",
-        lambda a, b: 1 - permutation_test.reference_solution(a, b),
+        "You double the share of one direction. With groups of different sizes the two "
+        "directions are not mirror images: count the absolute differences.",
+        _twice_one_side,
+    ),
+    (
+        "Distances that are equal on paper may differ in their last digits here. Count "
+        "those too that fall short of the observed one by no more than 1e-9.",
+        _no_margin,
+    ),
+    (
+        "You count only the divisions that are exactly as far apart as the observed "
+        "one. Those that are farther apart count too.",
+        _only_equal,
+    ),
+    (
+        "You choose the second group by its values. Two runs may have the same value: "
+        "choose by indices.",
+        _second_group_by_value,
+    ),
+    (
+        "You return a percentage. Return the fraction, a number between 0 and 1.",
+        lambda a, b: 100 * permutation_test.reference_solution(a, b),
     ),
     (
         "You compare medians. The distance is the difference of the two means.",
