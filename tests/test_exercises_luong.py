@@ -222,6 +222,15 @@ def test_gather_window_by_hand_as_the_chapter_gives_it():
     assert_array_equal(inside[0, 0], [False, True, True])
 
 
+def test_local_attend_by_hand_as_the_chapter_gives_it():
+    values = np.arange(4.0)[None, :, None]  # (batch, source_len, value_dim)
+    context, weights = luong_local.local_attend.reference_solution(
+        np.zeros((1, 1, 4)), values, np.array([[1.5]]), 1, np.ones((1, 4), bool)
+    )
+    assert_allclose(weights[0, 0], [0.0037, 0.2022, 0.2022, 0], atol=5e-5)
+    assert_allclose(context, [[[0.6065]]], atol=5e-5)
+
+
 def test_window_attend_starts_with_weights_that_the_center_does_not_move():
     starter = luong_local.window_attend.starter
     solution = luong_local.window_attend.reference_solution

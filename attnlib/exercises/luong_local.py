@@ -381,9 +381,9 @@ def _real_center(result, *arguments):
             "exp(-x)), turns that into a fraction of the sentence."
         ),
         (
-            "The mask times the numbers 1, 2, 3, ... leaves the number of each real "
-            "word. S is the largest of them, one number per sentence, and has to "
-            "broadcast with (batch, target_len)."
+            "The mask times the numbers 1, 2, 3, ... leaves its position, counted "
+            "from 1, at each real word. S is the largest of them, one number per "
+            "sentence, and has to broadcast with (batch, target_len)."
         ),
     ],
     batch=("query", "mask"),
@@ -887,7 +887,7 @@ def _extreme_local_cases(rng):
     hints=[
         (
             "Which positions may be attended to? Those that are real "
-            "words and within D of the *integer part* of the center: "
+            "words and within D of the integer part of the center: "
             "a mask of shape (batch, target_len, source_len). `ref.softmax` takes it."
         ),
         (
@@ -1761,7 +1761,7 @@ def _gather_cases(rng):
         (
             "Indexing with two arrays pairs them: `values[b, s]` holds one vector for "
             "each pair. Here `s` has shape (batch, target_len, 2D + 1), and `b`, the "
-            "numbers of the sentences, has to broadcast with it: (batch, 1, 1). The "
+            "indices of the sentences, has to broadcast with it: (batch, 1, 1). The "
             "mask can be indexed in the same way. At the end, `np.where` sets what is "
             "not inside to zero; `inside` needs another axis for that."
         ),
@@ -2205,7 +2205,7 @@ def _local_step_cases(rng):
     hints=[
         (
             "The order is Luong's: first the recurrence, `gru`, then the center, "
-            "predicted from the *new* state, then the window, and last the attentional "
+            "predicted from the new state, then the window, and last the attentional "
             "state, tanh([c_t ; h_t] w_c)."
         ),
         (
@@ -2347,6 +2347,11 @@ for _message, _wrong in [
                 else ref.general_scores(query, keys, 0 * w)
             )
         ),
+    ),
+    (
+        "w_a plays no part in your scores. Without another `score`, ref.local_attend "
+        "takes the dot product.",
+        _local_step(score=lambda query, keys, w: ref.dot_scores(query, keys)),
     ),
     (
         "You concatenate [h_t ; c_t]. Equation 5 has [c_t ; h_t].",
