@@ -447,7 +447,6 @@ def counted(counts):
     ("counts", "message"),
     [
         (lambda d, o: d >= o - 1e-9, "You take the absolute value of the observed"),
-        (lambda d, o: d >= o, "You take the absolute value of the observed"),
         (lambda d, o: -d >= o - 1e-9, "You take the absolute value of the observed"),
         (lambda d, o: abs(d) >= o, "Distances that are equal on paper"),
         (lambda d, o: abs(d) <= o + 1e-9, "You return the share of the divisions that"),
