@@ -346,7 +346,8 @@ def test_own_text_that_cannot_be_translated_is_named_without_python(page_of, fig
     assert page.evaluate("asked.length") == 1
     assert field.get_attribute("aria-invalid") == "false"
     page.evaluate("asked[0].fail('Python has ended.')")
-    assert note.inner_text() == "Python has ended."
+    still = f" Below is still “{figure.data['text']}”."
+    assert note.inner_text() == "Python has ended." + still
 
 
 def test_late_answer_to_an_earlier_text_is_dropped(page_of, translator, figure):

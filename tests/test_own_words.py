@@ -292,7 +292,8 @@ def test_own_sentence_that_cannot_be_read_is_named_without_python(page_of, figur
     ):
         field.fill(text)
         page.keyboard.press("Enter")
-        assert note.inner_text() == words
+        still = f" Below is still “{figure.data['text']}”."
+        assert note.inner_text() == words + still
         assert field.get_attribute("aria-invalid") == "true"
     assert page.evaluate("asked.length") == 0
     field.fill("Été formidable")
@@ -300,7 +301,11 @@ def test_own_sentence_that_cannot_be_read_is_named_without_python(page_of, figur
     assert page.evaluate("asked.length") == 1
     assert field.get_attribute("aria-invalid") == "false"
     page.evaluate("asked[0].fail('Python has ended.')")
-    assert note.inner_text() == "Python has ended."
+    assert note.inner_text() == "Python has ended." + still
+    page.evaluate("data => asked[0].done(data)", word_scores(Classifier.load(), "Bad."))
+    field.fill("")
+    page.keyboard.press("Enter")
+    assert note.inner_text().endswith(" Below is still “Été formidable”.")
 
 
 def test_own_sentence_without_an_answer_is_said(page_of, figure):

@@ -12,9 +12,11 @@ const makeForm = (root, {label, value, action, findFault, request, draw}) => {
   const send = make("button", {class: "af-button"}, action);
   const form =
     make("form", {class: "ask-form"}, make("label", {}, `${label} `, input), send, note);
-  let latest = 0;
+  let latest = 0, shown = value;  // the text whose answer is drawn
+  const written = () => input.value.normalize("NFC").trim();
   const say = (text, isFault = false) => {
-    note.textContent = text;
+    const isOld = isFault && written() !== shown;
+    note.textContent = isOld ? `${text} Below is still “${shown}”.` : text;
     note.classList.toggle("ask-fault", isFault);
     input.setAttribute("aria-invalid", String(isFault));
   };
@@ -23,7 +25,12 @@ const makeForm = (root, {label, value, action, findFault, request, draw}) => {
     const detail = {
       request: request(text), figure,
       say: words => { if (isLatest()) say(words); },
-      done: answer => { if (isLatest()) { say(""); draw(answer); } },
+      done: answer => {
+        if (!isLatest()) return;
+        shown = text;
+        say("");
+        draw(answer);
+      },
       fail: words => { if (isLatest()) say(words, true); },
     };
     const event = new CustomEvent(asked, {bubbles: true, cancelable: true, detail});
@@ -32,7 +39,7 @@ const makeForm = (root, {label, value, action, findFault, request, draw}) => {
   };
   form.addEventListener("submit", e => {
     e.preventDefault();
-    const text = input.value.normalize("NFC").trim(), fault = findFault(text);
+    const text = written(), fault = findFault(text);
     say(fault, !!fault);
     if (fault) latest += 1; else ask(text);
   });
