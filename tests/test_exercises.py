@@ -6,6 +6,7 @@ import importlib
 import inspect
 import itertools
 import pkgutil
+import re
 import subprocess
 import sys
 
@@ -64,6 +65,8 @@ def test_discovery_finds_every_module_and_exercise():
 @every_exercise
 def test_exercise_is_complete(exercise):
     assert exercise.hints
+    for hint in exercise.hints:  # only code is set: emphasis would show its asterisks
+        assert not re.search(r"\*\w[^*`]*\w\*", re.sub(r"`[^`]*`", "", hint)), hint
     assert inspect.getdoc(exercise.reference_solution), (
         "a solution's docstring is the task in short"
     )

@@ -443,7 +443,7 @@ def _step_cases(rng):
             "`ref.attend` do the first two, with target_len = 1."
         ),
         (
-            "The query is the *previous* state with an axis for target_len: "
+            "The query is the previous state, with an axis for target_len: "
             "`state[:, None, :]`. The context and the weights come back with that "
             "axis, and `[:, 0]` removes it. `np.concatenate` along the last axis joins "
             "the word and the context."
