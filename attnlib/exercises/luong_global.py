@@ -1642,8 +1642,12 @@ def _at_most(a, b):
 def _second_group_by_value(a, b):
     runs = np.concatenate([a, b])
     firsts = [np.isin(runs, g) for g in itertools.combinations(runs, len(a))]
-    groups = zip(itertools.combinations(runs, len(a)), firsts, strict=True)
-    distances = [abs(np.mean(group) - runs[~first].mean()) for group, first in groups]
+    others = [runs[~first] for first in firsts]  # empty where all runs are equal
+    means = [other.mean() if len(other) else np.nan for other in others]
+    distances = [
+        abs(np.mean(group) - mean)
+        for group, mean in zip(itertools.combinations(runs, len(a)), means, strict=True)
+    ]
     return float(np.mean(np.array(distances) >= abs(np.mean(a) - np.mean(b)) - 1e-9))
 
 
