@@ -9,8 +9,10 @@ every one that is not is in ACCEPTED with the reason.
 """
 
 import functools
+import resource
 
 import numpy as np
+import psutil
 import pytest
 from mutation import harder, mutants
 from test_exercises import ALL_EXERCISES
@@ -26,6 +28,19 @@ LONG = 20  # for the solution, which ends, on a busy machine too
 # Exercise -> {mutant: why its different results are not a mistake, or cannot be told
 # from those of the solution}.
 ACCEPTED = {}
+
+
+MEMORY = 4 * 2**30  # bytes, beyond what the process has; a mutant may want any number
+
+
+@pytest.fixture(autouse=True)
+def limited_memory():
+    """A mutant that asks for too much gets a MemoryError, as a wrong result."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    most = psutil.Process().memory_info().vms + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (most, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def inputs(exercise):
