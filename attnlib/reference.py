@@ -8,7 +8,8 @@ Loops stay where they teach. Shapes, here and in all of attnlib::
     scores   (batch, target_len, source_len)    before the softmax
     weights  (batch, target_len, source_len)    after it
     context  (batch, target_len, value_dim)
-    mask     (batch, source_len), boolean, True = may be attended to
+    mask     (batch, source_len), boolean, True = may be attended to; from
+             scaled_dot_product_attention on also (batch, target_len, source_len)
 
 Matrices act from the right, ``query @ w_query``, so ``w_query`` is the transpose of the
 paper's :math:`W_a`. Arguments may be arrays or nested lists of numbers.
@@ -419,3 +420,190 @@ def local_attend(
             factor = np.exp(-((positions - center) ** 2) / (2 * sigma**2))
             weights[b, t] *= factor  # the Gaussian, after the softmax
     return weights @ values, weights
+
+
+def scaled_dot_product_attention(query, keys, values, mask=None):
+    r"""Dot scores over the root of the dimension, their softmax, and the context.
+
+    .. math::
+
+        \operatorname{Attention}(Q, K, V) =
+        \operatorname{softmax}\left(\frac{Q K^\top}{\sqrt{d_k}}\right) V
+
+    Parameters
+    ----------
+    query : array, shape (batch, target_len, key_dim)
+        One query per row of :math:`Q`.
+    keys : array, shape (batch, source_len, key_dim)
+        One key per row of :math:`K`, of the same dimension :math:`d_k`.
+    values : array, shape (batch, source_len, value_dim)
+        One value per row of :math:`V`.
+    mask : boolean array, optional
+        True = may be attended to: of shape (batch, source_len), the same for every
+        query, or (batch, target_len, source_len), where each query has its own.
+
+    Returns
+    -------
+    context : array, shape (batch, target_len, value_dim)
+    weights : array, shape (batch, target_len, source_len)
+        A row with nothing to attend to is all zeros, and so is its context.
+
+    Raises
+    ------
+    TypeError
+        If `mask` is not boolean or another argument does not hold numbers.
+    ValueError
+        If a shape does not fit; the message names the argument.
+
+    Notes
+    -----
+    Vaswani et al. (2017), eq. 1.
+    """
+    query = array_of_shape("query", query, "batch", "target_len", "key_dim")
+    batch, target_len, key_dim = query.shape
+    keys = array_of_shape("keys", keys, batch, "source_len", key_dim)
+    source_len = keys.shape[1]
+    values = array_of_shape("values", values, batch, source_len, "value_dim")
+    mask = _mask_of_queries(mask, batch, target_len, source_len)
+    scores = query @ keys.transpose(0, 2, 1) / np.sqrt(key_dim)
+    weights = softmax(scores, mask)  # (batch, target_len, source_len)
+    return weights @ values, weights
+
+
+def _mask_of_queries(mask, batch, target_len, source_len):
+    """A mask of either shape as (batch, 1 or target_len, source_len)."""
+    if mask is None:
+        return np.ones((batch, 1, source_len), bool)
+    if np.ndim(mask) == 3:
+        shape, axes = (batch, target_len, source_len), "batch target_len source_len"
+        return boolean_mask(mask, shape, axes.split())
+    mask = boolean_mask(mask, (batch, source_len), ("batch", "source_len"))
+    return mask[:, None, :]
+
+
+def multi_head_attention(query, values, w_query, w_keys, w_values, w_output, mask=None):
+    r"""Several scaled dot-product attentions side by side, each with its own matrices.
+
+    .. math::
+
+        \sum_h \operatorname{Attention}(x W^q_h,\; y W^k_h,\; y W^v_h) \, W^o_h
+
+    Parameters
+    ----------
+    query : array, shape (batch, target_len, units)
+        :math:`x`.
+    values : array, shape (batch, source_len, units)
+        :math:`y`, which the keys are made from, too.
+    w_query, w_keys, w_values : array, shape (units, heads, key_dim)
+        :math:`W^q_h`, :math:`W^k_h`, :math:`W^v_h`.
+    w_output : array, shape (heads, key_dim, units)
+        :math:`W^o_h`.
+    mask : boolean array, optional
+        True = may be attended to, for every head: of shape (batch, source_len), the
+        same for every query, or (batch, target_len, source_len).
+
+    Returns
+    -------
+    array, shape (batch, target_len, units)
+        Zeros for a query with nothing to attend to.
+
+    Raises
+    ------
+    TypeError
+        If `mask` is not boolean or another argument does not hold numbers.
+    ValueError
+        If a shape does not fit; the message names the argument.
+
+    Notes
+    -----
+    Vaswani et al. (2017), section 3.2.2. They concatenate the heads and multiply by one
+    matrix :math:`W^O`; `w_output` holds its rows, divided among the heads.
+    """
+    query = array_of_shape("query", query, "batch", "target_len", "units")
+    batch, _, units = query.shape
+    values = array_of_shape("values", values, batch, "source_len", units)
+    w_query = array_of_shape("w_query", w_query, units, "heads", "key_dim")
+    _, heads, key_dim = w_query.shape
+    w_keys = array_of_shape("w_keys", w_keys, *w_query.shape)
+    w_values = array_of_shape("w_values", w_values, *w_query.shape)
+    w_output = array_of_shape("w_output", w_output, heads, key_dim, units)
+    total = 0
+    for h in range(heads):
+        q, k = query @ w_query[:, h], values @ w_keys[:, h]  # (batch, length, key_dim)
+        v = values @ w_values[:, h]  # (batch, source_len, key_dim)
+        context, _ = scaled_dot_product_attention(q, k, v, mask)
+        total = total + context @ w_output[h]  # (batch, target_len, units)
+    return total
+
+
+def layer_norm(x, scale, offset):
+    r"""Layer normalization over the last axis.
+
+    .. math:: \frac{x - \operatorname{mean}(x)}
+        {\sqrt{\operatorname{var}(x) + \epsilon}} \circ \mathit{scale} + \mathit{offset}
+
+    Parameters
+    ----------
+    x : array, shape (batch, length, units)
+    scale, offset : array, shape (units,)
+        Learned parameters, 1 and 0 before training.
+
+    Returns
+    -------
+    array, shape (batch, length, units)
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold numbers.
+    ValueError
+        If a shape does not fit; the message names the argument.
+
+    Notes
+    -----
+    Ba, Kiros, and Hinton (2016). :math:`\epsilon = 10^{-3}`, as in Keras. The variance
+    is the mean of the squared deviations.
+    """
+    x = array_of_shape("x", x, "batch", "length", "units")
+    scale = array_of_shape("scale", scale, x.shape[2])
+    offset = array_of_shape("offset", offset, x.shape[2])
+    mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+    return (x - mean) / np.sqrt(variance + 1e-3) * scale + offset
+
+
+def feed_forward(x, w_in, b_in, w_out, b_out):
+    r"""The feed-forward network of a Transformer block, the same for each position.
+
+    .. math:: \max(0,\; x W_1 + b_1) \, W_2 + b_2
+
+    Parameters
+    ----------
+    x : array, shape (batch, length, units)
+    w_in : array, shape (units, hidden)
+        :math:`W_1`.
+    b_in : array, shape (hidden,)
+    w_out : array, shape (hidden, units)
+        :math:`W_2`.
+    b_out : array, shape (units,)
+
+    Returns
+    -------
+    array, shape (batch, length, units)
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold numbers.
+    ValueError
+        If a shape does not fit; the message names the argument.
+
+    Notes
+    -----
+    Vaswani et al. (2017), eq. 2.
+    """
+    x = array_of_shape("x", x, "batch", "length", "units")
+    w_in = array_of_shape("w_in", w_in, x.shape[2], "hidden")
+    b_in = array_of_shape("b_in", b_in, w_in.shape[1])
+    w_out = array_of_shape("w_out", w_out, w_in.shape[1], x.shape[2])
+    b_out = array_of_shape("b_out", b_out, x.shape[2])
+    return np.maximum(x @ w_in + b_in, 0) @ w_out + b_out

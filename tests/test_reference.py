@@ -300,6 +300,88 @@ def test_attend_refuses_what_does_not_fit(scores, values, mask, error, message):
         ref.attend(np.zeros(scores), np.zeros(values), mask)
 
 
+# The parts of a Transformer
+
+
+def heads_arguments(seed=0, batch=2, target_len=3, source_len=5, units=6, heads=2):
+    """Random arguments of multi_head_attention, with heads of dimension 4."""
+    rng = np.random.default_rng(seed)
+    shapes = (batch, target_len, units), (batch, source_len, units)
+    shapes += ((units, heads, 4),) * 3 + ((heads, 4, units),)
+    return [rng.normal(size=shape) for shape in shapes]
+
+
+def test_scaled_dot_product_attention_by_hand():
+    keys = [[[2.0, 0, 0, 0], [0, 0, 5, 0]]]  # scores 2 and 0 over the root of 4
+    context, weights = ref.scaled_dot_product_attention([[[1.0, 1, 0, 0]]], keys, keys)
+    assert_allclose(weights, [[[E / (E + 1), 1 / (E + 1)]]])
+    assert_allclose(context, [[[2 * E / (E + 1), 0, 5 / (E + 1), 0]]])
+
+
+def test_scaled_dot_product_attention_takes_a_mask_per_sentence_or_per_query():
+    query, values, *_ = heads_arguments()
+    mask = np.array([[True, False, True, True, True], [False] * 5])
+    per_query = np.repeat(mask[:, None], 3, axis=1)
+    context, weights = ref.scaled_dot_product_attention(query, values, values, mask)
+    again, _ = ref.scaled_dot_product_attention(query, values, values, per_query)
+    assert_array_equal(again, context)
+    assert (weights[0, :, 1] == 0).all() and (weights[1] == 0).all()
+    assert (context[1] == 0).all()
+    assert_allclose(weights[0].sum(axis=-1), 1)
+
+
+def test_multi_head_attention_equals_one_einsum():
+    query, values, w_query, w_keys, w_values, w_output = arguments = heads_arguments()
+    q, k, v = (
+        np.einsum("bld,dhk->bhlk", words, w)
+        for words, w in ((query, w_query), (values, w_keys), (values, w_values))
+    )
+    weights = ref.softmax(np.einsum("bhtk,bhsk->bhts", q, k) / 2)
+    expected = np.einsum("bhts,bhsk,hkd->btd", weights, v, w_output)
+    assert_allclose(ref.multi_head_attention(*arguments), expected)
+
+
+def test_layer_norm_by_hand():
+    result = ref.layer_norm([[[1.0, 3.0], [5.0, 5.0]]], [2.0, 1.0], [0.5, 0.0])
+    root = np.sqrt(1.001)
+    assert_allclose(result, [[[0.5 - 2 / root, 1 / root], [0.5, 0.0]]])
+
+
+def test_feed_forward_by_hand():
+    result = ref.feed_forward(
+        [[[1.0, 2.0]]], [[1.0, -1, 0], [0, 1, -1]], [0, 0, 1], [[1.0, 0]] * 3, [0.0, 7]
+    )
+    assert_allclose(result, [[[2.0, 7.0]]])  # hidden units 1, 1, and -1, which is cut
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "message"),
+    [
+        ("values", (2, 5, 7), r"values should have shape \(2, source_len, 6\)"),
+        ("w_keys", (6, 3, 4), r"w_keys should have shape \(6, 2, 4\)"),
+        ("w_output", (6, 2, 4), r"w_output should have shape \(2, 4, 6\)"),
+    ],
+)
+def test_multi_head_attention_refuses_shapes_that_do_not_fit(name, wrong, message):
+    names = "query", "values", "w_query", "w_keys", "w_values", "w_output"
+    arguments = dict(zip(names, heads_arguments(), strict=True))
+    with pytest.raises(ValueError, match=message):
+        ref.multi_head_attention(**{**arguments, name: np.zeros(wrong)})
+
+
+@pytest.mark.parametrize(
+    ("mask", "error", "message"),
+    [
+        (np.ones((2, 4), bool), ValueError, r"\(batch, source_len\) = \(2, 5\)"),
+        (np.ones((2, 1, 5), bool), ValueError, r"\(batch, target_len, source_len\)"),
+        (np.ones((2, 5)), TypeError, "mask should be boolean"),
+    ],
+)
+def test_multi_head_attention_refuses_masks_that_do_not_fit(mask, error, message):
+    with pytest.raises(error, match=message):
+        ref.multi_head_attention(*heads_arguments(), mask)
+
+
 def test_reference_leaves_its_inputs_alone():
     arguments = tensors()
     mask = np.array([[True] * 5, [True, True, False, False, False]])
