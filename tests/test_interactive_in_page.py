@@ -19,10 +19,12 @@ from attnlib.interactive import (
     cueing,
     decoder_step,
     frame,
+    heads,
     own_words,
     weights,
     window,
 )
+from attnlib.interactive.heads import head_numbers
 from attnlib.interactive.own_words import word_scores
 from attnlib.numpy_classifier import Classifier
 from attnlib.numpy_translators import Translator
@@ -62,6 +64,10 @@ def sentence():
     return own_words(Classifier.load(), "Not the best zyzzyva!")
 
 
+def one_head():
+    return heads("the dog saw <b>the</b> cat", "the same word", 1, causal=True)
+
+
 def hostile_map():
     count = len(HOSTILE)
     return attention_map(HOSTILE, HOSTILE, np.eye(count), title=HOSTILE[0])
@@ -83,6 +89,7 @@ MAKERS = {
     "window": day,
     "cueing": cueing,
     "decoder step": steps,
+    "heads": one_head,
     "own words": sentence,
     "hostile map": hostile_map,
     "hostile weights": hostile_weights,
@@ -149,6 +156,7 @@ SAME = """() => {
       holder.replaceWith(...holder.childNodes);
     }
     for (const script of copy.querySelectorAll("script")) script.remove();
+    for (const radio of copy.querySelectorAll("[type=radio]")) radio.name = "group";
     for (const styled of copy.querySelectorAll("[style]")) {  // one way to write it
       styled.setAttribute("style", styled.style.cssText);
     }
@@ -214,7 +222,7 @@ def test_drawn_figures_are_used_like_stored_ones(page_of):
 def test_drawn_figures_are_accessible_and_fit_a_phone(page_of, scheme):
     narrow = {"width": 360, "height": 640}
     page = page_of(color_scheme=scheme, viewport=narrow, reduced_motion="reduce")
-    for figure in (dates(), party(), day(), cueing(), steps(), sentence()):
+    for figure in (dates(), party(), day(), cueing(), steps(), one_head(), sentence()):
         draw(page, *described(figure))
     for summary in page.locator("summary").all():
         summary.click()
@@ -398,6 +406,30 @@ BAD = {
     "an endless text": (
         changed(steps(), longest=1e9),
         "longest should be an integer between 0 and 999",
+    ),
+    "a head without keys": (
+        changed(one_head(), heads=[{"name": "a", "about": "b"}]),
+        "heads.keys should be rows of 1 to 1024 numbers",
+    ),
+    "a head of markup": (
+        changed(one_head(), heads=[["<b>a</b>"]]),
+        "heads should be a list of 1 to 10 objects",
+    ),
+    "values of another text": (
+        changed(one_head(), values=[[0.5]]),
+        "values should be a list of 12 rows of 1 numbers between -1000 and 1000",
+    ),
+    "a head that is not there": (
+        changed(one_head(), start__head=5),
+        "start.head should be one of the heads",
+    ),
+    "a word that is not there": (
+        changed(one_head(), start__query=12),
+        "start.query should be one of the words",
+    ),
+    "a mask that is a word": (
+        changed(one_head(), start__causal="no"),
+        "start.causal should be true or false",
     ),
     "an endless experiment": (
         changed(cueing(), settings__blocks=1e9),
@@ -593,5 +625,45 @@ def test_own_words_classifies_the_readers_own_sentence_in_the_page(browser, site
     said = figure.locator(".af-say").inner_text()
     assert said.startswith("The model says negative, with probability ")
     assert said.endswith(" The model does not know: zyzzyva.")
+    assert all(url.startswith((site, "blob:", "data:")) for url in asked)
+    context.close()
+
+
+HEADS = """
+from attnlib import interactive
+interactive.heads("the dog saw the cat", query=2)
+"""
+
+
+@pytest.mark.skipif(
+    engine.folder() is None and os.environ.get("CI") != "true",
+    reason="the page's Python is missing: `python -m tools.engine` makes it",
+)
+def test_heads_attend_to_the_readers_own_text_in_the_page(browser, site):
+    context = browser.new_context(base_url=site)
+    page = context.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    cell = Cell(page)
+    state, text = cell.run(SOFTMAX + HEADS)
+    assert state == "passed", text
+    figure = cell.output.locator(".attn-heads")
+    said, field = figure.locator(".af-say"), figure.get_by_label("Your text")
+    assert said.inner_text().startswith("saw attends to dog 0.94. ")
+    field.fill("I know that you know.")
+    page.keyboard.press("Enter")
+    figure.get_by_label("know (1st of 2)").check()
+    figure.get_by_label("the same word").check()
+    head = head_numbers("I know that you know.")["heads"][2]
+    assert figure.evaluate("e => e.weights") == pytest.approx(head["weights"][1])
+    assert "know (2nd of 2) 0.50" in said.inner_text()
+    field.fill("a b c d e f g h i j k l m")
+    page.keyboard.press("Enter")
+    note = figure.locator(".ask-fault")
+    note.wait_for()
+    assert note.inner_text() == (
+        "Text should have at most 12 words and punctuation marks, so that all of them "
+        "fit on a screen, got 13. Below is still “I know that you know.”."
+    )
     assert all(url.startswith((site, "blob:", "data:")) for url in asked)
     context.close()

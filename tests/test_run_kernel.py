@@ -270,6 +270,9 @@ def test_call_answers_a_figure_with_data_or_a_sentence(kernel):
     request = {"function": "word_scores", "args": ["reviews", "Good!"]}
     answer = json.loads(kernel.call(json.dumps(request)))
     assert answer["value"]["words"] == ["good", "!"]
+    request = {"function": "heads", "args": ["Good!"]}
+    answer = json.loads(kernel.call(json.dumps(request)))
+    assert answer["value"]["words"] == ["good", "!"]
     assert set(call()) == {"error"}
     with pytest.raises(KeyError):
         kernel.call(json.dumps({"function": "eval", "args": ["1"]}))

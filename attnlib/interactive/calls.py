@@ -9,6 +9,7 @@ cannot use with a TypeError or a ValueError whose message is for the reader.
 from functools import cache
 
 from attnlib.interactive.decoder_step import decoder_steps
+from attnlib.interactive.heads import head_numbers
 from attnlib.interactive.own_words import word_scores
 from attnlib.numpy_classifier import Classifier
 from attnlib.numpy_translators import Translator
@@ -74,4 +75,8 @@ def _classifier(name):
     return Classifier.load(name)
 
 
-FUNCTIONS = {"decoder_steps": steps_of_text, "word_scores": scores_of_text}
+FUNCTIONS = {
+    "decoder_steps": steps_of_text,
+    "heads": head_numbers,
+    "word_scores": scores_of_text,
+}

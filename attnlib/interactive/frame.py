@@ -43,6 +43,7 @@ FILES = {
     "attention_map": ("attention_map",),
     "cueing": ("cueing",),
     "decoder_step": ("ask", "decoder_step"),
+    "heads": ("ask", "heads"),
     "own_words": ("ask", "own_words"),
     "weights": ("controls", "weights"),
     "window": ("controls", "window"),

@@ -409,6 +409,46 @@ function decoderStepTables({ source, candidates: [candidates] }) {
   return both;
 }
 
+// Heads of self-attention. The script fills the table.
+
+const MOST_HEAD_WORDS = 12;
+
+function checkHeads({ words, names, values, heads, start, ...data }) {
+  checkTexts("words", words, { most: MOST_HEAD_WORDS });
+  const { length } = words;
+  checkTexts("names", names, { length, most: length });
+  const width = widthOf("values", values);
+  checkMatrix("values", values, length, width, -1000, 1000);
+  checkList("heads", heads, "objects", isObject, { most: 10 });
+  for (const head of heads) {
+    for (const name of ["name", "about"]) checkText(`heads.${name}`, head[name]);
+    const { queries, keys, scores } = head;
+    const read = widthOf("heads.keys", keys);
+    checkMatrix("heads.keys", keys, length, read, -1000, 1000);
+    checkMatrix("heads.queries", queries, length, read, -1000, 1000);
+    checkMatrix("heads.scores", scores, length, length, -1000, 1000);
+    for (const kind of ["", "causal_"]) {
+      const [weights, contexts] = [`${kind}weights`, `${kind}contexts`];
+      checkMatrix(`heads.${weights}`, head[weights], length, length, 0, 1);
+      checkMatrix(`heads.${contexts}`, head[contexts], length, width, -1000, 1000);
+    }
+  }
+  checkObject("start", start);
+  check(isIndex(start.head, heads.length), "start.head", "one of the heads");
+  check(isIndex(start.query, length), "start.query", "one of the words");
+  check(typeof start.causal === "boolean", "start.causal", "true or false");
+  checkText("text", data.text);
+  check(isIndex(data.longest, 1000), "longest", "an integer between 0 and 999");
+}
+
+function headsParts() {
+  const parts = ["caption", "thead", "tbody"].map((name) => make(name));
+  return [
+    make("p", { class: "af-paper hd-text" }),
+    make("table", { dir: "ltr" }, ...parts),
+  ];
+}
+
 // The words of a sentence. The script fills the table.
 
 const MOST_OWN_WORDS = 60;
@@ -605,6 +645,7 @@ const FIGURES = {
       foldableTable("The numbers of this step as tables", decoderStepTables(data)),
     ],
   },
+  heads: { check: checkHeads, fallback: headsParts },
   own_words: { check: checkOwnWords, fallback: ownWordsParts },
   table: { check: checkTable, draw: resultsTable },
   weights: { check: checkWeights, fallback: (data) => [weightsTable(data)] },
