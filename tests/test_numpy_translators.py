@@ -16,11 +16,13 @@ from attnlib.exercises import (
     luong_global,
     luong_local,
     psychology,
+    self_attention,
 )
 from attnlib.numpy_translators import PARTS, Translator
 
 DATE = "Tuesday, March 5, 2024"
 STEPS = len("2024-03-05") + 1
+LAYERS, HEADS = 2, 4
 SOLUTIONS = {
     "softmax": psychology.softmax,
     "additive_scores": bahdanau.additive_scores,
@@ -30,6 +32,23 @@ SOLUTIONS = {
     "local_attend": luong_local.local_attend,
     "bahdanau_step": bahdanau.bahdanau_step,
     "greedy_decode": bottleneck.greedy_decode,
+    "scaled_dot_product_attention": self_attention.scaled_dot_product_attention,
+    "multi_head_attention": self_attention.multi_head_attention,
+    "causal_mask": self_attention.causal_mask,
+    "sinusoidal_positions": self_attention.sinusoidal_positions,
+}
+# How often a translation in STEPS calls a part; those that are not here, at each step.
+CALLS = {
+    "translate_sentence": 1,
+    "greedy_decode": 1,
+    "generate": 1,
+    "encoder_block": LAYERS,
+    "decoder_block": STEPS * LAYERS,
+    "multi_head_attention": LAYERS + STEPS * 2 * LAYERS,
+    "scaled_dot_product_attention": (LAYERS + STEPS * 2 * LAYERS) * HEADS,
+    "layer_norm": 2 * LAYERS + 1 + STEPS * (3 * LAYERS + 1),
+    "feed_forward": LAYERS + STEPS * LAYERS,
+    "sinusoidal_positions": 1 + STEPS,
 }
 PART_OF_MODEL = [(name, part) for name in PARTS for part in PARTS[name]]
 
@@ -58,6 +77,40 @@ def local_step(state, word, source_states, mask, w_a, w_p, v_p, half_width, w_c,
     )
     joined = np.concatenate([context[:, 0], new_state], axis=-1)
     return new_state, np.tanh(joined @ w_c), weights[:, 0], center
+
+
+def encoder_block(x, parameters, mask):
+    """A block of the encoder with the functions of the reference."""
+    x = x + with_norm_in_front(x, None, parameters, "norm_1", "attention", mask)
+    n = ref.layer_norm(x, *parameters["norm_2"])
+    return x + ref.feed_forward(n, *parameters["feed_forward"])
+
+
+def decoder_block(x, memory, parameters, target_mask, source_mask):
+    """A block of the decoder with the functions of the reference."""
+    for norm, layer, values, mask in (
+        ("norm_1", "self_attention", None, target_mask),
+        ("norm_2", "cross_attention", memory, source_mask),
+    ):
+        x = x + with_norm_in_front(x, values, parameters, norm, layer, mask)
+    n = ref.layer_norm(x, *parameters["norm_3"])
+    return x + ref.feed_forward(n, *parameters["feed_forward"])
+
+
+def with_norm_in_front(x, values, parameters, norm, layer, mask):
+    n = ref.layer_norm(x, *parameters[norm])
+    values = n if values is None else values
+    return ref.multi_head_attention(n, values, *parameters[layer], mask)
+
+
+def generate(model, source):
+    """The most probable tokens, with one pass over the whole translation so far."""
+    memory, tokens = model.encode(source), []
+    while len(tokens) < model.max_length(source):
+        tokens.append(model.logits([model.start, *tokens], memory)[0, -1].argmax())
+        if tokens[-1] == model.end:
+            return tokens[:-1]
+    return tokens
 
 
 def translate_with_luong_step(model, source, max_length, luong_step, greedy_decode):
@@ -97,8 +150,10 @@ def part_of(name, part):
             "dates-general": translate_with_luong_step,
             "dates-local-p": translate_with_local_step,
         }[name]
-    own_steps = {"luong_step": luong_step, "local_step": local_step}
-    return own_steps.get(part) or SOLUTIONS[part].reference_solution
+    own = (luong_step, local_step, generate, encoder_block, decoder_block)
+    own = {function.__name__: function for function in own}
+    own |= {"layer_norm": ref.layer_norm, "feed_forward": ref.feed_forward}
+    return own.get(part) or SOLUTIONS[part].reference_solution
 
 
 @pytest.fixture(scope="module")
@@ -122,15 +177,16 @@ def unseen():
 # What it is
 
 
-def test_translator_equals_keras_with_the_same_rounded_weights(any_translator, unseen):
+@pytest.mark.parametrize("name", ["dates-additive", "dates-general", "dates-local-p"])
+def test_translator_equals_keras_with_the_same_rounded_weights(name, unseen):
     from attnlib.seq2seq import Seq2Seq
     from tools import train_translators
 
-    translator = any_translator
+    translator = load(name)
     vocabularies = translator.source_tokens, translator.target_tokens
     keras = Seq2Seq(*vocabularies, **train_translators.OPTIONS[translator.name])
-    for name, variable in train_translators.variables(keras).items():
-        variable.assign(translator.model.parameters[name])
+    for array, variable in train_translators.variables(keras).items():
+        variable.assign(translator.model.parameters[array])
     assert len(keras.weights) == len(translator.model.parameters)
     odd = [list("5,,mvJ"), list("9"), list("d d d d d 1")]  # no dates at all
     sources = [*(source for source, _ in unseen[:40]), *odd]
@@ -151,7 +207,7 @@ def test_translator_is_right_on_unseen_dates(any_translator, unseen):
 
 def test_weights_are_small_and_say_how_they_were_made(any_translator):
     path = numpy_translators.WEIGHTS / f"{any_translator.name}.npz"
-    assert path.stat().st_size < 300_000
+    assert path.stat().st_size < 500_000
     with np.load(path) as arrays:
         assert {array.dtype for array in arrays.values()} == {np.dtype("float16")}
     made = any_translator.provenance
@@ -176,6 +232,42 @@ def test_local_translator_gives_the_centers_of_its_last_translation():
         assert (weights.sum(axis=1) < 1).all()
     assert outside.any()
     assert load("dates").centers is None
+
+
+def test_transformer_gives_the_weights_of_each_head_of_its_last_translation():
+    translator = Translator.load("dates-transformer")
+    assert translator.head_weights.shape == (LAYERS, HEADS, 0, 0)
+    for text in ("5 mars 2024", DATE):
+        _, weights = translator(text)
+        by_head = translator.head_weights
+        assert by_head.shape == (LAYERS, HEADS, STEPS, len(text))
+        assert np.allclose(by_head.sum(axis=-1), 1)
+        assert np.allclose(by_head.mean(axis=(0, 1)), weights)
+    assert load("dates").head_weights is None
+    assert translator.centers is None
+
+
+def test_transformer_gives_the_weights_of_the_tokens_that_were_written():
+    """Whoever wrote them, and however many they are."""
+    digit = load("dates-transformer").target_tokens.index("2")
+    for count, steps in ((0, 1), (3, 4), (53, 54), (54, 54), (60, 61)):
+        translator = Translator.load(
+            "dates-transformer", generate=lambda model, source, n=count: [digit] * n
+        )
+        tokens, weights = translator(DATE)
+        assert tokens == ["2"] * count
+        assert weights.shape == (steps, len(DATE))
+
+
+def test_transformer_predicts_each_token_from_those_before():
+    model = load("dates-transformer").model
+    memory = model.encode([5, 6, 7])
+    assert memory.shape == (1, 3, 64)
+    tokens = [model.start, 4, 7, 5]
+    logits = model.logits(tokens, memory)
+    for length in range(1, 5):
+        of_some = model.logits(tokens[:length], memory)
+        assert np.allclose(of_some, logits[:, :length])
 
 
 def test_translator_takes_text_and_tokens(translator):
@@ -208,8 +300,7 @@ def test_translator_calls_each_part_that_it_is_given(name, part):
         return part_of(name, part)(*arguments)
 
     tokens, weights = Translator.load(name, **{part: own})(DATE)
-    once = part in ("translate_sentence", "greedy_decode")
-    assert len(calls) == (1 if once else STEPS)
+    assert len(calls) == CALLS.get(part, STEPS)
     assert "".join(tokens) == "2024-03-05"
     assert np.allclose(weights, load(name)(DATE)[1], atol=1e-12)
 
@@ -242,10 +333,24 @@ def test_wrong_part_gives_a_wrong_translation():
     assert np.allclose(weights, 1 / len(DATE))
 
 
+def test_transformer_without_order_gives_a_wrong_translation():
+    def nowhere(length, dim):
+        return np.zeros((length, dim))
+
+    tokens, weights = Translator.load(
+        "dates-transformer", sinusoidal_positions=nowhere
+    )(DATE)
+    assert "".join(tokens) != "2024-03-05"
+    assert weights.shape[1] == len(DATE) and np.allclose(weights.sum(axis=1), 1)
+
+
 def test_model_gives_no_padding_and_no_start(translator):
     model = translator.model
     zeros = [np.zeros((1, size)) for size in (64, 64, 32)]
     assert (model.logits(*zeros)[0, :2] == -np.inf).all()
+    transformer = load("dates-transformer").model
+    logits = transformer.logits([1, 5, 7], np.zeros((1, 4, 64)))
+    assert (logits[..., :2] == -np.inf).all() and np.isfinite(logits[..., 2:]).all()
 
 
 # What is refused
@@ -265,6 +370,8 @@ def test_load_refuses_an_unknown_name(name):
         ("dates-general", "bahdanau_step"),
         ("dates-general", "local_step"),
         ("dates-local-p", "attend"),
+        ("dates-transformer", "translate_sentence"),
+        ("dates", "generate"),
     ],
 )
 def test_load_refuses_a_part_that_the_model_does_not_have(name, part):
@@ -339,9 +446,10 @@ def test_translator_names_unknown_characters_and_those_it_knows(
 
 
 @pytest.mark.parametrize("text", ["12 maggio 2024", "March 5, 2150", "May", "zzz 9 9"])
-def test_translator_answers_to_any_text_of_known_characters(translator, text):
+@pytest.mark.parametrize("name", ["dates", "dates-transformer"])
+def test_translator_answers_to_any_text_of_known_characters(name, text):
     """It cannot know that it was not trained on such a date."""
-    tokens, weights = translator(text)
+    tokens, weights = load(name)(text)
     assert len(tokens) <= 2 * len(text) + 10
     assert weights.shape[1] == len(text) and np.allclose(weights.sum(axis=1), 1)
 
@@ -350,6 +458,16 @@ def test_translator_refuses_very_long_text(translator):
     assert translator("5" * 200)[1].shape[1] == 200
     with pytest.raises(ValueError, match="at most 200 characters, got 201"):
         translator("5" * 201)
+
+
+@pytest.mark.parametrize("text", ["", None, ["M", 1], "5/3/2024", "5" * 201])
+def test_every_translator_refuses_the_same(text):
+    messages = set()
+    for name in PARTS:
+        with pytest.raises((TypeError, ValueError)) as raised:
+            load(name)(text)
+        messages.add(str(raised.value))
+    assert len(messages) == 1
 
 
 # What the reader's functions return
@@ -444,6 +562,66 @@ def test_translator_says_that_a_part_returns_nothing(name, part):
             "translate_sentence",
             lambda *a: ([3], [3]),
             "weights of your translate_sentence should have sh",
+        ),
+        ("generate", lambda *a: "2024", "your generate should return a list of ints"),
+        ("generate", lambda *a: [3.5], "a token of your generate should be an int"),
+        ("generate", lambda *a: [99], "a token of your generate should be an int"),
+        (
+            "encoder_block",
+            lambda x, *a: (x, x),
+            r"result of your encoder_block should have shape \(1, 22, 64\), got \(2",
+        ),
+        (
+            "decoder_block",
+            lambda x, memory, *a: memory,
+            r"result of your decoder_block should have shape \(1, 1, 64\), got \(1, 22",
+        ),
+        (
+            "multi_head_attention",
+            lambda query, values, w_query, *a: np.einsum(
+                "btd,dhk->bhtk", query, w_query
+            ),
+            "result of your multi_head_attention should have shape",
+        ),
+        (
+            "scaled_dot_product_attention",
+            lambda query, keys, values, mask: (values, mask),
+            "weights of your scaled_dot_product_attention should have shape",
+        ),
+        (
+            "scaled_dot_product_attention",
+            lambda query, keys, values, mask: query,
+            "your scaled_dot_product_attention should return 2 values, got a ndarray",
+        ),
+        (
+            "layer_norm",
+            lambda x, scale, offset: x.mean(-1),
+            "result of your layer_norm should have shape",
+        ),
+        (
+            "layer_norm",
+            lambda x, scale, offset: x / 0.0,
+            "result of your layer_norm should be finite, got NaN or inf",
+        ),
+        (
+            "feed_forward",
+            lambda x, w_in, b_in, w_out, b_out: x @ w_in,
+            "result of your feed_forward should have shape",
+        ),
+        (
+            "causal_mask",
+            lambda mask: np.tril(np.ones((1, mask.shape[1], mask.shape[1]))),
+            "mask of your causal_mask should be boolean, True = may be attended to, go",
+        ),
+        (
+            "causal_mask",
+            lambda mask: mask,
+            "mask of your causal_mask should have shape",
+        ),
+        (
+            "sinusoidal_positions",
+            lambda length, dim: np.zeros((1, length, dim)),
+            r"positions of your sinusoidal_positions should have shape \(22, 64\)",
         ),
     ],
 )

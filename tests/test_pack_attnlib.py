@@ -121,7 +121,7 @@ def test_weights_are_found_where_attnlib_is(tmp_path):
             archive.extractall(tmp_path)
         done = subprocess.run([sys.executable, "-c", code], **options)
         assert said in done.stdout + done.stderr
-    assert (tmp_path / "weights.zip").stat().st_size < 500_000
+    assert (tmp_path / "weights.zip").stat().st_size < 1_000_000
 
 
 def small_attnlib(folder, **sources):

@@ -7,10 +7,11 @@ made of parts that your own functions can replace.
     tokens, weights = translator("Tuesday, March 5, 2024")
 
 One sentence is translated at a time, so the batch axis always has length 1, and there
-is no padding. The code is the plain form of ``Seq2Seq`` with one loop over the source
-and one over the target; a test holds that both give the same tokens and weights.
+is no padding. A test holds that each model gives the same tokens and weights as the
+same model in Keras.
 
-There are three models. In each of them the parts stand on one another:
+There are four models. Three are the plain form of ``Seq2Seq``, with one loop over the
+source and one over the target. In each of them the parts stand on one another:
 ``translate_sentence`` calls ``greedy_decode``, which calls the step of the decoder once
 per output token.
 
@@ -20,6 +21,12 @@ per output token.
   ``softmax``.
 - "dates-local-p": ``local_step`` calls ``predicted_center``, ``general_scores``, and
   ``local_attend``, which calls ``softmax``.
+
+The fourth, "dates-transformer", is the plain form of ``Transformer``: ``generate``
+runs the whole decoder again for each output token. The model calls ``encoder_block``,
+``decoder_block``, ``layer_norm``, ``causal_mask``, and ``sinusoidal_positions``. The
+blocks call ``layer_norm``, too, ``feed_forward``, and ``multi_head_attention``, which
+calls ``scaled_dot_product_attention`` for each head.
 """
 
 import json
@@ -54,6 +61,7 @@ from attnlib.numpy_translators._parts import (
     predicted_center,
     translate_sentence,
 )
+from attnlib.numpy_translators._transformer import TransformerModel, generate
 
 __all__ = [
     "PARTS",
@@ -61,7 +69,9 @@ __all__ = [
     "LocalModel",
     "LuongModel",
     "RecurrentModel",
+    "TransformerModel",
     "Translator",
+    "generate",
     "greedy_decode",
     "translate_sentence",
 ]
@@ -73,8 +83,8 @@ MAX_LENGTH = 200  # tokens of a source
 class Kind(NamedTuple):
     """How a model is made, and which parts it has, from the outermost inward."""
 
-    make_model: object  # (parameters, description) -> model
-    make_step: object  # the reader's parts by name -> the step
+    make_model: object  # (parameters, description, the reader's parts) -> model
+    make_step: object  # the reader's parts by name -> the step, if it has one
     parts: tuple
 
 
@@ -103,21 +113,30 @@ def _local_step(own):
 OUTERMOST = ("translate_sentence", "greedy_decode")
 KINDS = {
     "dates-additive": Kind(
-        lambda parameters, _: BahdanauModel(parameters),
+        lambda parameters, *_: BahdanauModel(parameters),
         _bahdanau_step,
         (*OUTERMOST, "bahdanau_step", "additive_scores", "attend", "softmax"),
     ),
     "dates-general": Kind(
-        lambda parameters, _: LuongModel(parameters),
+        lambda parameters, *_: LuongModel(parameters),
         _luong_step,
         (*OUTERMOST, "luong_step", "general_scores", "attend", "softmax"),
     ),
     "dates-local-p": Kind(
-        lambda parameters, made: LocalModel(parameters, made["half_width"]),
+        lambda parameters, made, _: LocalModel(parameters, made["half_width"]),
         _local_step,
         (
             *(*OUTERMOST, "local_step", "predicted_center", "general_scores"),
             *("local_attend", "softmax"),
+        ),
+    ),
+    "dates-transformer": Kind(
+        lambda parameters, _, own: TransformerModel(parameters, **own),
+        None,
+        (
+            *("generate", "decoder_block", "encoder_block", "multi_head_attention"),
+            *("scaled_dot_product_attention", "layer_norm", "feed_forward"),
+            *("causal_mask", "sinusoidal_positions"),
         ),
     ),
 }
@@ -135,7 +154,7 @@ class Translator:
     ----------
     name : str
         Such as "dates-additive".
-    model : BahdanauModel, LuongModel, or LocalModel
+    model : BahdanauModel, LuongModel, LocalModel, or TransformerModel
     source_tokens, target_tokens : list of str
         The vocabularies. The first three are <pad>, <start>, and <end>.
     provenance : dict
@@ -145,27 +164,41 @@ class Translator:
     centers : array, shape (steps,), or None
         For "dates-local-p", :math:`p_t` of each step of the last translation, in source
         positions from 0.
+    head_weights : array, shape (layers, heads, steps, source_len), or None
+        For "dates-transformer", the weights of the cross-attention in the last
+        translation. They are those of our own code, in one pass over the tokens that
+        were written.
     """
 
-    def __init__(self, name, model, description, parts):
-        self.name, self.model = name, model
+    def __init__(self, name, parameters, description, parts):
+        kind = KINDS[name]
+        self.name = name
         self.source_tokens = description["source_vocabulary"]
         self.target_tokens = description["target_vocabulary"]
         self.provenance = description["provenance"]
-        kind = KINDS[name]
         self.yours = tuple(part for part in kind.parts if part in parts)
-        whole = parts.get("translate_sentence", translate_sentence)
+        self.centers = self.head_weights = None
         own = {
             part: checked(part, function)
             for part, function in parts.items()
             if part != "translate_sentence"
         }
-        step = kind.make_step(own)
-        decode = own.get("greedy_decode", greedy_decode)
-        self.centers = None
-        if isinstance(model, LocalModel):
+        self.model = kind.make_model(parameters, description, own)
+        if isinstance(self.model, TransformerModel):
+            self._translate = self._by_generating(own.get("generate", generate))
+        else:
+            whole = parts.get("translate_sentence", translate_sentence)
+            decode = own.get("greedy_decode", greedy_decode)
+            self._translate = self._in_steps(whole, kind.make_step(own), decode)
+
+    def _in_steps(self, whole, step, decode):
+        """source -> tokens and weights, for a model whose decoder has steps."""
+        if isinstance(self.model, LocalModel):
             self.centers, step = np.empty(0), self._keep_centers(step)
-        self._translate = lambda *arguments: whole(*arguments, step, decode)
+        model = self.model
+        return lambda source: whole(
+            model, source, model.max_length(source), step, decode
+        )
 
     def _keep_centers(self, local_step):
         def step(*arguments):
@@ -174,6 +207,22 @@ class Translator:
             return result
 
         return step
+
+    def _by_generating(self, own_generate):
+        """source -> tokens and weights, for the Transformer."""
+        model = self.model
+        self.head_weights = np.empty((model.layers, model.heads, 0, 0))
+
+        def translate(source):
+            tokens = own_generate(model, source)
+            tokens = tokens_of("generate", tokens, len(self.target_tokens))
+            decoder_tokens = [model.start, *tokens]
+            if len(tokens) == model.max_length(source):
+                decoder_tokens.pop()  # the last token was not followed by a step
+            self.head_weights = model.head_weights(source, decoder_tokens)
+            return tokens, self.head_weights.mean(axis=(0, 1))
+
+        return translate
 
     @classmethod
     def load(cls, name="dates", **parts):
@@ -186,7 +235,7 @@ class Translator:
             ISO date, character by character: "dates-additive", or "dates" for short,
             with Bahdanau's additive attention; "dates-general" with Luong's global
             attention and the score "general"; "dates-local-p" with the same score and a
-            window around a predicted center.
+            window around a predicted center; "dates-transformer" is a Transformer.
         **parts : functions
             Your own functions, which take and return what the exercises of these names
             say. ``PARTS[name]`` lists their names, such as ``translate_sentence``,
@@ -211,8 +260,7 @@ class Translator:
         given, name = name, NAMES[one_of("name", name, tuple(NAMES))]
         check_parts(parts, name, PARTS[name], f"Translator.load({given!r}, ...)")
         parameters, description = read_weights(name)
-        model = KINDS[name].make_model(parameters, description)
-        return cls(name, model, description, parts)
+        return cls(name, parameters, description, parts)
 
     def __call__(self, tokens):
         r"""Translate one sentence.
@@ -230,7 +278,9 @@ class Translator:
         weights : array, shape (steps, source_len)
             Row i holds the weights :math:`\alpha_{ij}` of the step that wrote token i.
             Where the end was written, the last row is that of its step, so there is one
-            row more than tokens.
+            row more than tokens. For "dates-transformer", they are the means over all
+            layers and heads of the cross-attention; ``head_weights`` holds those of
+            each head.
 
         Raises
         ------
@@ -244,8 +294,8 @@ class Translator:
         source = [self.source_tokens.index(token) for token in self._known(tokens)]
         if self.centers is not None:
             self.centers = np.empty(0)
-        result = self._translate(self.model, source, 2 * len(source) + 10)
-        outermost = self.yours[0] if self.yours else "translate_sentence"
+        result = self._translate(source)
+        outermost = self.yours[0] if self.yours else PARTS[self.name][0]
         numbers, weights = values_of(outermost, result)
         numbers = tokens_of(outermost, numbers, len(self.target_tokens))
         weights = array_of(outermost, "weights", weights, "steps", len(source))

@@ -112,6 +112,36 @@ def _check_luong_step(part, result, state, word, source_states, *rest):
     return _arrays_of(part, names, result)
 
 
+def _check_scaled(part, result, query, keys, values, mask):
+    context, weights = values_of(part, result)
+    batch, target_len, _ = query.shape
+    shape = batch, target_len, values.shape[2]
+    return (
+        array_of(part, "context", context, *shape),
+        array_of(part, "weights", weights, batch, target_len, keys.shape[1]),
+    )
+
+
+def _check_same_shape(part, result, x, *_):
+    return array_of(part, "result", result, *x.shape)
+
+
+def _check_causal_mask(part, result, mask):
+    batch, length = mask.shape
+    result = np.asarray(result)
+    if result.dtype != bool:
+        raise TypeError(
+            f"mask of your {part} should be boolean, True = may be attended to, got"
+            f" {result.dtype}"
+        )
+    array_of(part, "mask", result, batch, length, length)
+    return result
+
+
+def _check_positions(part, positions, length, dim):
+    return array_of(part, "positions", positions, length, dim)
+
+
 def _check_decode(part, tokens, *_):
     return tokens_of(part, tokens)
 
@@ -128,6 +158,15 @@ CHECKS = {
     "luong_step": _check_luong_step,
     "local_step": _check_luong_step,
     "greedy_decode": _check_decode,
+    "scaled_dot_product_attention": _check_scaled,
+    "multi_head_attention": _check_same_shape,
+    "layer_norm": _check_same_shape,
+    "feed_forward": _check_same_shape,
+    "encoder_block": _check_same_shape,
+    "decoder_block": _check_same_shape,
+    "causal_mask": _check_causal_mask,
+    "sinusoidal_positions": _check_positions,
+    "generate": _check_decode,
 }
 
 

@@ -69,7 +69,31 @@ class BidirectionalReader:
         return z * s + (1 - z) * n
 
 
-class RecurrentModel(BidirectionalReader):
+class TranslationModel:
+    """What all models that translate share.
+
+    Attributes
+    ----------
+    start, end : int
+        The tokens before the first word and after the last.
+    """
+
+    start, end = 1, 2
+
+    @staticmethod
+    def max_length(source):
+        """How many tokens the translation of this list of tokens may have."""
+        return 2 * len(source) + 10
+
+    def _predict(self, features):
+        """The logits (..., vocabulary), from features (..., feature_dim)."""
+        logits = features @ self.parameters["output_kernel"]
+        logits = logits + self.parameters["output_bias"]
+        logits[..., : self.end] = -np.inf  # <pad> and <start> are no words
+        return logits
+
+
+class RecurrentModel(TranslationModel, BidirectionalReader):
     r"""The trained parameters of a translator with a bidirectional GRU as its encoder
     and a GRU as its decoder.
 
@@ -81,14 +105,7 @@ class RecurrentModel(BidirectionalReader):
         ``_kernel``, (input_dim, 3 units), its ``_recurrent_kernel``, (units, 3 units),
         and its ``_bias``, (2, 3 units); ``output_kernel`` and ``output_bias``; and what
         a model has beside them.
-
-    Attributes
-    ----------
-    start, end : int
-        The tokens before the first word and after the last.
     """
-
-    start, end = 1, 2
 
     def encode(self, source):
         r"""Read a sentence in both directions.
@@ -131,13 +148,6 @@ class RecurrentModel(BidirectionalReader):
         new_state : array, shape (1, units)
         """
         return self._gru_step("cell", inputs, state)
-
-    def _predict(self, features):
-        """The logits (1, vocabulary), from features (1, feature_dim)."""
-        logits = features @ self.parameters["output_kernel"]
-        logits = logits + self.parameters["output_bias"]
-        logits[:, : self.end] = -np.inf  # <pad> and <start> are no words
-        return logits
 
 
 class BahdanauModel(RecurrentModel):
