@@ -5,7 +5,8 @@ A mutant that gives other results than the solution, on the exercise's cases dra
 other seeds or on harder inputs, must be refused; at least 95 % of them have to be, and
 every one that is not is in ACCEPTED with the reason.
 
-    python -m pytest tests/test_exercise_mutants.py -rP        also prints the counts
+Here, this is asked of the first exercise of each chapter, and of every exercise in
+tests/weekly/test_exercises_at_length.py. With -rP, pytest prints the counts.
 """
 
 import functools
@@ -15,7 +16,7 @@ import numpy as np
 import psutil
 import pytest
 from mutation import harder, mutants
-from test_exercises import ALL_EXERCISES
+from test_exercises import first_of_each_chapter
 
 from attnlib import reference as ref
 from attnlib.checking import sandbox
@@ -109,7 +110,7 @@ def count_mutants(exercise):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("exercise", ALL_EXERCISES)
+@first_of_each_chapter
 def test_exercise_refuses_mutants_of_its_solution(exercise):
     refused, missed, equal = count_mutants(exercise)
     print(
@@ -119,16 +120,3 @@ def test_exercise_refuses_mutants_of_its_solution(exercise):
     assert refused >= 10
     assert set(missed) == set(ACCEPTED.get(exercise.name, {}))
     assert len(missed) <= 0.05 * (refused + len(missed))
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_exercises_refuse_mutants_over_all():
-    """Over all exercises; counts them itself where the tests above have not run."""
-    counts = [count_mutants(param.values[0]) for param in ALL_EXERCISES]
-    refused = sum(number for number, _, _ in counts)
-    missed = sum(len(descriptions) for _, descriptions, _ in counts)
-    print(
-        f"{len(counts)} exercises: {refused + missed} mutants change results, "
-        f"{refused} of them are refused"
-    )
-    assert refused / (refused + missed) >= 0.95

@@ -1,8 +1,8 @@
 """Whatever a reader writes into an exercise: one plain message, the kernel lives, and
 the next check works.
 
-Each misbehavior of tests/misbehaving_submissions.py is tried on every exercise here,
-and once in a real kernel.
+Each misbehavior of tests/misbehaving_submissions.py is tried on the first exercise of
+each chapter here, and once in a real kernel; on every exercise in tests/weekly.
 """
 
 import functools
@@ -24,7 +24,7 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 from misbehaving_submissions import MISBEHAVIORS
 from nbclient import NotebookClient
-from test_exercises import EXERCISES, every_exercise
+from test_exercises import EXERCISES, every_exercise, first_of_each_chapter
 
 from attnlib import reference
 from attnlib.checking import sandbox
@@ -58,7 +58,7 @@ def submission_of(code):
 
 
 @pytest.mark.filterwarnings("ignore")
-@every_exercise
+@first_of_each_chapter
 def test_exercise_survives_misbehaving_code(exercise, monkeypatch, capsys):
     before = notebook_state()
     for code, expected in MISBEHAVIORS:

@@ -22,6 +22,7 @@ import copy
 import functools
 import html
 import inspect
+import itertools
 import re
 import textwrap
 import warnings
@@ -316,6 +317,11 @@ class Exercise:
     def _fresh_cases(self):
         return list(self.cases(np.random.default_rng(0)))
 
+    def _fresh_case(self, index):
+        """One case, made anew, and no case after it."""
+        cases = self.cases(np.random.default_rng(0))
+        return next(itertools.islice(cases, index, None))
+
     def _outcome(self, submission, args, time_limit):
         """What the submission does with ``args``."""
         call = functools.partial(self._call, submission, args)
@@ -349,7 +355,7 @@ class Exercise:
                 return self._not_yet(outcome.problem)
             if not outcome.attempted or outcome.result is Ellipsis:
                 return self._not_attempted()
-            _, before = self._fresh_cases()[index]
+            _, before = self._fresh_case(index)
             problem = self._problem(expected[index], outcome, before)
             if problem:
                 failure = _Failure(title, before, expected[index], outcome, problem)
@@ -416,7 +422,7 @@ class Exercise:
 
         def agrees(mistake, case):
             if case not in outcomes and not clock.is_over:
-                _, args = self._fresh_cases()[case]
+                _, args = self._fresh_case(case)
                 outcomes[case] = run(args)
             return case in outcomes and self._same(
                 mistake.outcome(case), outcomes[case]
@@ -661,7 +667,7 @@ class _Mistake:
     def outcome(self, case):
         """Its Outcome in a case. It is code of ours, so no watchdog is needed."""
         if case not in self.outcomes:
-            _, args = self.owner._fresh_cases()[case]
+            _, args = self.owner._fresh_case(case)
             call = functools.partial(self.owner._call, self.function, args)
             with isolation.restore(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
