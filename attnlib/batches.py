@@ -157,7 +157,8 @@ class Batches(Dataset):
                 f"whose ID {first} is {_token(got, first)}: make the batches with this "
                 "model's own model.batches(pairs)"
             )
-        model.check_lengths(self.lengths[0])
+        source_len, target_len = self.lengths
+        model.check_lengths(source_len, target_len - 1)
 
 
 def _token(tokens, token_id):
@@ -221,7 +222,7 @@ class OwnBatches(Dataset):
                 "target_len), and (batch, target_len), got "
                 f"{source.shape}, {before.shape}, and {target.shape}"
             )
-        model.check_lengths(sentence_lengths(source))
+        model.check_lengths(sentence_lengths(source), sentence_lengths(before))
         if not weights or weights[0] is None:
             return (source, before), target
         return (source, before), target, check_weights(name, weights[0], target.shape)

@@ -2,7 +2,8 @@
 
 Keras saves weights, and the arguments that make a model. A part that was frozen, that
 has a precision of its own, or whose weights got a regularizer or a constraint is saved
-here. Parts are named by attributes: "decoder.attention" is ``model.decoder.attention``.
+here. Parts are named by attributes: "decoder.attention" is ``model.decoder.attention``,
+and "encoder_blocks.0" is ``model.encoder_blocks[0]``.
 """
 
 import contextlib
@@ -15,9 +16,15 @@ PENALTIES = {"regularizer": keras.regularizers, "constraint": keras.constraints}
 def parts(layer, path=""):
     """(path, layer) for every layer within a layer, the outer ones first."""
     for name, value in sorted(vars(layer).items()):
-        if isinstance(value, keras.Layer) and not name.startswith("_"):
-            yield path + name, value
-            yield from parts(value, f"{path}{name}.")
+        if name.startswith("_"):
+            continue
+        found = {f"{path}{name}": value}
+        if isinstance(value, list):
+            found = {f"{path}{name}.{i}": part for i, part in enumerate(value)}
+        for name_of_part, part in found.items():
+            if isinstance(part, keras.Layer):
+                yield name_of_part, part
+                yield from parts(part, f"{name_of_part}.")
 
 
 def apply_penalties(model):

@@ -3,9 +3,9 @@
 Both ask of a model ``encode(source) -> (state, memory)``, its initial state and its
 memory of the source, and ``decode_step(state, token_ids, memory) -> (state, logits,
 weights)``, with logits (batch, vocabulary) and attention weights (batch, source_len);
-``model.has_attention`` says whether it has any.
+``model.weights_in_steps`` says whether a step has any.
 They return token IDs (batch, length), where what follows the end is <end>, and
-attention weights (batch, length, source_len), or of source_len 0 without attention.
+attention weights (batch, length, source_len), or of source_len 0 without any.
 
 max_lengths: (batch,), how many tokens each translation may have. It ends there, or at
 <end>.
@@ -116,7 +116,7 @@ def beam_search(model, source, max_lengths, beam_width):
     totals = tf.tile([[0.0] + [NEG_INF] * (beam_width - 1)], (batch, 1))
     ended = tf.zeros_like(max_lengths, tf.bool)
     tokens = tf.fill((batch * beam_width, 1), Vocabulary.start)
-    source_len = tf.shape(source)[1] if model.has_attention else 0
+    source_len = tf.shape(source)[1] if model.weights_in_steps else 0
     weights = tf.zeros((batch * beam_width, 0, source_len))
     fixed = tf.nest.map_structure(lambda x: x.shape, (totals, state, ended))
     growing = tf.TensorShape((None, None)), tf.TensorShape((None, None, None))

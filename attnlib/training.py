@@ -39,6 +39,7 @@ class PairModel(keras.Model):
     """
 
     max_source_len = None  # the longest source that the model can have; None for any
+    max_target_len = None  # the same for the target, <start> or <end> included
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -166,7 +167,7 @@ class PairModel(keras.Model):
             sample_weight,
         )
         source_len, target_len = batches.lengths
-        self.check_lengths(source_len)
+        self.check_lengths(source_len, target_len - 1)
         longest = np.maximum(source_len, target_len - 2)  # without <start> and <end>
         warn_of_long(
             longest, "pair", "fit(pairs, max_length=100) leaves out longer ones"
@@ -196,15 +197,26 @@ class PairModel(keras.Model):
         pairs.check_fits(self)
         return pairs
 
-    def check_lengths(self, lengths):
-        """ValueError where a source is longer than the model can have."""
-        longest = self.max_source_len
-        if longest is not None and max(lengths, default=0) > longest:
-            index = int(np.argmax(lengths))
-            raise ValueError(
-                f"sentence {index} should have at most {longest} tokens, which is this "
-                f"model's max_source_len, got {lengths[index]}"
-            )
+    def check_lengths(self, source_len, target_len=()):
+        """ValueError where a source or target is longer than the model can have.
+
+        target_len: with <start> or <end>, as the decoder has them.
+        """
+        if self.max_source_len is not None:
+            index = longer_than(self.max_source_len, source_len)
+            if index is not None:
+                raise ValueError(
+                    f"sentence {index} should have at most {self.max_source_len} tokens"
+                    f", which is this model's max_source_len, got {source_len[index]}"
+                )
+        if self.max_target_len is not None:
+            index = longer_than(self.max_target_len, target_len)
+            if index is not None:
+                raise ValueError(
+                    f"target {index} should have at most {self.max_target_len - 1} "
+                    "tokens, one fewer than this model's max_target_len, got "
+                    f"{target_len[index] - 1}"
+                )
 
     def fit(
         self,
@@ -447,6 +459,12 @@ class PairModel(keras.Model):
                 f"model.load_weights({str(path)!r})"
             )
         return keras.saving.load_model(path, **options)
+
+
+def longer_than(limit, lengths):
+    """The index of the largest length if it is above the limit, else None."""
+    index = int(np.argmax(lengths)) if len(lengths) else 0
+    return index if len(lengths) and lengths[index] > limit else None
 
 
 def optimized(optimizer):

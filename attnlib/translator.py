@@ -8,6 +8,7 @@ A model that translates is a ``Translator`` with its own encoder and decoder::
     call((source, decoder_inputs))         all steps, with the true tokens given
 """
 
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -52,13 +53,14 @@ class Translator(PairModel):
 
     units = None  # size of the decoder's state
     has_attention = True
+    state_grows = False  # whether the decoder's state gets larger with every step
 
     def __init__(self, source_vocabulary, target_vocabulary, **kwargs):
         super().__init__(**kwargs)
         self.source_vocabulary = as_vocabulary(source_vocabulary)
         self.target_vocabulary = as_vocabulary(target_vocabulary)
         self.fast_greedy_search = fast.GreedySearch(self, greedy_search)
-        self.searches = {}  # by beam width
+        self.search = cache(partial(make_search, self))  # of a beam width
         self.forced_weights = tf.function(
             lambda *inputs: self(inputs, return_weights=True)[1],
             input_signature=[TOKEN_IDS, TOKEN_IDS],
@@ -94,6 +96,11 @@ class Translator(PairModel):
     @classmethod
     def needs_max_source_len(cls, options):
         return False
+
+    @property
+    def weights_in_steps(self):
+        """Whether ``decode_step`` returns attention weights."""
+        return self.has_attention
 
     # Training. Loss and accuracy are means over real tokens, in an epoch as in a batch.
 
@@ -132,13 +139,11 @@ class Translator(PairModel):
         source: (batch, source_len), token IDs. max_lengths: (batch,), tokens that each
         translation may have. What follows the end is <end>.
         """
-        if beam_width == 1:
+        if beam_width == 1 and not self.state_grows:
             result = self.fast_greedy_search(source, max_lengths)
             if result is not None:
                 return result
-        if beam_width not in self.searches:
-            self.searches[beam_width] = make_search(self, beam_width)
-        tokens, weights = self.searches[beam_width](source, max_lengths)
+        tokens, weights = self.search(beam_width)(source, max_lengths)
         return tokens.numpy(), weights.numpy()
 
     def translate(
@@ -188,7 +193,7 @@ class Translator(PairModel):
         if not self.has_attention:
             return Translation(tokens, None)
         steps = min(len(tokens) + 1, max_length)  # one more for <end>, if reached
-        return Translation(tokens, weights[:steps, :source_len])
+        return Translation(tokens, weights[..., :steps, :source_len])
 
     def align(self, pairs, batch_size=128):
         """The attention weights under forced decoding, with the true tokens given.
@@ -206,7 +211,7 @@ class Translator(PairModel):
         for rows, (inputs, _) in zip(data.rows, data, strict=True):
             weights = self.forced_weights(*inputs).numpy()
             for row, alpha in zip(rows, weights, strict=True):
-                alignments[row] = alpha[: target_len[row] - 1, : source_len[row]]
+                alignments[row] = alpha[..., : target_len[row] - 1, : source_len[row]]
         return alignments
 
 

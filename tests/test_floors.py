@@ -190,6 +190,10 @@ def test_readable_path_has_at_most_1000_lines_of_code(sources):
     assert 500 < sum(len(code_lines(source)) for source in path) <= 1000
 
 
+def test_transformer_adds_at_most_300_lines_of_code(sources):
+    assert 100 < len(code_lines(sources["attnlib.transformer"])) <= 300
+
+
 def test_no_function_has_more_than_40_lines_of_code(sources):
     long = [
         f"{name}.{function}: {count}"

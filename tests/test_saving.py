@@ -251,6 +251,7 @@ def test_file_of_weights_alone_is_refused_with_the_call_that_reads_it(tmp_path):
 def test_export_equals_the_model(options, tmp_path):
     model = toy_task.model(scale=0.5, **options)
     model.fit(PAIRS, verbose=0)
+    model.translate(toy_task.SOURCES[:2], beam_width=2, verbose=0)
     model.export(tmp_path / "exported", verbose=False)
     exported = tf.saved_model.load(str(tmp_path / "exported"))
     for count in (1, 20):

@@ -23,13 +23,17 @@ def additive():
     return toy_task.model(seed=0, scale=0.7)
 
 
-@pytest.fixture(scope="module", params=["additive", "none", "first state"])
+@pytest.fixture(
+    scope="module", params=["additive", "none", "first state", "transformer"]
+)
 def model(request, additive):
     """Untrained, with weights by which it writes varied sentences, some of which never
     end.
     """
     if request.param == "additive":
         return additive
+    if request.param == "transformer":
+        return toy_task.transformer(seed=2, scale=0.7)
     context = "first_state" if request.param == "first state" else "every_step"
     seed = 2 if context == "first_state" else 4
     return toy_task.model(seed=seed, scale=1.5, attention="none", context=context)

@@ -6,6 +6,7 @@ import numpy as np
 
 from attnlib.backend import keras
 from attnlib.seq2seq import Seq2Seq
+from attnlib.transformer import Transformer
 
 
 def pairs(n, seed=0, shortest=1, longest=4):
@@ -33,4 +34,18 @@ def model(seed=0, scale=None, **options):
         model.set_weights(
             [random.normal(0, scale, w.shape) for w in model.get_weights()]
         )
+    return model
+
+
+def transformer(seed=0, scale=None, pairs=PAIRS, **options):
+    """A compiled Transformer. scale: as for ``model``, for matrices alone, because its
+    normalizations need scales near 1."""
+    keras.utils.set_random_seed(seed)
+    small = {"units": 8, "heads": 2, "warmup_steps": 20, "learning_rate": 1e-2}
+    model = Transformer.for_pairs(pairs, **{**small, **options})
+    if scale:
+        random = np.random.default_rng(seed)
+        for weight in model.weights:
+            if len(weight.shape) == 2:
+                weight.assign(random.normal(0, scale, weight.shape))
     return model
