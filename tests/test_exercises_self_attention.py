@@ -862,3 +862,214 @@ def sinusoids_in_single_precision(length, dim):
 def test_sinusoidal_positions_accepts_unusual_answers(attempt):
     result = ex.sinusoidal_positions.check(lambda length, dim: attempt(length, dim))
     assert result.passed, result
+
+
+# Relative positions
+
+
+def test_rotation_matrix_moves_every_position(rng):
+    for dim, offset in ((2, 1), (8, -3), (16, 7)):
+        matrix = ex.rotation_matrix.reference_solution(dim, offset)
+        positions = ex.sinusoidal_positions.reference_solution(30, dim)
+        p = np.arange(10, 20)
+        assert_allclose(positions[p] @ matrix, positions[p + offset], atol=1e-12)
+        assert_allclose(matrix @ matrix.T, np.eye(dim), atol=1e-12)
+
+
+def test_rotation_matrix_by_hand():
+    assert_allclose(
+        ex.rotation_matrix.reference_solution(2, 1),
+        [[math.cos(1), -math.sin(1)], [math.sin(1), math.cos(1)]],
+    )
+
+
+def rotation_by_solving(dim, offset):
+    """By least squares, from the encodings themselves."""
+    start = max(0, -offset)
+    positions = sinusoids(4000 + abs(offset), dim)
+    rows = np.arange(start, start + 3000)
+    return np.linalg.lstsq(positions[rows], positions[rows + offset], rcond=None)[0]
+
+
+def test_rotation_matrix_equals_the_least_squares_solution():
+    for dim, offset in ((4, -1), (6, 3)):
+        assert_allclose(
+            ex.rotation_matrix.reference_solution(dim, offset),
+            rotation_by_solving(dim, offset),
+            atol=1e-6,
+        )
+
+
+def blocks_in_a_loop(dim, offset):
+    matrix = np.zeros((dim, dim))
+    for i in range(dim // 2):
+        angle = offset / 10000 ** (2 * i / dim)
+        cos, sin = math.cos(angle), math.sin(angle)
+        matrix[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = [[cos, -sin], [sin, cos]]
+    return matrix
+
+
+def test_rotation_matrix_accepts_blocks_in_a_loop():
+    result = ex.rotation_matrix.check(lambda dim, offset: blocks_in_a_loop(dim, offset))
+    assert result.passed, result
+
+
+def test_rotation_matrix_names_a_transposed_matrix():
+    words = said(ex.rotation_matrix, lambda dim, offset: blocks_in_a_loop(dim, -offset))
+    assert words.startswith("Your matrix leads the other way")
+
+
+# The block
+
+
+def keras_block(x, parameters, mask):
+    """The paper's block of Keras's layers, with the same parameters."""
+    from attnlib.backend import keras
+
+    w_query, *others, w_output = parameters["attention"]
+    heads = keras.layers.MultiHeadAttention(*w_query.shape[1:], use_bias=False)
+    heads.build(x.shape, x.shape)
+    heads.set_weights(parameters["attention"])
+    w_in, b_in, w_out, b_out = parameters["feed_forward"]
+    wide = keras.layers.Dense(w_in.shape[1], activation="relu")
+    narrow = keras.layers.Dense(w_out.shape[1])
+    norms = [keras.layers.LayerNormalization() for _ in range(2)]
+    for layer, shape, weights in (
+        (wide, x.shape, (w_in, b_in)),
+        (narrow, (*x.shape[:2], w_in.shape[1]), (w_out, b_out)),
+        (norms[0], x.shape, parameters["norm_1"]),
+        (norms[1], x.shape, parameters["norm_2"]),
+    ):
+        layer.build(shape)
+        layer.set_weights(weights)
+    x = x.astype("float32")
+    attended, _ = heads(x, x, attention_mask=mask, return_attention_scores=True)
+    x = norms[0](x + attended)
+    return norms[1](x + narrow(wide(x)))
+
+
+def test_transformer_block_and_layer_norm_equal_keras(rng):
+    parameters = ex._block_parameters(rng, units=6, heads=3, key_dim=2, hidden=8)
+    x = rng.normal(size=(2, 5, 6))
+    mask = np.tril(np.ones((2, 5, 5), bool)) & np.array([1, 1, 0, 1, 0], bool)
+    mask[1, 0] = False  # nothing to attend to
+    result = ex.transformer_block.reference_solution(x, parameters, mask)
+    assert_allclose(result, keras_block(x, parameters, mask), atol=1e-5)
+
+
+def test_layer_norm_by_hand():
+    result = ex.layer_norm.reference_solution(
+        np.array([[[1.0, 3.0], [5.0, 5.0]]]), np.array([2.0, 1]), np.array([0.5, 0])
+    )
+    root = math.sqrt(1.001)
+    assert_allclose(result, [[[0.5 - 2 / root, 1 / root], [0.5, 0.0]]])
+
+
+def own_block(attend, normalize, feed=lambda y, w, b, v, c: relu(y @ w + b) @ v + c):
+    """A block of the reader's own functions."""
+
+    def attempt(x, parameters, mask):
+        y = x + attend(x, x, *parameters["attention"], mask)
+        y = normalize(y, *parameters["norm_1"])
+        y = y + feed(y, *parameters["feed_forward"])
+        return normalize(y, *parameters["norm_2"])
+
+    return attempt
+
+
+def relu(x):
+    return np.maximum(x, 0)
+
+
+def test_transformer_block_accepts_the_readers_own_parts():
+    """The functions of the exercises before it, put together."""
+    attempt = own_block(
+        ex.multi_head_attention.reference_solution, ex.layer_norm.reference_solution
+    )
+    result = ex.transformer_block.check(
+        lambda x, parameters, mask: attempt(x, parameters, mask)
+    )
+    assert result.passed, result
+    attempt = own_block(multi_head(), ex.layer_norm.reference_solution)
+    result = ex.transformer_block.check(
+        lambda x, parameters, mask: attempt(x, parameters, mask)
+    )
+    assert result.passed, result
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (
+            own_block(lambda *a: 0, ex.layer_norm.reference_solution),
+            "The result",
+        ),
+        (
+            own_block(
+                multi_head(),
+                ex.layer_norm.reference_solution,
+                lambda y, w, b, v, c: (y @ w + b) @ v + c,
+            ),
+            "The maximum with 0 is missing",
+        ),
+        (
+            own_block(multi_head(lambda s, m: ref.softmax(s)), ref.layer_norm),
+            "Your attention ignores the mask.",
+        ),
+    ],
+)
+def test_transformer_block_refuses_wrong_answers(attempt, message):
+    words = said(
+        ex.transformer_block, lambda x, parameters, mask: attempt(x, parameters, mask)
+    )
+    assert words.startswith(message)
+
+
+# One position at a time, and what a head looks at
+
+
+def test_causal_steps_equal_one_pass(rng):
+    x = rng.normal(size=(2, 6, 4))
+    w_query, w_keys, w_values = rng.normal(size=(3, 4, 3))
+    expected, _ = ref.scaled_dot_product_attention(
+        x @ w_query, x @ w_keys, x @ w_values, np.tril(np.ones((2, 6, 6), bool))
+    )
+    steps = ex.causal_steps.reference_solution(x, w_query, w_keys, w_values)
+    assert_allclose(steps, expected)
+    assert (
+        abs(ex.causal_steps.starter(x, w_query, w_keys, w_values) - steps).max() > 0.1
+    )
+
+
+def test_causal_steps_accept_one_pass():
+    def one_pass(x, w_query, w_keys, w_values):
+        mask = np.tri(x.shape[1], dtype=bool)
+        scores = (x @ w_query) @ (x @ w_keys).swapaxes(1, 2) / w_keys.shape[1] ** 0.5
+        return ref.softmax(scores, mask) @ (x @ w_values)
+
+    result = ex.causal_steps.check(one_pass)
+    assert result.passed, result
+
+
+def test_weight_at_offset_by_hand():
+    weights = np.array([[[[1.0, 0, 0], [0.75, 0.25, 0], [0.5, 0.25, 0.25]]]])
+    words = np.array([[True, True, True]])
+    for offset, expected in ((-1, 0.5), (0, 0.5), (-2, 0.5), (1, 0.0)):
+        result = ex.weight_at_offset.reference_solution(weights, words, offset)
+        assert_allclose(result, [expected])
+    padded = np.array([[True, True, False]])
+    result = ex.weight_at_offset.reference_solution(weights, padded, -1)
+    assert_allclose(result, [0.75])
+
+
+def test_weight_at_offset_accepts_loops():
+    def in_loops(weights, mask, offset):
+        found = []
+        for b, t in np.ndindex(mask.shape):
+            s = t + offset
+            if mask[b, t] and 0 <= s < mask.shape[1] and mask[b, s]:
+                found.append(weights[b, :, t, s])
+        return np.mean(found, axis=0)
+
+    result = ex.weight_at_offset.check(in_loops)
+    assert result.passed, result

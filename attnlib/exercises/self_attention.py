@@ -7,7 +7,7 @@ import numpy as np
 from attnlib import reference as ref
 from attnlib.checking.exercise import exercise
 from attnlib.checking.sandbox import CheckFailed
-from attnlib.exercises._demands import extreme_scores, five_masks
+from attnlib.exercises._demands import extreme_scores, five_masks, in_float32
 from attnlib.exercises._mistakes import (
     ADDED,
     SMALL_CONSTANT,
@@ -1042,3 +1042,934 @@ for angles in (
         "The whole exponent needs parentheses. Without them, Python takes the power "
         "before it multiplies and divides."
     )(_with_angles(angles))
+
+
+# Relative positions
+
+
+def _rotation_cases(rng):
+    yield "dim 2, one position on", (2, 1)
+    yield "dim 2, one position back", (2, -1)
+    yield "dim 4, one position back", (4, -1)
+    yield "dim 4, no position", (4, 0)
+    yield "dim 6, three positions on", (6, 3)
+    yield "dim 8, five positions back", (8, -5)
+    yield "dim 16, forty positions on", (16, 40)
+
+
+@exercise(
+    _rotation_cases,
+    hints=[
+        (
+            "Begin with dim 2. A row of P is (sin a, cos a), and the row that you want "
+            "is (sin(a + b), cos(a + b)), where b is the offset times the frequency. "
+            "The addition formulas write both as sums of sin a and cos a. What "
+            "multiplies sin a belongs into the first row of the matrix."
+        ),
+        (
+            "For larger dim, the matrix has such a block of 2 x 2 for each pair of "
+            "columns on its diagonal, each with its own frequency, and zeros "
+            "everywhere else. `m[0::2, 0::2]` are the rows and columns of all sines."
+        ),
+    ],
+)
+def rotation_matrix(dim, offset):
+    """The matrix M with P[p] @ M = P[p + offset] for every position p.
+
+    P is what sinusoidal_positions returns. dim: even, 2 or more. offset: an integer;
+    below 0, it leads back. Returns an array (dim, dim).
+    """
+    angles = offset / 10000 ** (np.arange(0, dim, 2) / dim)  # (dim / 2,)
+    matrix = np.zeros((dim, dim))
+    matrix[0::2, 0::2] = matrix[1::2, 1::2] = np.diag(np.cos(angles))
+    matrix[0::2, 1::2] = np.diag(-np.sin(angles))
+    matrix[1::2, 0::2] = np.diag(np.sin(angles))
+    return matrix
+
+
+def _rotation(angles, signs=(-1, 1)):
+    """The solution of other angles; signs: of the sines above and below the diagonal.
+
+    angles: (dim / 2,).
+    """
+    dim = 2 * len(angles)
+    matrix = np.zeros((dim, dim))
+    matrix[0::2, 0::2] = matrix[1::2, 1::2] = np.diag(np.cos(angles))
+    matrix[0::2, 1::2] = signs[0] * np.diag(np.sin(angles))
+    matrix[1::2, 0::2] = signs[1] * np.diag(np.sin(angles))
+    return matrix
+
+
+def _angles(dim, offset):
+    return offset / 10000 ** (np.arange(0, dim, 2) / dim)
+
+
+@rotation_matrix.known_mistake(
+    "Your matrix leads the other way: P[p] @ M is P[p - offset]. The rows of P stand "
+    "on the left of M, so the minus sign belongs above the diagonal."
+)
+def rotation_the_other_way(dim, offset):
+    return _rotation(_angles(dim, offset), signs=(1, -1))
+
+
+@rotation_matrix.known_mistake(
+    "A minus sign is missing: cos(a + b) = cos a cos b - sin a sin b."
+)
+def rotation_without_minus(dim, offset):
+    return _rotation(_angles(dim, offset), signs=(1, 1))
+
+
+@rotation_matrix.known_mistake(
+    "Both of your sines have a minus sign. Only cos(a + b) has one in its formula."
+)
+def rotation_with_two_minus(dim, offset):
+    return _rotation(_angles(dim, offset), signs=(-1, -1))
+
+
+@rotation_matrix.known_mistake(
+    "All your blocks turn by the same angle. Each pair of columns has its own "
+    "frequency, 1 / 10000^(2i/dim)."
+)
+def rotation_of_one_angle(dim, offset):
+    return _rotation(np.full(dim // 2, float(offset)))
+
+
+@rotation_matrix.known_mistake(
+    "Your exponent is i/dim instead of 2i/dim, so your matrix does not fit the "
+    "frequencies of sinusoidal_positions."
+)
+def rotation_half_exponent(dim, offset):
+    return _rotation(offset / 10000 ** (np.arange(dim // 2) / dim))
+
+
+@rotation_matrix.known_mistake(
+    "You multiply by 10000^(2i/dim). Divide instead, as in sinusoidal_positions."
+)
+def rotation_multiplied(dim, offset):
+    return _rotation(offset * 10000 ** (np.arange(0, dim, 2) / dim))
+
+
+@rotation_matrix.known_mistake(
+    "Your matrix leads one position on, whatever the offset is."
+)
+def rotation_by_one(dim, offset):
+    return _rotation(_angles(dim, 1))
+
+
+@rotation_matrix.known_mistake(
+    "Your matrix expects all sines before all cosines. They alternate, so each pair of "
+    "neighboring rows and columns is one block."
+)
+def rotation_of_halves(dim, offset):
+    cos, sin = (np.diag(f(_angles(dim, offset))) for f in (np.cos, np.sin))
+    return np.block([[cos, -sin], [sin, cos]])
+
+
+@rotation_matrix.known_mistake(
+    "Between the pairs of columns there should be zeros: the sines of one pair have no "
+    "part in the others."
+)
+def rotation_full(dim, offset):
+    angles = _angles(dim, offset)
+    block = np.array(
+        [[np.cos(angles), -np.sin(angles)], [np.sin(angles), np.cos(angles)]]
+    )
+    return np.tile(block.transpose(2, 0, 1).reshape(dim, 2), (1, dim // 2))
+
+
+# The block
+
+
+def _norm_cases(rng):
+    def arguments(batch, length, units):
+        return (
+            rng.normal(1, 2, size=(batch, length, units)),
+            rng.normal(1, 0.3, size=units),
+            rng.normal(size=units),
+        )
+
+    yield (
+        "one vector of two numbers, scale 1, offset 0",
+        (np.array([[[1.0, 3.0]]]), np.ones(2), np.zeros(2)),
+    )
+    yield (
+        "two words, with scale and offset",
+        (
+            np.array([[[1.0, 3.0], [4.0, 0.0]]]),
+            np.array([2.0, 1.0]),
+            np.array([0.5, -1.0]),
+        ),
+    )
+    yield "every size is four", arguments(4, 4, 4)
+    yield "all sizes different", arguments(2, 3, 5)
+    yield "one sentence of one word", arguments(1, 1, 6)
+    x, scale, offset = arguments(2, 3, 4)
+    yield "numbers about 0.01", (x / 100, scale, offset)
+    yield "equal numbers in a vector", (np.ones((1, 2, 3)), scale[:3], offset[:3])
+    yield (
+        "whole numbers, single precision",
+        (
+            rng.integers(-9, 9, (3, 2, 4)).astype("float32"),
+            *in_float32((scale, offset)),
+        ),
+    )
+
+
+@exercise(
+    _norm_cases,
+    batch=("x",),
+    hints=[
+        (
+            "The mean and the variance are those of one vector, so they are taken over "
+            "the last axis. `keepdims=True` keeps that axis, with length 1, so that "
+            "they can be subtracted from x and divided by."
+        ),
+        (
+            "`np.var` is the mean of the squared deviations. Add 1e-3 before you take "
+            "the root. Scale and offset come last."
+        ),
+    ],
+)
+def layer_norm(x, scale, offset):
+    """(x - mean) / sqrt(variance + 1e-3) * scale + offset, for each vector of x.
+
+    x: (batch, length, units). scale, offset: (units,). The mean and the variance, which
+    is the mean of the squared deviations, are those of the last axis.
+    Returns (batch, length, units).
+    """
+    mean = x.mean(axis=-1, keepdims=True)  # (batch, length, 1)
+    variance = x.var(axis=-1, keepdims=True)
+    return (x - mean) / np.sqrt(variance + 1e-3) * scale + offset
+
+
+def _norm_over(axis):
+    def normalized(x, scale, offset):
+        mean, variance = (f(axis=axis, keepdims=True) for f in (x.mean, x.var))
+        return (x - mean) / np.sqrt(variance + 1e-3) * scale + offset
+
+    return normalized
+
+
+for _message, _axis in [
+    (
+        "You take mean and variance over the words of a sentence. Each word has its "
+        "own: they are those of the last axis.",
+        1,
+    ),
+    (
+        "You take mean and variance over a whole sentence. Each word has its own: they "
+        "are those of the last axis.",
+        (1, 2),
+    ),
+    (
+        "You take mean and variance over the batch. Each word has its own: they are "
+        "those of the last axis.",
+        0,
+    ),
+    (
+        "You take mean and variance over the batch. Each word has its own: they are "
+        "those of the last axis.",
+        (0, 1),
+    ),
+    (
+        "You take mean and variance of all numbers together. Each word has its own: "
+        "they are those of the last axis.",
+        None,
+    ),
+]:
+    layer_norm.known_mistake(_message)(_norm_over(_axis))
+
+
+def _norm_with(divisor, center=True):
+    """The solution with another divisor, divisor(x - mean)."""
+
+    def normalized(x, scale, offset):
+        deviations = x - x.mean(axis=-1, keepdims=True)
+        with np.errstate(all="ignore"):
+            divided = (deviations if center else x) / divisor(deviations)
+            return divided * scale + offset
+
+    return normalized
+
+
+def _variance(deviations, less=0):
+    squares = (deviations**2).sum(axis=-1, keepdims=True)
+    return squares / (deviations.shape[-1] - less)
+
+
+ANOTHER_EPSILON = (
+    "Your epsilon is another one. Here it is 1e-3, as in Keras's LayerNormalization."
+)
+for _message, _divisor in [
+    (
+        "epsilon is missing. Add 1e-3 to the variance, before the root.",
+        lambda d: np.sqrt(_variance(d)),
+    ),
+    (
+        "You add epsilon after the root. It belongs to the variance: "
+        "sqrt(variance + 1e-3).",
+        lambda d: np.sqrt(_variance(d)) + 1e-3,
+    ),
+    (
+        "You divide by the variance. Divide by its root.",
+        lambda d: _variance(d) + 1e-3,
+    ),
+    (
+        "Your variance divides by units - 1. Here it is the mean of the squared "
+        "deviations, which divides by units.",
+        lambda d: np.sqrt(_variance(d, less=1) + 1e-3),
+    ),
+    (
+        "You do not divide by the standard deviation.",
+        lambda d: 1.0,
+    ),
+    *[
+        (ANOTHER_EPSILON, lambda d, epsilon=epsilon: np.sqrt(_variance(d) + epsilon))
+        for epsilon in (1e-5, 1e-6, 1e-8, 1e-12)
+    ],
+]:
+    layer_norm.known_mistake(_message)(_norm_with(_divisor))
+
+layer_norm.known_mistake("The mean is not subtracted.")(
+    _norm_with(lambda d: np.sqrt(_variance(d) + 1e-3), center=False)
+)
+
+
+@layer_norm.known_mistake(
+    "The mean is not subtracted, neither from x nor in the variance. That is RMSNorm, "
+    "which came later."
+)
+def norm_of_squares(x, scale, offset):
+    return x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + 1e-3) * scale + offset
+
+
+@layer_norm.known_mistake("scale is missing.")
+def norm_without_scale(x, scale, offset):
+    return layer_norm.reference_solution(x, np.ones_like(scale), offset)
+
+
+@layer_norm.known_mistake("offset is missing.")
+def norm_without_offset(x, scale, offset):
+    return layer_norm.reference_solution(x, scale, np.zeros_like(offset))
+
+
+@layer_norm.known_mistake("scale and offset are missing.")
+def norm_alone(x, scale, offset):
+    return layer_norm.reference_solution(x, np.ones_like(scale), np.zeros_like(offset))
+
+
+@layer_norm.known_mistake(
+    "You exchange scale and offset: multiply by scale and add offset."
+)
+def norm_exchanged(x, scale, offset):
+    return layer_norm.reference_solution(x, offset, scale)
+
+
+@layer_norm.known_mistake(
+    "You add offset before you multiply by scale. Multiply first, then add."
+)
+def norm_offset_first(x, scale, offset):
+    normalized = layer_norm.reference_solution(x, np.ones_like(scale), offset)
+    return normalized * scale
+
+
+@layer_norm.known_mistake(
+    "You scale and shift x before it is normalized. Scale and offset come last."
+)
+def norm_scaled_first(x, scale, offset):
+    ones, zeros = np.ones_like(scale), np.zeros_like(offset)
+    return layer_norm.reference_solution(x * scale + offset, ones, zeros)
+
+
+def _block_parameters(rng, units, heads, key_dim, hidden):
+    """Random parameters of a block, as a dict of tuples."""
+
+    def norm():
+        return rng.normal(1, 0.3, units), rng.normal(size=units)
+
+    def matrix(*shape, fan_in):
+        return rng.normal(size=shape) / np.sqrt(fan_in)
+
+    return {
+        "norm_1": norm(),
+        "attention": (
+            *(matrix(units, heads, key_dim, fan_in=units) for _ in range(3)),
+            matrix(heads, key_dim, units, fan_in=heads * key_dim),
+        ),
+        "norm_2": norm(),
+        "feed_forward": (
+            matrix(units, hidden, fan_in=units),
+            rng.normal(size=hidden),
+            matrix(hidden, units, fan_in=hidden),
+            rng.normal(size=units),
+        ),
+    }
+
+
+def _block_cases(rng):
+    def arguments(batch, length, units, heads, key_dim, hidden, mask):
+        parameters = _block_parameters(rng, units, heads, key_dim, hidden)
+        return rng.normal(size=(batch, length, units)), parameters, mask
+
+    yield (
+        "one sentence of two words and one padded position, one head",
+        arguments(1, 3, 4, 1, 2, 3, np.array([[True, True, False]])),
+    )
+    yield (
+        "every size is four; a mask per sentence",
+        arguments(4, 4, 4, 4, 4, 4, five_masks(4)[[1, 2, 3, 4]]),
+    )
+    yield (
+        "every size is four; a causal mask, some rows with nothing to attend to",
+        arguments(4, 4, 4, 2, 2, 8, _causal_masks()),
+    )
+    yield (
+        "five sentences, one of them without words",
+        arguments(5, 7, 6, 3, 2, 8, five_masks(7)),
+    )
+    masks = np.stack([_masks_of_queries(6)[:6]] * 2)
+    yield (
+        "six positions, each with a mask of its own",
+        arguments(2, 6, 4, 2, 2, 5, masks),
+    )
+    yield "one word", arguments(1, 1, 4, 2, 2, 8, np.array([[True]]))
+    x, parameters, mask = arguments(2, 3, 4, 2, 2, 8, np.ones((2, 3), bool))
+    single = {name: in_float32(values) for name, values in parameters.items()}
+    yield "single precision", (x.astype("float32"), single, mask)
+
+
+@exercise(
+    _block_cases,
+    batch=("x", "mask"),
+    hints=[
+        (
+            "`multi_head_attention(x, x, *parameters['attention'], mask)` is the "
+            "self-attention: the words are queries, keys, and values. Add x to it, "
+            "and normalize the sum with `layer_norm` and `parameters['norm_1']`."
+        ),
+        (
+            "The feed-forward network works on the result of the first half. Its "
+            "hidden layer is `np.maximum(y @ w_in + b_in, 0)`. Add its input again, "
+            "which is y and not x, and normalize with `parameters['norm_2']`."
+        ),
+    ],
+)
+def transformer_block(x, parameters, mask):
+    """y = norm_1(x + attention(x)), then norm_2(y + feed_forward(y)): post-norm.
+
+    x: (batch, length, units). parameters: a dict of tuples of arrays, "attention"
+    (w_query, w_keys, w_values, w_output), "norm_1" and "norm_2" (scale, offset), and
+    "feed_forward" (w_in, b_in, w_out, b_out).
+    mask: True = may be attended to, (batch, length) or (batch, length, length).
+    Returns (batch, length, units). Padded positions are computed like all others. With
+    nothing to attend to, the attention adds zeros.
+    """
+    attended = ref.multi_head_attention(x, x, *parameters["attention"], mask)
+    y = ref.layer_norm(x + attended, *parameters["norm_1"])
+    w_in, b_in, w_out, b_out = parameters["feed_forward"]
+    hidden = np.maximum(y @ w_in + b_in, 0)  # (batch, length, hidden)
+    return ref.layer_norm(y + hidden @ w_out + b_out, *parameters["norm_2"])
+
+
+class _Block:
+    """The solution's parts, of which a wrong answer replaces one."""
+
+    def attention(self, x, matrices, mask):
+        return ref.multi_head_attention(x, x, *matrices, mask)
+
+    def feed_forward(self, y, w_in, b_in, w_out, b_out):
+        return np.maximum(y @ w_in + b_in, 0) @ w_out + b_out
+
+    def norms(self, norm_1, norm_2):
+        return norm_1, norm_2
+
+    def first(self, x, attention, norm):
+        return norm(x + attention(x))
+
+    def second(self, x, y, feed_forward, norm):
+        return norm(y + feed_forward(y))
+
+    def __call__(self, x, parameters, mask):
+        def attention(words):
+            return self.attention(words, parameters["attention"], mask)
+
+        def feed_forward(words):
+            return self.feed_forward(words, *parameters["feed_forward"])
+
+        norm_1, norm_2 = (
+            functools.partial(_normalized, parameters=each)
+            for each in self.norms(parameters["norm_1"], parameters["norm_2"])
+        )
+        y = self.first(x, attention, norm_1)
+        return self.second(x, y, feed_forward, norm_2)
+
+
+def _normalized(x, parameters):
+    return ref.layer_norm(x, *parameters)
+
+
+def _wrong_block(message, **changes):
+    """Add the wrong answer in which functions replace parts of _Block."""
+    parts = {name: staticmethod(change) for name, change in changes.items()}
+    block = type("Block", (_Block,), parts)()
+
+    def wrong(x, parameters, mask):
+        return block(x, parameters, mask)
+
+    transformer_block.known_mistake(message)(wrong)
+
+
+_wrong_block(
+    "You normalize before each sub-layer and not after it. That is pre-norm, which "
+    "came later; the paper's block is layer_norm(x + ...).",
+    first=lambda x, attention, norm: x + attention(norm(x)),
+    second=lambda x, y, feed_forward, norm: y + feed_forward(norm(y)),
+)
+_wrong_block(
+    "You normalize what the sub-layers return and then add it. Add first: "
+    "layer_norm(x + ...).",
+    first=lambda x, attention, norm: x + norm(attention(x)),
+    second=lambda x, y, feed_forward, norm: y + norm(feed_forward(y)),
+)
+_wrong_block(
+    "The first residual connection is missing: add x to what the attention returns.",
+    first=lambda x, attention, norm: norm(attention(x)),
+)
+_wrong_block(
+    "The second residual connection is missing: add y to what the feed-forward network "
+    "returns.",
+    second=lambda x, y, feed_forward, norm: norm(feed_forward(y)),
+)
+_wrong_block(
+    "Both residual connections are missing: each sub-layer's input is added to its "
+    "output.",
+    first=lambda x, attention, norm: norm(attention(x)),
+    second=lambda x, y, feed_forward, norm: norm(feed_forward(y)),
+)
+_wrong_block(
+    "The second residual connection starts at x. It should start at y, the result of "
+    "the first half.",
+    second=lambda x, y, feed_forward, norm: norm(x + feed_forward(y)),
+)
+_wrong_block(
+    "Your feed-forward network gets x. It should get the result of the first half, y.",
+    second=lambda x, y, feed_forward, norm: norm(y + feed_forward(x)),
+)
+_wrong_block(
+    "The first normalization is missing.",
+    first=lambda x, attention, norm: x + attention(x),
+)
+_wrong_block(
+    "The second normalization is missing.",
+    second=lambda x, y, feed_forward, norm: y + feed_forward(y),
+)
+_wrong_block(
+    "Both normalizations are missing.",
+    first=lambda x, attention, norm: x + attention(x),
+    second=lambda x, y, feed_forward, norm: y + feed_forward(y),
+)
+_wrong_block(
+    "You exchange norm_1 and norm_2. norm_1 belongs to the attention.",
+    norms=lambda norm_1, norm_2: (norm_2, norm_1),
+)
+_ONE_NORM = (
+    "You use one normalization twice. norm_2 belongs to the feed-forward network."
+)
+_wrong_block(_ONE_NORM, norms=lambda norm_1, norm_2: (norm_1, norm_1))
+_wrong_block(_ONE_NORM, norms=lambda norm_1, norm_2: (norm_2, norm_2))
+_wrong_block(
+    "Your normalizations leave out scale and offset.",
+    norms=lambda *norms: [
+        (np.ones_like(scale), np.zeros_like(scale)) for scale, _ in norms
+    ],
+)
+_wrong_block(
+    "The maximum with 0 is missing from your feed-forward network. Without it, two "
+    "matrices are no more than one.",
+    feed_forward=lambda y, w_in, b_in, w_out, b_out: (y @ w_in + b_in) @ w_out + b_out,
+)
+_wrong_block(
+    "You take the maximum with 0 at the end of the feed-forward network. It belongs to "
+    "the hidden layer, before the second matrix.",
+    feed_forward=lambda y, w_in, b_in, w_out, b_out: np.maximum(
+        (y @ w_in + b_in) @ w_out + b_out, 0
+    ),
+)
+_wrong_block(
+    "You take the maximum with 0 twice. Only the hidden layer has it: what is added to "
+    "y may be negative.",
+    feed_forward=lambda y, w_in, b_in, w_out, b_out: np.maximum(
+        np.maximum(y @ w_in + b_in, 0) @ w_out + b_out, 0
+    ),
+)
+_wrong_block(
+    "b_in is missing.",
+    feed_forward=lambda y, w_in, b_in, w_out, b_out: (
+        np.maximum(y @ w_in, 0) @ w_out + b_out
+    ),
+)
+_wrong_block(
+    "b_in comes after the maximum with 0. Add it before.",
+    feed_forward=lambda y, w_in, b_in, w_out, b_out: (
+        (np.maximum(y @ w_in, 0) + b_in) @ w_out + b_out
+    ),
+)
+_wrong_block(
+    "b_out is missing.",
+    feed_forward=lambda y, w_in, b_in, w_out, b_out: (
+        np.maximum(y @ w_in + b_in, 0) @ w_out
+    ),
+)
+_wrong_block(
+    "b_in and b_out are missing.",
+    feed_forward=lambda y, w_in, b_in, w_out, b_out: np.maximum(y @ w_in, 0) @ w_out,
+)
+_wrong_block(
+    "Your feed-forward network has tanh where the maximum with 0 belongs.",
+    feed_forward=lambda y, w_in, b_in, w_out, b_out: (
+        np.tanh(y @ w_in + b_in) @ w_out + b_out
+    ),
+)
+_wrong_block(
+    "Your attention ignores the mask.",
+    attention=lambda x, matrices, mask: ref.multi_head_attention(x, x, *matrices),
+)
+_wrong_block(
+    "Your mask is inverted: True means that a position may be attended to.",
+    attention=lambda x, matrices, mask: ref.multi_head_attention(
+        x, x, *matrices, ~mask
+    ),
+)
+_wrong_block(
+    "You set the result of the attention to zero at padding. A padded position is "
+    "computed like all others; no other position attends to it.",
+    attention=lambda x, matrices, mask: (
+        ref.multi_head_attention(x, x, *matrices, mask)
+        * (mask[:, :, None] if mask.ndim == 2 else 1)
+    ),
+)
+
+
+@transformer_block.known_mistake(
+    "The feed-forward network comes first in your block. The attention comes first."
+)
+def block_feed_forward_first(x, parameters, mask):
+    w_in, b_in, w_out, b_out = parameters["feed_forward"]
+    hidden = np.maximum(x @ w_in + b_in, 0)
+    y = ref.layer_norm(x + hidden @ w_out + b_out, *parameters["norm_2"])
+    attended = ref.multi_head_attention(y, y, *parameters["attention"], mask)
+    return ref.layer_norm(y + attended, *parameters["norm_1"])
+
+
+add_mask_from_the_front(transformer_block)
+
+
+# Repair: one position at a time
+
+
+def _step_cases(rng):
+    def arguments(batch, length, dim, key_dim, value_dim):
+        return (
+            rng.normal(size=(batch, length, dim)),
+            *(rng.normal(size=(dim, key_dim)) / np.sqrt(dim) for _ in range(2)),
+            rng.normal(size=(dim, value_dim)) / np.sqrt(dim),
+        )
+
+    whole = rng.integers(-2, 3, (1, 3, 2)).astype(float)
+    yield (
+        "three words, dimension 2, identity matrices",
+        (whole, np.eye(2), np.eye(2), np.eye(2)),
+    )
+    yield "two words, dimension 2", arguments(1, 2, 2, 2, 2)
+    yield "every size is four", arguments(4, 4, 4, 4, 4)
+    yield "all sizes different", arguments(2, 5, 6, 3, 4)
+    yield "one word", arguments(3, 1, 4, 2, 2)
+    span = np.linspace(-3000, 3000, 4).round()
+    scores = np.stack([*extreme_scores(4)[[1, 0]], span, span[::-1]])
+    yield (
+        "scores near 1000, near -1000, and from -3000 to 3000; a sentence of zeros",
+        (
+            np.stack([np.eye(4), np.zeros((4, 4))]),
+            2 * scores,
+            np.eye(4),
+            rng.normal(size=(4, 3)),
+        ),
+    )
+    yield "single precision", in_float32(arguments(3, 4, 5, 2, 2))
+
+
+@exercise(
+    _step_cases,
+    batch=("x",),
+    hints=[
+        (
+            "At the first position there is one key, so its weight has to be 1 and the "
+            "context has to be the value. Print `ref.softmax(scores)` at t = 0: how "
+            "many weights are there?"
+        ),
+        (
+            "An empty array still has a shape. `np.zeros((batch, 0, dim))` has no "
+            "position at all, and other positions can be joined to it."
+        ),
+    ],
+)
+def causal_steps(x, w_query, w_keys, w_values):
+    """Causal self-attention, one position at a time; keys and values are kept.
+
+    x: (batch, length, dim), without padding. w_query, w_keys: (dim, key_dim).
+    w_values: (dim, value_dim). Position t attends to the positions 0 to t.
+    Returns contexts (batch, length, value_dim). Scores of 1000 do not overflow.
+    """
+    keys = np.zeros((len(x), 0, w_keys.shape[1]))
+    values = np.zeros((len(x), 0, w_values.shape[1]))
+    contexts = []
+    for t in range(x.shape[1]):
+        word = x[:, t : t + 1]  # (batch, 1, dim)
+        keys = np.concatenate([keys, word @ w_keys], axis=1)
+        values = np.concatenate([values, word @ w_values], axis=1)
+        scores = word @ w_query @ keys.swapaxes(1, 2) / np.sqrt(keys.shape[-1])
+        contexts.append(ref.softmax(scores) @ values)  # (batch, 1, value_dim)
+    return np.concatenate(contexts, axis=1)
+
+
+def _all_at_once(mask, factor=1.0, values_of=None):
+    """Attention in one pass, with another mask(length), another factor of the scores,
+    or other values: values_of(values).
+    """
+
+    def wrong(x, w_query, w_keys, w_values):
+        root = np.sqrt(w_keys.shape[1])
+        scores = factor * (x @ w_query) @ (x @ w_keys).swapaxes(1, 2) / root
+        weights = ref.softmax(scores, mask(x.shape[1]))
+        return weights @ (x @ w_values)
+
+    return wrong
+
+
+def _below(length, diagonal=0):
+    return np.tri(length, k=diagonal, dtype=bool)
+
+
+for _message, _wrong in [
+    (
+        "Every position attends to all positions, also to later ones.",
+        _all_at_once(lambda length: np.ones((length, length), bool)),
+    ),
+    (
+        "Your positions do not attend to themselves. Keep the key and the value of "
+        "position t before you compute its scores.",
+        _all_at_once(lambda length: _below(length, -1)),
+    ),
+    (
+        "Your positions attend to themselves alone. Keep the keys and values of "
+        "earlier positions.",
+        _all_at_once(lambda length: np.eye(length, dtype=bool)),
+    ),
+    (
+        "Your positions attend to the first position alone.",
+        _all_at_once(lambda length: np.arange(length)[None] < 1),
+    ),
+]:
+    causal_steps.known_mistake(_message)(_wrong)
+
+
+@causal_steps.known_mistake("The scores are not divided by sqrt(key_dim).")
+def steps_not_scaled(x, w_query, w_keys, w_values):
+    root = np.sqrt(w_keys.shape[1])
+    return causal_steps.reference_solution(x, root * w_query, w_keys, w_values)
+
+
+@causal_steps.starter_code(
+    "At the first position, the only key should get the weight 1, so the context "
+    "should be that word's value. It is shorter."
+)
+def causal_steps(x, w_query, w_keys, w_values):
+    """Causal self-attention, one position at a time; keys and values are kept."""
+    keys = np.zeros((len(x), 1, w_keys.shape[1]))
+    values = np.zeros((len(x), 1, w_values.shape[1]))
+    contexts = []
+    for t in range(x.shape[1]):
+        word = x[:, t : t + 1]  # (batch, 1, dim)
+        keys = np.concatenate([keys, word @ w_keys], axis=1)
+        values = np.concatenate([values, word @ w_values], axis=1)
+        scores = word @ w_query @ keys.swapaxes(1, 2) / np.sqrt(keys.shape[-1])
+        contexts.append(ref.softmax(scores) @ values)  # (batch, 1, value_dim)
+    return np.concatenate(contexts, axis=1)
+
+
+add_softmax_mistakes(
+    causal_steps,
+    masked=False,
+    leave_out=(WITHOUT_EXP,),  # which divides by sums near 0
+)
+
+
+# Judge: what does a head look at?
+
+
+def _offset_cases(rng):
+    def weights_of(batch, heads, length):
+        return rng.dirichlet(np.ones(length), size=(batch, heads, length))
+
+    yield (
+        "one head, three words, one position back",
+        (
+            np.array([[[[1.0, 0, 0], [0.75, 0.25, 0], [0.5, 0.25, 0.25]]]]),
+            np.array([[True, True, True]]),
+            -1,
+        ),
+    )
+    yield (
+        "two heads, two words and one padded position, one position back",
+        (weights_of(1, 2, 3).round(2), np.array([[True, True, False]]), -1),
+    )
+    for offset in (-1, 0, 1, 2, -2):
+        yield (
+            f"every size is four, offset {offset}",
+            (weights_of(4, 4, 4), five_masks(4)[[0, 1, 2, 4]], offset),
+        )
+    masks = np.vstack([np.ones((1, 6), bool), five_masks(6)])
+    yield (
+        "six sentences, one of them without words, one position back",
+        (weights_of(6, 2, 6), masks, -1),
+    )
+    yield "two positions on", (weights_of(6, 3, 6), masks, 2)
+    yield "one word, the word itself", (weights_of(1, 2, 1), np.array([[True]]), 0)
+    yield (
+        "single precision",
+        (
+            weights_of(6, 3, 7).astype("float32"),
+            np.vstack([*five_masks(7)] * 2)[:6],
+            -3,
+        ),
+    )
+
+
+@exercise(
+    _offset_cases,
+    batch=("weights", "mask"),
+    hints=[
+        (
+            "`t = np.arange(...)` should hold the positions whose neighbor "
+            "`t + offset` is in the sentence, too: for offset -1 those from 1 on, for "
+            "offset 1 all but the last."
+        ),
+        (
+            "`weights[:, :, t, t + offset]` has shape (batch, heads, pairs), and "
+            "`mask[:, t] & mask[:, t + offset]` says which pairs consist of two words. "
+            "Divide the sum of the weights by the number of those pairs."
+        ),
+    ],
+)
+def weight_at_offset(weights, mask, offset):
+    """The mean weight that a word gives to the position t + offset, for each head.
+
+    weights: (batch, heads, length, length) of self-attention, [b, h, t, s] from t to s.
+    mask: (batch, length), True at words. offset: an integer, -1 for the word before.
+    The mean runs over all pairs (t, t + offset) of the batch in which both are words of
+    the sentence; there is at least one. Returns (heads,).
+    """
+    length = mask.shape[1]
+    t = np.arange(max(0, -offset), min(length, length - offset))
+    is_pair = mask[:, t] & mask[:, t + offset]  # (batch, pairs)
+    found = weights[:, :, t, t + offset]  # (batch, heads, pairs)
+    return (found * is_pair[:, None]).sum(axis=(0, 2)) / is_pair.sum()
+
+
+def _on_diagonal(weights, mask, offset):
+    """The weights (batch, heads, pairs), and whether query and key of each pair are
+    words, twice (batch, pairs).
+    """
+    t = np.arange(max(0, -offset), min(mask.shape[1], mask.shape[1] - offset))
+    return weights[:, :, t, t + offset], mask[:, t], mask[:, t + offset]
+
+
+def _mean_over(found, is_pair):
+    with np.errstate(all="ignore"):
+        return (found * is_pair[:, None]).sum(axis=(0, 2)) / is_pair.sum()
+
+
+@weight_at_offset.known_mistake(
+    "Your pair is (t, t - offset). Either the sign is wrong, where -1 is the word "
+    "before, or you exchange rows, the queries, and columns, the keys."
+)
+def offset_of_the_other_sign(weights, mask, offset):
+    return weight_at_offset.reference_solution(weights, mask, -offset)
+
+
+@weight_at_offset.known_mistake("Padding counts in your mean. Use the mask.")
+def offset_with_padding(weights, mask, offset):
+    return weight_at_offset.reference_solution(weights, np.ones_like(mask), offset)
+
+
+@weight_at_offset.known_mistake(
+    "Your pairs need a word at t alone. The key, t + offset, has to be a word, too."
+)
+def offset_of_queries(weights, mask, offset):
+    found, is_query, _ = _on_diagonal(weights, mask, offset)
+    return _mean_over(found, is_query)
+
+
+@weight_at_offset.known_mistake(
+    "Your pairs need a word at t + offset alone. The query, t, has to be a word, too."
+)
+def offset_of_keys(weights, mask, offset):
+    found, _, is_key = _on_diagonal(weights, mask, offset)
+    return _mean_over(found, is_key)
+
+
+@weight_at_offset.known_mistake(
+    "You divide by the number of words. Divide by the number of pairs: the first word, "
+    "for example, has no word before it."
+)
+def offset_over_words(weights, mask, offset):
+    found, is_query, is_key = _on_diagonal(weights, mask, offset)
+    return (found * (is_query & is_key)[:, None]).sum(axis=(0, 2)) / mask.sum()
+
+
+@weight_at_offset.known_mistake(
+    "You divide by the number of all pairs, also of those with padding."
+)
+def offset_over_all_pairs(weights, mask, offset):
+    found, is_query, is_key = _on_diagonal(weights, mask, offset)
+    return (found * (is_query & is_key)[:, None]).mean(axis=2).mean(axis=0)
+
+
+@weight_at_offset.known_mistake("You return sums. Divide by the number of pairs.")
+def offset_summed(weights, mask, offset):
+    found, is_query, is_key = _on_diagonal(weights, mask, offset)
+    return (found * (is_query & is_key)[:, None]).sum(axis=(0, 2))
+
+
+@weight_at_offset.known_mistake(
+    "You take the mean of each sentence first, so that short sentences count as much "
+    "as long ones. The mean runs over all pairs of the batch."
+)
+def offset_by_sentence(weights, mask, offset):
+    found, is_query, is_key = _on_diagonal(weights, mask, offset)
+    is_pair = is_query & is_key
+    has_pair = is_pair.any(axis=1)
+    found, is_pair = found[has_pair], is_pair[has_pair]
+    return ((found * is_pair[:, None]).sum(axis=2) / is_pair.sum(axis=1)[:, None]).mean(
+        axis=0
+    )
+
+
+@weight_at_offset.known_mistake(
+    "You count how often t + offset has the largest weight. The question is how much "
+    "weight it has."
+)
+def offset_counted(weights, mask, offset):
+    largest = weights == weights.max(axis=-1, keepdims=True)
+    return weight_at_offset.reference_solution(largest.astype(float), mask, offset)
+
+
+@weight_at_offset.known_mistake(
+    "Your positions wrap around: for offset -1, the first word has no word before it, "
+    "and index -1 is the last position."
+)
+def offset_wrapped(weights, mask, offset):
+    length = mask.shape[1]
+    t = np.arange(length)
+    s = (t + offset) % length
+    return _mean_over(weights[:, :, t, s], mask[:, t] & mask[:, s])
