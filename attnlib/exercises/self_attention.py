@@ -1948,11 +1948,9 @@ def offset_summed(weights, mask, offset):
 def offset_by_sentence(weights, mask, offset):
     found, is_query, is_key = _on_diagonal(weights, mask, offset)
     is_pair = is_query & is_key
-    has_pair = is_pair.any(axis=1)
-    found, is_pair = found[has_pair], is_pair[has_pair]
-    return ((found * is_pair[:, None]).sum(axis=2) / is_pair.sum(axis=1)[:, None]).mean(
-        axis=0
-    )
+    counts = is_pair.sum(axis=1)[:, None]  # (batch, 1)
+    sums = (found * is_pair[:, None]).sum(axis=2)  # (batch, heads)
+    return (sums / np.maximum(counts, 1)).sum(axis=0) / (counts > 0).sum()
 
 
 @weight_at_offset.known_mistake(
