@@ -1,5 +1,5 @@
-"""Every experiment runs in its quick size, and every committed result says what it was
-made with.
+"""An experiment runs in its quick size, and every committed result says what it was
+made with. tests/weekly runs all experiments in their quick size.
 """
 
 import json
@@ -37,7 +37,7 @@ def test_every_committed_result_has_its_experiment():
     assert [path.stem for path in COMMITTED] == NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES[:1])
 def test_experiment_quick_run_writes_a_result_of_the_committed_form(name, tmp_path):
     done = python(
         "-m", f"experiments.{name}", "--quick", "--output", tmp_path, timeout=300
