@@ -354,4 +354,5 @@ def test_stored_figures_have_the_style_and_script_of_today():
                     one = str(frame.Figure(name, None, "", {}))
                     for part in re.findall(r"<(?:style|script)>.*?</\w+>", one, re.S):
                         assert part in html, f"{path.stem}: {name}"
-    assert sorted(set(found)) == sorted(frame.FILES)
+    # No chapter has maps by layer and head yet.
+    assert sorted({*found, "head_maps"}) == sorted(frame.FILES)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, serve, violations
 from figures import HOSTILE, day, party
+from test_head_maps import GOLD, StandIn
 from test_run_in_page import SOFTMAX, Cell
 
 from attnlib import reference
@@ -19,6 +20,7 @@ from attnlib.interactive import (
     cueing,
     decoder_step,
     frame,
+    head_maps,
     heads,
     own_words,
     weights,
@@ -64,6 +66,10 @@ def sentence():
     return own_words(Classifier.load(), "Not the best zyzzyva!")
 
 
+def by_head():
+    return head_maps(StandIn(), "March 5, 2024", gold=GOLD)
+
+
 def one_head():
     return heads("the dog saw <b>the</b> cat", "the same word", 1, causal=True)
 
@@ -89,6 +95,7 @@ MAKERS = {
     "window": day,
     "cueing": cueing,
     "decoder step": steps,
+    "head maps": by_head,
     "heads": one_head,
     "own words": sentence,
     "hostile map": hostile_map,
@@ -222,11 +229,20 @@ def test_drawn_figures_are_used_like_stored_ones(page_of):
 def test_drawn_figures_are_accessible_and_fit_a_phone(page_of, scheme):
     narrow = {"width": 360, "height": 640}
     page = page_of(color_scheme=scheme, viewport=narrow, reduced_motion="reduce")
-    for figure in (dates(), party(), day(), cueing(), steps(), one_head(), sentence()):
+    for figure in (
+        dates(),
+        party(),
+        day(),
+        cueing(),
+        steps(),
+        by_head(),
+        one_head(),
+        sentence(),
+    ):
         draw(page, *described(figure))
     for summary in page.locator("summary").all():
         summary.click()
-    assert page.locator(".am-upright").count() == 1
+    assert page.locator(".am-upright:not(.am-hidden)").count() == 2
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert violations(page, {"page-has-heading-one"}) == []
 
@@ -406,6 +422,18 @@ BAD = {
     "an endless text": (
         changed(steps(), longest=1e9),
         "longest should be an integer between 0 and 999",
+    ),
+    "heads of half a layer": (
+        changed(by_head(), heads=3),
+        "heads should be the number of heads of each layer",
+    ),
+    "a map without weights": (
+        changed(by_head(), maps=[{"name": "a"}]),
+        "source should be an object",
+    ),
+    "a share above 1": (
+        changed(by_head(), maps=[{**by_head().data["maps"][0], "on_gold": 2}]),
+        "maps.on_gold should be a number between 0 and 1",
     ),
     "a head without keys": (
         changed(one_head(), heads=[{"name": "a", "about": "b"}]),

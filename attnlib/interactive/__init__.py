@@ -6,6 +6,7 @@ JupyterLab alike.
 - ``window``: center, half-width, and sigma → the weights of local attention.
 - ``cueing``: a cueing experiment that the reader takes.
 - ``decoder_step``: one step of a decoder, from the query to the next character.
+- ``head_maps``: the attention maps of a Transformer, by layer and head.
 - ``heads``: a head of self-attention, built by hand, on a short text.
 - ``own_words``: a sentence, and what its words contribute to a classification.
 
@@ -17,6 +18,7 @@ None of them needs TensorFlow.
 from attnlib.interactive.attention_map import attention_map
 from attnlib.interactive.cueing import cueing
 from attnlib.interactive.decoder_step import decoder_step
+from attnlib.interactive.head_maps import head_maps
 from attnlib.interactive.heads import heads
 from attnlib.interactive.own_words import own_words
 from attnlib.interactive.weights import weights
@@ -26,6 +28,7 @@ __all__ = [
     "attention_map",
     "cueing",
     "decoder_step",
+    "head_maps",
     "heads",
     "own_words",
     "weights",

@@ -87,7 +87,9 @@ def attention_map(source, target, weights=None, title=None, gold=None, windows=N
     """
     source = printable_tokens("source", source)
     if not isinstance(target, dict):
-        return AttentionMap([_model(source, target, weights, gold, windows)], title)
+        return AttentionMap(
+            [checked_map(source, target, weights, gold, windows)], title
+        )
     given = _by_model(target, weights)
     gold, windows = (
         _for_each(name, value, given)
@@ -96,7 +98,7 @@ def attention_map(source, target, weights=None, title=None, gold=None, windows=N
     models = []
     for name, (own, its_weights) in given.items():
         try:
-            model = _model(source, own, its_weights, gold[name], windows[name])
+            model = checked_map(source, own, its_weights, gold[name], windows[name])
         except (TypeError, ValueError) as error:
             raise type(error)(f"of the model {name!r}, {error}") from None
         models.append(model._replace(name=name))
@@ -114,7 +116,8 @@ class Model(NamedTuple):
     name: str | None = None
 
 
-def _model(source, target, weights, gold, windows):
+def checked_map(source, target, weights, gold=None, windows=None):
+    """A map as ``attention_map`` takes it, checked but for its source."""
     target = printable_tokens("target", target)
     weights = checked_weights(
         weights, len(target), len(source), "attention_map(source, {target}, {weights})"
@@ -165,7 +168,7 @@ class AttentionMap(Figure):
 
     def __init__(self, models, title):
         several = models[0].name is not None
-        data = [_data(model) for model in models]
+        data = [map_data(model) for model in models]
         table = "".join(map(_fallback, models))
         fallback = foldable_table("The weights as a table", table)
         data = {"models": data} if several else data[0]
@@ -181,7 +184,7 @@ class AttentionMap(Figure):
         return f"AttentionMap({target_len} target tokens by {source_len} source tokens)"
 
 
-def _data(model):
+def map_data(model):
     """What the script gets of a model."""
     characters = len(model.source) > 1 and max(map(len, model.source)) == 1
     unit = "character" if characters else "word"
@@ -361,7 +364,7 @@ def _short(weight):
 def _fallback(model):
     """The static fallback of one model."""
     is_small = model.weights.size <= MAX_CELLS
-    return (_table if is_small else _list)(model)
+    return (map_table if is_small else _list)(model)
 
 
 def _caption(model, text):
@@ -369,8 +372,10 @@ def _caption(model, text):
     return f"{name}{text if not name else text[0].lower() + text[1:]}"
 
 
-def _table(model):
-    """A row per target token, a column per source token."""
+def map_table(model):
+    """A checked map as a table of HTML: a row per target token, a column per source
+    token.
+    """
     source, gold = model.source, set(model.gold)
     more = "<th scope=col>window" if model.windows else ""
     rows = [f"<tr><td>{''.join(_headings('col', source))}{more}"]

@@ -9,6 +9,7 @@ cannot use with a TypeError or a ValueError whose message is for the reader.
 from functools import cache
 
 from attnlib.interactive.decoder_step import decoder_steps
+from attnlib.interactive.head_maps import maps_of_heads
 from attnlib.interactive.heads import head_numbers
 from attnlib.interactive.own_words import word_scores
 from attnlib.numpy_classifier import Classifier
@@ -35,13 +36,40 @@ def steps_of_text(name, text):
     TypeError, ValueError
         If there is no such translator, or if it cannot translate the text.
     """
-    if not isinstance(name, str):
-        raise TypeError(f"name should be a str, got {name!r:.60}")
     return decoder_steps(_translator(name), text)
 
 
-@cache
+def maps_of_text(name, text):
+    """The attention maps of a text's translation, by layer and head.
+
+    Parameters
+    ----------
+    name : str
+        As in ``Translator.load``.
+    text : str
+        As in ``head_maps``.
+
+    Returns
+    -------
+    dict
+        As ``attnlib.interactive.head_maps.maps_of_heads`` returns it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such translator, or if it cannot translate the text.
+    """
+    return maps_of_heads(_translator(name), text)
+
+
 def _translator(name):
+    if not isinstance(name, str):
+        raise TypeError(f"name should be a str, got {name!r:.60}")
+    return _loaded_translator(name)
+
+
+@cache
+def _loaded_translator(name):
     return Translator.load(name)
 
 
@@ -77,6 +105,7 @@ def _classifier(name):
 
 FUNCTIONS = {
     "decoder_steps": steps_of_text,
+    "head_maps": maps_of_text,
     "heads": head_numbers,
     "word_scores": scores_of_text,
 }

@@ -112,7 +112,7 @@ def decoder_steps(translator, text):
             f" has, got {translator.name!r}"
         )
     known = translator.source_tokens[SPECIAL:]
-    characters = _checked_text(text, known)
+    characters = checked_text(text, known)
     source = [translator.source_tokens.index(each) for each in characters]
     steps, states = _decode(translator.model, source)
     return {
@@ -133,7 +133,7 @@ def decoder_steps(translator, text):
     }
 
 
-def _checked_text(text, known):
+def checked_text(text, known):
     """The characters of a text without the spaces around it."""
     if not isinstance(text, str):
         raise TypeError(f"text should be a str such as {EXAMPLE!r}, got {text!r:.60}")

@@ -40,9 +40,10 @@ MARKS = ("Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk")
 
 # Scripts and styles of each figure, beside those of the frame.
 FILES = {
-    "attention_map": ("attention_map",),
+    "attention_map": ("map", "attention_map"),
     "cueing": ("cueing",),
-    "decoder_step": ("ask", "decoder_step"),
+    "decoder_step": ("ask", "known", "decoder_step"),
+    "head_maps": ("ask", "known", "map", "head_maps"),
     "heads": ("ask", "heads"),
     "own_words": ("ask", "own_words"),
     "weights": ("controls", "weights"),

@@ -2,8 +2,16 @@
 // checked as all data of figures are, before the figure draws it.
 
 // By function: what Python loads for it, and what it then does.
-const NEEDS = { decoder_steps: ["weights"], word_scores: ["weights"] };
-const DOES = { decoder_steps: "Translating.", word_scores: "Classifying." };
+const NEEDS = {
+  decoder_steps: ["weights"],
+  head_maps: ["weights"],
+  word_scores: ["weights"],
+};
+const DOES = {
+  decoder_steps: "Translating.",
+  head_maps: "Translating.",
+  word_scores: "Classifying.",
+};
 
 // asked: {request: {function, args}, figure, say, done, fail}; busy() is the name of the
 // cell whose code runs, if any.

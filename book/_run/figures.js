@@ -284,6 +284,29 @@ function mapTable({ source, target, weights, gold = [] }) {
   return make("table", attributes, caption, body);
 }
 
+// The maps of a Transformer. The script fills the table.
+
+const MOST_HEADS = 64;
+
+function checkHeadMaps({ maps, heads, text, known, longest }) {
+  checkList("maps", maps, "objects", isObject, { most: MOST_HEADS + 1 });
+  for (const map of maps) {
+    checkText("maps.name", map.name);
+    checkMap(map);
+    if (map.on_gold !== undefined) checkNumber("maps.on_gold", map.on_gold, 0, 1);
+  }
+  const isEven = isIndex(heads - 1, maps.length) && (maps.length - 1) % heads === 0;
+  check(isEven, "heads", "the number of heads of each layer");
+  for (const [name, value] of Object.entries({ text, known })) checkText(name, value);
+  check(isIndex(longest, 1000), "longest", "an integer between 0 and 999");
+}
+
+function headMapsTable() {
+  const caption = make("caption", { dir: "ltr" });
+  const table = make("table", {}, caption, make("tbody"));
+  return [foldableTable("The weights of this map as a table", table)];
+}
+
 // Weights, and the window. Their scripts fill in the cells that are empty here.
 
 function checkWords({ words, names, scores }, most, limit) {
@@ -645,6 +668,7 @@ const FIGURES = {
       foldableTable("The numbers of this step as tables", decoderStepTables(data)),
     ],
   },
+  head_maps: { check: checkHeadMaps, fallback: headMapsTable },
   heads: { check: checkHeads, fallback: headsParts },
   own_words: { check: checkOwnWords, fallback: ownWordsParts },
   table: { check: checkTable, draw: resultsTable },
