@@ -2,6 +2,7 @@
 used by keyboard and with a date of the reader's own.
 """
 
+import json
 import re
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from conftest import violations
 from figures import open_figures, texts
 
-from attnlib.interactive import head_maps
+from attnlib.interactive import calls, head_maps
 from attnlib.interactive.head_maps import maps_of_heads
 from attnlib.numpy_translators import Translator
 
@@ -69,6 +70,22 @@ def test_maps_are_the_mean_and_each_head_without_the_end(figure):
     ]
     for each, weights in zip(rest, expected.reshape(8, 10, -1), strict=True):
         np.testing.assert_allclose(weights_of(each), weights, atol=0.0051)
+
+
+def test_call_of_head_maps_is_for_shipped_translators_alone():
+    translator = Translator.load("dates-transformer")
+    answer = calls.FUNCTIONS["head_maps"]("dates-transformer", DATE)
+    assert json.dumps(answer) == json.dumps(maps_of_heads(translator, DATE))
+    tokens, weights = translator(DATE)
+    mean, *_, last = answer["maps"]
+    assert mean["target"]["tokens"] == last["target"]["tokens"] == tokens
+    np.testing.assert_allclose(weights_of(mean), weights[:-1], atol=0.0051)
+    expected = translator.head_weights[-1, -1, :-1]
+    np.testing.assert_allclose(weights_of(last), expected, atol=0.0051)
+    with pytest.raises(ValueError, match=r"name should be one of 'dates'"):
+        calls.FUNCTIONS["head_maps"]("../dates", DATE)
+    with pytest.raises(TypeError, match=r"name should be a str"):
+        calls.FUNCTIONS["head_maps"](["dates"], DATE)
 
 
 def test_weight_on_gold_is_the_mean_over_rows_with_links(figure):

@@ -695,3 +695,37 @@ def test_heads_attend_to_the_readers_own_text_in_the_page(browser, site):
     )
     assert all(url.startswith((site, "blob:", "data:")) for url in asked)
     context.close()
+
+
+MAPS = """
+from attnlib.interactive import head_maps
+from attnlib.numpy_translators import Translator
+head_maps(Translator.load("dates-transformer"), "March 5, 2024")
+"""
+
+
+@pytest.mark.skipif(
+    engine.folder() is None and os.environ.get("CI") != "true",
+    reason="the page's Python is missing: `python -m tools.engine` makes it",
+)
+def test_head_maps_show_the_readers_own_date_in_the_page(browser, site):
+    context = browser.new_context(base_url=site)
+    page = context.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    cell = Cell(page)
+    cell.element.evaluate("each => { each.dataset.needs = 'weights'; }")
+    state, text = cell.run(SOFTMAX + MAPS)
+    assert state == "passed", text
+    figure = cell.output.locator(".attn-head_maps")
+    figure.get_by_label("layer 2, head 1").check()
+    figure.get_by_label("Your date").fill("Mittwoch, 9. Oktober 1985")
+    page.keyboard.press("Enter")
+    written = figure.locator(".am-board:not(.am-hidden) .am-target button")
+    written.nth(3).filter(has_text="5").wait_for()
+    assert "".join(written.all_inner_texts()) == "1985-10-09"
+    assert figure.get_by_label("layer 2, head 1").is_checked()
+    caption = figure.locator("caption").text_content()
+    assert caption.startswith("layer 2, head 1: attention weights")
+    assert all(url.startswith((site, "blob:", "data:")) for url in asked)
+    context.close()
