@@ -177,16 +177,15 @@ def unseen():
 # What it is
 
 
-@pytest.mark.parametrize("name", ["dates-additive", "dates-general", "dates-local-p"])
-def test_translator_equals_keras_with_the_same_rounded_weights(name, unseen):
-    from attnlib.seq2seq import Seq2Seq
+def test_translator_equals_keras_with_the_same_rounded_weights(any_translator, unseen):
     from tools import train_translators
 
-    translator = load(name)
+    translator = any_translator
     vocabularies = translator.source_tokens, translator.target_tokens
-    keras = Seq2Seq(*vocabularies, **train_translators.OPTIONS[translator.name])
-    for array, variable in train_translators.variables(keras).items():
-        variable.assign(translator.model.parameters[array])
+    keras = train_translators.new_model(translator.name, *vocabularies)
+    for name, variable in train_translators.variables(keras).items():
+        array = translator.model.parameters[name]
+        variable.assign(array.reshape(variable.shape))  # (units, units) of all heads
     assert len(keras.weights) == len(translator.model.parameters)
     odd = [list("5,,mvJ"), list("9"), list("d d d d d 1")]  # no dates at all
     sources = [*(source for source, _ in unseen[:40]), *odd]
@@ -197,6 +196,10 @@ def test_translator_equals_keras_with_the_same_rounded_weights(name, unseen):
         assert tokens == theirs.tokens
         assert weights.shape == theirs.weights.shape
         assert np.abs(weights - theirs.weights).max() < 1e-5
+        if translator.head_weights is not None:
+            by_head = translator.head_weights
+            assert by_head.shape == theirs.head_weights.shape
+            assert np.abs(by_head - theirs.head_weights).max() < 1e-5
 
 
 def test_translator_is_right_on_unseen_dates(any_translator, unseen):
@@ -647,7 +650,9 @@ def test_local_translator_takes_centers_outside_of_the_sentence():
 # The script that makes the weights
 
 
-@pytest.mark.parametrize("name", ["dates-additive", "dates-local-p"])
+@pytest.mark.parametrize(
+    "name", ["dates-additive", "dates-local-p", "dates-transformer"]
+)
 def test_script_writes_weights_that_load(name, tmp_path, monkeypatch):
     from tools import train_translators
 

@@ -1,6 +1,6 @@
 """Train the translators that attnlib brings, and write their weights.
 
-    python -m tools.train_translators [dates-additive dates-general dates-local-p]
+    python -m tools.train_translators [dates-additive dates-general ...]
 
 Writes attnlib/weights/<name>.npz, whose arrays are rounded to float16, and <name>.json
 beside it: the vocabularies, how the weights were made, and what the rounded weights
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from attnlib import metrics, numpy_translators, provenance
+from attnlib.numpy_translators import _transformer
 from attnlib.tasks import dates
 
 OPTIONS = {
@@ -27,12 +28,13 @@ OPTIONS = {
         "units": 64,
         "embedding_dim": 32,
     },
-}  # of each model's Seq2Seq
+    "dates-transformer": {"units": 64, "heads": 4, "layers": 2},
+}  # of each model's Seq2Seq or Transformer
 TRAIN, TEST = 20_000, 1000  # pairs
 EPOCHS = 12
 TEST_SEEDS = 101, 102, 103
 
-# Where each array of the models of attnlib.numpy_translators is in a Seq2Seq.
+# Where each array of the models of attnlib.numpy_translators is in Keras.
 PLACES = {
     "source_embedding": lambda model: model.source_embedding.embeddings,
     "target_embedding": lambda model: model.target_embedding.embeddings,
@@ -65,20 +67,84 @@ CELLS = {
 }
 
 
+def new_model(name, *data):
+    """An untrained model in Keras, for pairs, or for two vocabularies."""
+    from attnlib.seq2seq import Seq2Seq
+    from attnlib.transformer import Transformer
+
+    model_class = Transformer if name == "dates-transformer" else Seq2Seq
+    make = model_class.for_pairs if len(data) == 1 else model_class
+    return make(*data, **OPTIONS[name])
+
+
 def variables(model):
     """{name: Keras variable} of every parameter, by its name in NumPy.
 
     Parameters
     ----------
-    model : attnlib.seq2seq.Seq2Seq
-        With the attention of one of ``OPTIONS``.
+    model : attnlib.seq2seq.Seq2Seq or attnlib.transformer.Transformer
+        With ``OPTIONS``.
     """
-    places = {**PLACES, **PLACES_BY_ATTENTION[model.options.attention]}
-    found = {name: place(model) for name, place in places.items()}
+    found = {name: place(model) for name, place in PLACES.items()}
+    if hasattr(model, "decoder_blocks"):
+        return found | variables_of_blocks(model)
+    for name, place in PLACES_BY_ATTENTION[model.options.attention].items():
+        found[name] = place(model)
     for cell, place in CELLS.items():
         for part in ("kernel", "recurrent_kernel", "bias"):
             found[f"{cell}_{part}"] = getattr(place(model), part)
     return found
+
+
+def variables_of_blocks(model):
+    """Those of the blocks of a Transformer, and of the norms behind the last blocks."""
+    found = {}
+
+    def add(layer, names, variables):
+        for name, variable in zip(names, variables, strict=True):
+            found[f"{layer}_{name}"] = variable
+
+    stacks = (
+        ("encoder", model.encoder_blocks, _transformer.ENCODER_BLOCK),
+        ("decoder", model.decoder_blocks, _transformer.DECODER_BLOCK),
+    )
+    for (stack, blocks, layers), norm in zip(stacks, model.last_norms, strict=True):
+        for number, block in enumerate(blocks, start=1):
+            for layer, names in layers.items():
+                add(
+                    f"{stack}_{number}_{layer}", names, variables_of_layer(block, layer)
+                )
+        add(f"{stack}_norm", _transformer.NORM, (norm.gamma, norm.beta))
+    return found
+
+
+def variables_of_layer(block, layer):
+    """Those of one layer of a block, in the order of their names in NumPy."""
+    if layer.startswith("norm_"):
+        norm = block.norms[int(layer.removeprefix("norm_")) - 1]
+        return norm.gamma, norm.beta
+    if layer == "feed_forward":
+        hidden, output = block.hidden, block.back
+        return hidden.kernel, hidden.bias, output.kernel, output.bias
+    is_cross = layer == "cross_attention"
+    attention = block.cross_attention if is_cross else block.attention
+    parts = "query", "keys", "values", "output"
+    return [getattr(attention, f"to_{part}").kernel for part in parts]
+
+
+def split_into_heads(parameters, heads):
+    """The parameters of a Transformer in NumPy's shapes: w_query, w_keys, and w_values
+    (units, heads, key_dim) and w_output (heads, key_dim, units). In Keras, all of them
+    are (units, units).
+    """
+    split = {}
+    for name, array in parameters.items():
+        if name.endswith(("w_query", "w_keys", "w_values")):
+            array = array.reshape(len(array), heads, -1)
+        elif name.endswith("w_output"):
+            array = array.reshape(heads, -1, array.shape[1])
+        split[name] = array
+    return split
 
 
 def round_weights(variables):
@@ -98,7 +164,7 @@ def exact_match(model, pairs):
 
 
 def train(name, train_pairs=TRAIN, epochs=EPOCHS, test_pairs=TEST):
-    """A trained Seq2Seq with rounded weights, these, and its description.
+    """A trained model in Keras with rounded weights, these, and its description.
 
     Parameters
     ----------
@@ -107,15 +173,16 @@ def train(name, train_pairs=TRAIN, epochs=EPOCHS, test_pairs=TEST):
     train_pairs, epochs, test_pairs : int
     """
     from attnlib.backend import keras
-    from attnlib.seq2seq import Seq2Seq
 
     keras.utils.set_random_seed(0)
     pairs, options = dates.pairs(train_pairs), OPTIONS[name]
-    model = Seq2Seq.for_pairs(pairs, **options)
+    model = new_model(name, pairs)
     started = time.perf_counter()
     model.fit(pairs, epochs=epochs)
     seconds = time.perf_counter() - started
     parameters = round_weights(variables(model))
+    if "heads" in options:
+        parameters = split_into_heads(parameters, options["heads"])
     reached, errors = {}, {}
     for seed in TEST_SEEDS:
         test = dates.pairs(test_pairs, seed=seed, exclude=pairs)
@@ -126,7 +193,7 @@ def train(name, train_pairs=TRAIN, epochs=EPOCHS, test_pairs=TEST):
     made = {
         "script": f"python -m tools.train_translators {name}",
         "train": f"dates.pairs({train_pairs})",
-        "model": f"Seq2Seq.for_pairs(train, {listed})",
+        "model": f"{type(model).__name__}.for_pairs(train, {listed})",
         "epochs": epochs,
         "parameters": model.count_params(),
         "test": f"dates.pairs({test_pairs}, seed=seed, exclude=train)",
