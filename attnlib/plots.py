@@ -41,6 +41,7 @@ STYLE = {
     "figure.dpi": 100,
     "savefig.dpi": 200,
     "figure.constrained_layout.use": True,
+    "figure.constrained_layout.wspace": 0.1,  # keeps the ticks of two panels apart
     "figure.facecolor": CARD,
     "savefig.facecolor": CARD,
     "axes.facecolor": CARD,
@@ -290,7 +291,10 @@ def _label_line_ends(ax, ends):
         height = max(y, height + LINE_OF_TEXT)
         heights.append(height)
     if any(height - end[0] > FAR for height, end in zip(heights, ends, strict=True)):
-        for text in ax.legend().get_texts():
+        # Above the axes, where it covers no line.
+        above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
+        legend = ax.legend(**above, ncols=2, columnspacing=1.2, handletextpad=0.6)
+        for text in legend.get_texts():
             text.set_parse_math(False)
         return
     for height, (y, x, label, color) in zip(heights, ends, strict=True):
