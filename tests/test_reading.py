@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 from conftest import ROOT
 
-from book._ext import diagrams, reference_labels
+from book._ext import color_maps, diagrams, reference_labels
 
 CHAPTERS = [path.stem for path in sorted((ROOT / "book").glob("*.ipynb"))]
 PHONES = (320, 360, 390, 480)
@@ -271,15 +271,48 @@ def test_dark_copies_are_made_of_diagrams_alone():
     ]
 
 
+def test_plot_is_dark_on_a_dark_page_unless_its_colors_are_numbers(tab):
+    page = tab("04_sentiment", scheme="dark")
+    filters = {}
+    for number in ("4.2", "4.3"):  # points, and words that are shaded by their weights
+        picture = page.locator("figure", has_text=f"Figure {number}").locator("img")
+        picture.click()
+        for each in (picture, page.locator("dialog.enlarged img")):
+            used = each.evaluate("each => getComputedStyle(each).filter")
+            filters.setdefault(number, set()).add(used)
+        page.get_by_role("button", name="Close").click()
+    assert [*filters["4.2"]] == ["invert(0.93) hue-rotate(180deg)"]
+    assert [*filters["4.3"]] == ["brightness(0.86)"]
+    page.locator("button.theme-switch-button:visible").first.click()
+    page.wait_for_function("document.documentElement.dataset.theme === 'light'")
+    plots = page.locator("figure img:not([data-shown])")
+    filters = plots.evaluate_all(
+        "all => all.map(each => getComputedStyle(each).filter)"
+    )
+    assert set(filters) == {"none"}
+
+
+def test_color_map_is_known_by_the_code_that_draws_it():
+    drawn = {
+        "plots.alignment(ax, weights, source, target)": True,
+        "plots.words(ax, words, weights)": True,
+        "image = ax.imshow(weights)": True,
+        "plots.length_curve(ax, centers, curves)": False,
+        "words = tokens(text)": False,
+    }
+    found = {code: bool(color_maps.DRAWS_COLORS.search(code)) for code in drawn}
+    assert found == drawn
+
+
 @pytest.mark.parametrize("width", [1280, 360])
 def test_figure_opens_larger_and_closes(tab, width):
     page = tab("03_bahdanau", width)
-    figure = page.locator("figure", has_text="Fig. 3.3")
+    figure = page.locator("figure", has_text="Figure 3.3")
     button = figure.locator(".enlargeable > button")
     inline = figure.locator("img:visible").bounding_box()["width"]
     dialog = page.locator("dialog.enlarged")
     figure.locator("img:visible").click()
-    assert dialog.get_attribute("aria-label") == "Fig. 3.3, enlarged"
+    assert dialog.get_attribute("aria-label") == "Figure 3.3, enlarged"
     assert dialog.locator("img:visible").bounding_box()["width"] > 1.5 * inline
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog.enlarged", state="hidden")
