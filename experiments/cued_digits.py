@@ -3,7 +3,7 @@
 
 Both models see the same patches through the same two layers. In one, the cue is the
 query of attention over the patches; in the other, the patches are averaged, and the cue
-is concatenated to the one vector that is left. Chapter 07 trains the first model live.
+is concatenated to the one vector that is left. Chapter 07 shows the results.
 """
 
 from attnlib.tasks import canvases
