@@ -1681,6 +1681,10 @@ def _step_cases(rng):
         (whole, np.eye(2), np.eye(2), np.eye(2)),
     )
     yield "two words, dimension 2", arguments(1, 2, 2, 2, 2)
+    yield (
+        "three words, some of them orthogonal, so that their scores are 0",
+        (np.eye(3)[None], np.eye(3), np.eye(3), rng.normal(size=(3, 2))),
+    )
     yield "every size is four", arguments(4, 4, 4, 4, 4)
     yield "all sizes different", arguments(2, 5, 6, 3, 4)
     yield "one word", arguments(3, 1, 4, 2, 2)
@@ -1771,6 +1775,15 @@ for _message, _wrong in [
     ),
 ]:
     causal_steps.known_mistake(_message)(_wrong)
+
+
+@causal_steps.known_mistake(
+    "The first word counts twice: you begin with its key and its value and then append "
+    "them again. Begin with no position at all."
+)
+def steps_with_the_first_twice(x, w_query, w_keys, w_values):
+    first = np.concatenate([x[:, :1], x], axis=1)
+    return causal_steps.reference_solution(first, w_query, w_keys, w_values)[:, 1:]
 
 
 @causal_steps.known_mistake("The scores are not divided by sqrt(key_dim).")
