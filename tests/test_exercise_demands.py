@@ -34,6 +34,8 @@ OPT_OUTS = {
     ("permutation_test", "a and b"): "the order of a and b does not matter",
     ("fixed_links_error_rate", "sorted_lists"): "lists of sets",
     ("fixed_links_error_rate", "without_repetition"): "lists of sets",
+    ("head_error_rates", "sorted_lists"): "lists of sets",
+    ("head_error_rates", "without_repetition"): "lists of sets",
 }
 
 

@@ -59,6 +59,7 @@ def test_discovery_finds_every_module_and_exercise():
         "self_attention",
         "sentiment",
         "sentiment_keras",
+        "transformer",
     ]
     assert len(ALL_EXERCISES) >= 41
     assert len(EXERCISES) >= 40

@@ -48,7 +48,7 @@ def passing_parts(namespace, exercises):
     """The functions of a notebook that pass their checks, by name; it prints for each
     exercise whose function a translator will use.
     """
-    parts = {}
+    parts, width = {}, max(20, 2 + max(len(owner.name) for owner in exercises))
     for owner in exercises:
         function = namespace.get(owner.name)
         result = None if function is None else owner.check(function)
@@ -59,7 +59,7 @@ def passing_parts(namespace, exercises):
             whose = "ours, because yours does not pass its check"
         else:
             whose = "ours, because yours is not written yet"
-        print(f"{owner.name:<20}{whose}")
+        print(f"{owner.name:<{width}}{whose}")
     return parts
 
 
