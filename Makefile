@@ -112,8 +112,9 @@ experiments: $(READY)  ## run the long experiments whose results the chapters pl
 	@set -e; for name in $(EXPERIMENTS); do \
 	  echo "== $$name"; $(VENV) -m experiments.$$name; done
 
-bench: $(READY)  ## measure speed and memory against baselines (10 minutes)
+bench: $(READY)  ## measure speed and memory against baselines (15 minutes)
 	$(VENV) -m benchmarks.bench
+	$(VENV) -m benchmarks.transformer
 	$(VENV) -m benchmarks.page
 
 pins: $(READY)  ## choose the newest versions again and write them to requirements.txt

@@ -32,8 +32,8 @@ LATEST = Path(__file__).parent / "results" / "latest.json"
 PACKAGES = ("tensorflow-cpu", "tensorflow", "keras", "numpy")
 
 
-def measure(only, quick):
-    """The report of the cases whose letters are in `only`."""
+def measure(cases, quick):
+    """The report of the rows that `cases` returns for a `Run`, with its loads."""
     started = time.perf_counter()
     python, torch_version = torch_python()
     versions = provenance.versions(PACKAGES)
@@ -41,8 +41,7 @@ def measure(only, quick):
         versions["torch"] = torch_version
     described = machine.describe()
     with tempfile.TemporaryDirectory(prefix="attnlib-bench-") as folder:
-        run = Run(Path(folder), quick, described, python, {})
-        rows, loads = measure_cases(run, only)
+        rows, loads = cases(Run(Path(folder), quick, described, python, {}))
     # The highest of the mean loads, one per case.
     load = max((load for load in loads if load is not None), default=None)
     return {
@@ -57,13 +56,33 @@ def measure(only, quick):
     }
 
 
-def main(arguments=None):
+def arguments_of(name, description):
+    """The parser of what every script of measurements takes."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bench", description=__doc__.splitlines()[0]
+        prog=f"python -m benchmarks.{name}", description=description.splitlines()[0]
     )
     parser.add_argument(
         "--quick", action="store_true", help="tiny sizes, to see that it runs"
     )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="file for the results (default: the book's own, for a complete run)",
+    )
+    return parser
+
+
+def finish(report, output, letters):
+    """Write the report, where there is a file for it, and print it."""
+    if output is not None:
+        output.parent.mkdir(exist_ok=True)
+        text = json.dumps(report, indent=1, ensure_ascii=False)
+        output.write_text(text + "\n", "utf-8")
+    print(as_text(report, letters))
+
+
+def main(arguments=None):
+    parser = arguments_of("bench", __doc__)
     parser.add_argument(
         "--only",
         nargs="*",
@@ -71,21 +90,12 @@ def main(arguments=None):
         default=list(LETTERS),
         help="letters of the cases to measure",
     )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        help="file for the results (default: latest.json for a complete run)",
-    )
     options = parser.parse_args(arguments)
-    report = measure(options.only, options.quick)
+    report = measure(lambda run: measure_cases(run, options.only), options.quick)
     output = options.output
     if output is None and not options.quick and set(options.only) == set(LETTERS):
         output = LATEST
-    if output is not None:
-        output.parent.mkdir(exist_ok=True)
-        text = json.dumps(report, indent=1, ensure_ascii=False)
-        output.write_text(text + "\n", "utf-8")
-    print(as_text(report))
+    finish(report, output, LETTERS)
     return 0
 
 

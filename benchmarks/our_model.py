@@ -59,7 +59,18 @@ def save(folder, name, model, train, epochs, seed=0):
         for v in model.trainable_variables
     }
     np.savez(folder / f"{name}.weights.npz", **weights)
-    batches = model.batches(train, seed=seed)
+    save_batches(folder, name, model.batches(train, seed=seed), epochs)
+    sizes = [
+        len(model.source_vocabulary),
+        len(model.target_vocabulary),
+        model.units,
+        model.options.embedding_dim,
+    ]
+    (folder / f"{name}.json").write_text(json.dumps(sizes))
+
+
+def save_batches(folder, name, batches, epochs):
+    """Write the batches of so many epochs."""
     arrays = {}
     for epoch in range(epochs):
         for index in range(len(batches)):
@@ -69,13 +80,6 @@ def save(folder, name, model, train, epochs, seed=0):
                 arrays[f"{epoch}.{index}.{part}"] = array
         batches.on_epoch_end()
     np.savez(folder / f"{name}.batches.npz", **arrays)
-    sizes = [
-        len(model.source_vocabulary),
-        len(model.target_vocabulary),
-        model.units,
-        model.options.embedding_dim,
-    ]
-    (folder / f"{name}.json").write_text(json.dumps(sizes))
 
 
 def first_loss(model, train):

@@ -20,23 +20,33 @@ def load(folder, name):
     model = Model(*json.loads((folder / f"{name}.json").read_text()))
     with np.load(folder / f"{name}.weights.npz") as weights:
         copy_weights(model, weights)
+    return model, load_batches(folder, name)
+
+
+def load_batches(folder, name):
+    """A list of epochs, each a list of batches (source, decoder inputs, targets)."""
     epochs = {}
     with np.load(folder / f"{name}.batches.npz") as arrays:
         for key in arrays.files:
             epoch, index, part = map(int, key.split("."))
             batch = epochs.setdefault(epoch, {}).setdefault(index, {})
             batch[part] = torch.from_numpy(arrays[key]).long()
-    return model, [
+    return [
         [list(batch.values()) for batch in batches.values()]
         for batches in epochs.values()
     ]
 
 
-def train_epoch(model, adam, batches):
-    """Mean loss in nats per real token of batches (source, decoder inputs, targets)."""
+def train_epoch(model, adam, batches, schedule=None):
+    """Mean loss in nats per real token of batches (source, decoder inputs, targets).
+
+    schedule: of the learning rate, per step.
+    """
     total = count = 0
     for source, decoder_inputs, targets in batches:
         loss, _ = train_step(model, adam, source, decoder_inputs, targets)
+        if schedule is not None:
+            schedule.step()
         real = (targets != 0).sum()
         total += loss * real
         count += real

@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from benchmarks import cases, compare, machine, our_model, roofline, table
+from benchmarks import (
+    cases,
+    compare,
+    generation,
+    machine,
+    our_model,
+    our_transformer,
+    roofline,
+    table,
+)
 
 LATEST = ROOT / "benchmarks" / "results" / "latest.json"
 ROW = {
@@ -45,9 +54,15 @@ REPORT = {
 }
 
 
-def test_quick_run_computes_the_same_as_the_baselines(tmp_path):
+@pytest.mark.parametrize(
+    "script, letters, of_torch",
+    [("bench", "abcdefg", "cde"), ("transformer", "hi", "h")],
+)
+def test_quick_run_computes_the_same_as_the_baselines(
+    tmp_path, script, letters, of_torch
+):
     output = tmp_path / "found.json"
-    command = ["-m", "benchmarks.bench", "--quick", "--output", output]
+    command = ["-m", f"benchmarks.{script}", "--quick", "--output", output]
     done = subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,
@@ -57,10 +72,8 @@ def test_quick_run_computes_the_same_as_the_baselines(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads(output.read_text())
-    with_torch = "torch" in report["versions"]
-    assert {row["case"] for row in report["cases"]} == set(
-        "abcdefg" if with_torch else "abfg"
-    )
+    without = set() if "torch" in report["versions"] else set(of_torch)
+    assert {row["case"] for row in report["cases"]} == set(letters) - without
     assert [row["name"] for row in report["cases"] if not row["equal"]] == []
     for row in report["cases"]:
         assert 0 < row["low"] <= row["ratio"] <= row["high"]
@@ -93,6 +106,28 @@ def test_first_loss_is_that_of_the_first_batch_and_leaves_the_weights():
         np.testing.assert_array_equal(weight, kept)
 
 
+def test_first_loss_of_the_transformer_is_near_guessing(tmp_path):
+    """With PyTorch, the quick run above compares it."""
+    epochs = our_transformer.cases(tmp_path, 0, quick=True)
+    assert list(epochs) == ["dates,16", "dates,32", "numbers,16", "numbers,32"]
+    (loss,) = epochs["dates,16"]()
+    assert 2 < loss < 4  # log of 14 words is 2.6
+    assert epochs["dates,16"]() == [loss]  # that of the first epoch
+    assert (tmp_path / "dates.weights.npz").exists()
+    assert (tmp_path / "dates,16.batches.npz").exists()
+
+
+def test_generation_without_a_cache_gives_the_same_tokens(tmp_path):
+    runs, sizes = generation.cases(tmp_path, 0, quick=True), generation.QUICK
+    (batch,) = runs["with,batch"]()
+    assert batch.shape == (sizes["batch"], sizes["tokens"])
+    assert not np.any(batch == 2)  # <end>
+    np.testing.assert_array_equal(runs["without,batch"]()[0], batch)
+    for how in ("with", "without"):
+        single = runs[f"{how},single"]()
+        np.testing.assert_array_equal(np.concatenate(single), batch[: len(single)])
+
+
 def test_vocabulary_sizes_are_those_of_the_model():
     train, _, sizes = our_model.task(quick=True)
     model = our_model.new_model(0, train, sizes)
@@ -104,9 +139,9 @@ def test_vocabulary_sizes_are_those_of_the_model():
 
 def test_baseline_needs_no_tensorflow():
     """PyTorch may be in another environment, without TensorFlow and attnlib."""
-    modules = ["worker", "our_model"]
+    modules = ["worker", "our_model", "our_transformer"]
     if importlib.util.find_spec("torch"):
-        modules += ["torch_cases", "torch_model"]
+        modules += ["torch_cases", "torch_model", "torch_transformer"]
     code = (
         "import sys; sys.modules |= dict.fromkeys(('tensorflow', 'keras'));"
         f" from benchmarks import {', '.join(modules)};"
@@ -127,6 +162,16 @@ def test_latest_results_are_complete():
     # A training of (d) may end before it reaches the target; the page then says so. The
     # other cases compute the same.
     assert all(row["equal"] for row in report["cases"] if row["case"] != "d")
+
+
+def test_sentences_on_the_transformer_give_the_range_and_the_gain():
+    row = {"case": "h", "ratio": 1.25}
+    faster = {"case": "h", "ratio": 0.804}
+    batch, single = {"case": "i", "ratio": 0.125}, {"case": "i", "ratio": 0.5}
+    epoch, cache = table.of_transformer({"cases": [row, faster, batch, single]})
+    assert "takes 0.80 to 1.25 times as long" in epoch and "PyTorch" in epoch
+    assert "8.0 times as fast" in cache and "2.0 times as fast for one" in cache
+    assert table.of_transformer({"cases": [batch, single]}) == [cache]
 
 
 def test_ratio_is_the_median_of_rounds_with_quartiles():
