@@ -133,8 +133,8 @@ const start = ({root, live, said, data: stored}) => {
   live.append(form, makeElsewhere("text", call), choices, mask);
   live.after(said);
   table.after(make("p", {class: "hd-note"},
-    "Each cell of a strip is one number, from pale (the lowest) to strong (the highest). " +
-    "A score is query · key / √16, the weights are the softmax of the scores, and the " +
+    "Each cell of a strip is one number, from the faintest color (the lowest) to the " +
+    "strongest (the highest). A score is query · key / √16, the weights are the softmax of the scores, and the " +
     "context is the sum of the values, each times its weight."));
   draw(stored);
 };
