@@ -21,6 +21,7 @@ from benchmarks import (
     our_transformer,
     roofline,
     table,
+    transformer,
 )
 
 LATEST = ROOT / "benchmarks" / "results" / "latest.json"
@@ -162,6 +163,20 @@ def test_latest_results_are_complete():
     # A training of (d) may end before it reaches the target; the page then says so. The
     # other cases compute the same.
     assert all(row["equal"] for row in report["cases"] if row["case"] != "d")
+
+
+def test_results_of_the_transformer_are_complete():
+    report = json.loads(transformer.RESULTS.read_text("utf-8"))
+    assert not report["quick"] and all(row["equal"] for row in report["cases"])
+    names = [row["name"] for row in report["cases"]]
+    assert names == [
+        *[f"an epoch of {task}, batches of {size}" for task in
+          ("dates", "number words") for size in our_transformer.FULL["batch_sizes"]],
+        "generation of 60 tokens, a batch of 128",
+        "generation of 60 tokens, one sentence at a time",
+    ]  # fmt: skip
+    with_cache = report["cases"][-2]
+    assert with_cache["ratio"] <= 1 / 3 and table.target(with_cache) == 0.333
 
 
 def test_sentences_on_the_transformer_give_the_range_and_the_gain():
@@ -316,6 +331,8 @@ def test_page_names_the_sizes_that_are_measured():
         f"of {full['test']} held-out",
     ):
         assert said in page
+    assert f"{our_transformer.FULL['pairs']:,} pairs" in page
+    assert f"generates {generation.FULL['tokens']} tokens" in page
     assert f"with {['no', 'one', 'two', 'three'][cases.SEEDS]} seeds" in page
 
 

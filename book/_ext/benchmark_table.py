@@ -1,7 +1,8 @@
 """The directive ``{benchmark-table}``: the results of ``make bench`` as tables.
 
 It shows benchmarks/results/latest.json as it is when the book is built: four columns
-for readers, and all of them below, folded.
+for readers, and all of them below, folded. ``{transformer-benchmark}`` says in
+sentences what benchmarks/results/transformer.json says, and has its table.
 """
 
 import json
@@ -13,7 +14,8 @@ from sphinx.util.docutils import SphinxDirective
 
 from benchmarks import table
 
-LATEST = Path(table.__file__).parent / "results" / "latest.json"
+RESULTS = Path(table.__file__).parent / "results"
+LATEST, TRANSFORMER = RESULTS / "latest.json", RESULTS / "transformer.json"
 UNIT = re.compile(r"(?<=\d) (?=(?:ms|s|MB|GB|threads)\b)|(?<=≤) ")
 
 
@@ -36,11 +38,11 @@ def as_table(rows, *classes):
     return nodes.table("", group, classes=["benchmarks", *classes])
 
 
-def as_nodes(report):
+def as_nodes(report, letters="abcdefg"):
     """The sentences on machine, versions, and date, and both tables."""
     cases = report["cases"]
     return [
-        nodes.paragraph("", unbroken(" ".join(table.about(report)))),
+        nodes.paragraph("", unbroken(" ".join(table.about(report, letters)))),
         as_table([table.BRIEF_HEAD, *map(table.brief_cells, cases)]),
         nodes.raw(
             "",
@@ -59,6 +61,15 @@ class BenchmarkTable(SphinxDirective):
         return as_nodes(json.loads(LATEST.read_text("utf-8")))
 
 
+class TransformerBenchmark(SphinxDirective):
+    def run(self):
+        self.env.note_dependency(str(TRANSFORMER))
+        report = json.loads(TRANSFORMER.read_text("utf-8"))
+        said = nodes.paragraph("", unbroken(" ".join(table.of_transformer(report))))
+        return [said, *as_nodes(report, "hi")]
+
+
 def setup(app):
     app.add_directive("benchmark-table", BenchmarkTable)
+    app.add_directive("transformer-benchmark", TransformerBenchmark)
     return {"parallel_read_safe": True}
