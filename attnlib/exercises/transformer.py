@@ -419,7 +419,7 @@ def _decoder_cases(rng):
     _decoder_cases,
     hints=[
         (
-            "There are three layers: self-attention of the target, cross-attention to "
+            "There are three sub-layers: self-attention of the target, cross-attention to "
             "the memory, and the feed-forward network. Each one reads the normalized "
             "`x`, and its result is added to `x`."
         ),
