@@ -401,10 +401,8 @@ def local_attend(
     values = array_of_shape("values", values, batch, source_len, "value_dim")
     centers = array_of_shape("centers", centers, batch, target_len)
     scores = score(query, keys)
-    shape = (batch, target_len, source_len)
-    scores = array_of_shape("score(query, keys)", scores, *shape)
-    if mask is None:
-        mask = np.ones((batch, source_len), bool)
+    scores = array_of_shape("score(query, keys)", scores, batch, target_len, source_len)
+    mask = np.ones((batch, source_len), bool) if mask is None else mask
     mask = boolean_mask(mask, (batch, source_len), ("batch", "source_len"))
 
     positions = np.arange(source_len)
@@ -412,9 +410,7 @@ def local_attend(
     weights = np.empty_like(scores)
     for b, t in np.ndindex(batch, target_len):
         center = centers[b, t]
-        first = np.floor(center) - half_width
-        last = np.floor(center) + half_width
-        window = (first <= positions) & (positions <= last)  # (source_len,)
+        window = abs(positions - np.floor(center)) <= half_width  # (source_len,)
         weights[b, t] = softmax(scores[b, t], window & mask[b])  # (source_len,)
         if gaussian:
             factor = np.exp(-((positions - center) ** 2) / (2 * sigma**2))
@@ -462,23 +458,15 @@ def scaled_dot_product_attention(query, keys, values, mask=None):
     query = array_of_shape("query", query, "batch", "target_len", "key_dim")
     batch, target_len, key_dim = query.shape
     keys = array_of_shape("keys", keys, batch, "source_len", key_dim)
-    source_len = keys.shape[1]
-    values = array_of_shape("values", values, batch, source_len, "value_dim")
-    mask = _mask_of_queries(mask, batch, target_len, source_len)
+    shape = batch, target_len, keys.shape[1]
+    values = array_of_shape("values", values, batch, shape[2], "value_dim")
+    if np.ndim(mask) == 3:
+        mask = boolean_mask(mask, shape, ("batch", "target_len", "source_len"))
+    elif mask is not None:  # the same for every query: (batch, 1, source_len)
+        mask = boolean_mask(mask, shape[::2], ("batch", "source_len"))[:, None, :]
     scores = query @ keys.transpose(0, 2, 1) / np.sqrt(key_dim)
     weights = softmax(scores, mask)  # (batch, target_len, source_len)
     return weights @ values, weights
-
-
-def _mask_of_queries(mask, batch, target_len, source_len):
-    """A mask of either shape as (batch, 1 or target_len, source_len)."""
-    if mask is None:
-        return np.ones((batch, 1, source_len), bool)
-    if np.ndim(mask) == 3:
-        shape, axes = (batch, target_len, source_len), "batch target_len source_len"
-        return boolean_mask(mask, shape, axes.split())
-    mask = boolean_mask(mask, (batch, source_len), ("batch", "source_len"))
-    return mask[:, None, :]
 
 
 def multi_head_attention(query, values, w_query, w_keys, w_values, w_output, mask=None):
@@ -530,8 +518,7 @@ def multi_head_attention(query, values, w_query, w_keys, w_values, w_output, mas
     total = 0
     for h in range(heads):
         q, k = query @ w_query[:, h], values @ w_keys[:, h]  # (batch, length, key_dim)
-        v = values @ w_values[:, h]  # (batch, source_len, key_dim)
-        context, _ = scaled_dot_product_attention(q, k, v, mask)
+        context, _ = scaled_dot_product_attention(q, k, values @ w_values[:, h], mask)
         total = total + context @ w_output[h]  # (batch, target_len, units)
     return total
 

@@ -3,7 +3,7 @@
 Both ask of a model ``encode(source) -> (state, memory)``, its initial state and its
 memory of the source, and ``decode_step(state, token_ids, memory) -> (state, logits,
 weights)``, with logits (batch, vocabulary) and attention weights (batch, source_len);
-``model.weights_in_steps`` says whether a step has any.
+a step has any if ``model.has_attention`` and not ``model.state_grows``.
 They return token IDs (batch, length), where what follows the end is <end>, and
 attention weights (batch, length, source_len), or of source_len 0 without any.
 
@@ -116,7 +116,8 @@ def beam_search(model, source, max_lengths, beam_width):
     totals = tf.tile([[0.0] + [NEG_INF] * (beam_width - 1)], (batch, 1))
     ended = tf.zeros_like(max_lengths, tf.bool)
     tokens = tf.fill((batch * beam_width, 1), Vocabulary.start)
-    source_len = tf.shape(source)[1] if model.weights_in_steps else 0
+    has_weights = model.has_attention and not model.state_grows
+    source_len = tf.shape(source)[1] if has_weights else 0
     weights = tf.zeros((batch * beam_width, 0, source_len))
     fixed = tf.nest.map_structure(lambda x: x.shape, (totals, state, ended))
     growing = tf.TensorShape((None, None)), tf.TensorShape((None, None, None))

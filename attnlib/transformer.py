@@ -396,8 +396,7 @@ class Transformer(Translator):
         ``trainable``.
     """
 
-    state_grows = True
-    weights_in_steps = False  # ``decode`` has those of all steps at once
+    state_grows = True  # and ``decode`` has the weights of all steps at once
 
     def __init__(self, source_vocabulary, target_vocabulary, **options):
         ours = {field.name for field in fields(Options)}

@@ -97,11 +97,6 @@ class Translator(PairModel):
     def needs_max_source_len(cls, options):
         return False
 
-    @property
-    def weights_in_steps(self):
-        """Whether ``decode_step`` returns attention weights."""
-        return self.has_attention
-
     # Training. Loss and accuracy are means over real tokens, in an epoch as in a batch.
 
     def compute_loss(

@@ -16,7 +16,7 @@ QUICK = {**our_transformer.QUICK, "tokens": 6, "batch": 4, "single": 2}
 class WithoutCache:
     """The steps of a `Transformer`, whose state is the tokens so far."""
 
-    weights_in_steps = False
+    has_attention, state_grows = True, True
 
     def __init__(self, model):
         self.model = model

@@ -419,9 +419,9 @@ def _decoder_cases(rng):
     _decoder_cases,
     hints=[
         (
-            "There are three sub-layers: self-attention of the target, cross-attention to "
-            "the memory, and the feed-forward network. Each one reads the normalized "
-            "`x`, and its result is added to `x`."
+            "There are three sub-layers: self-attention of the target, cross-attention "
+            "to the memory, and the feed-forward network. Each one reads the "
+            "normalized `x`, and its result is added to `x`."
         ),
         (
             "In cross-attention, the normalized `x` is the query, and `memory`, as it "
