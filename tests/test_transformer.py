@@ -98,6 +98,15 @@ def test_sinusoidal_positions_by_hand():
     assert_allclose(encoding[2, 2:], [np.sin(0.02), np.cos(0.02)], atol=1e-6)
 
 
+def test_embedded_words_are_scaled_and_have_their_positions(model):
+    """Vectors times the root of their 8 numbers, plus the encoding of the position."""
+    token_ids = np.array([[4, 3]], np.int32)
+    got = model.embed(token_ids, model.source_embedding, None, before=1)
+    words = model.source_embedding.embeddings.numpy()[[4, 3]]
+    encoding = transformer.sinusoidal_positions(np.array([1, 2]), 8)
+    assert_allclose(got[0], words * 8**0.5 + encoding, atol=1e-5)
+
+
 def test_rotated_products_depend_on_the_distance_alone():
     query, key = normal(1, 1, 1, 6), normal(1, 1, 1, 6)
 
@@ -440,7 +449,10 @@ def test_learned_positions_refuse_what_they_do_not_reach():
     message = "target 1 should have at most 6 tokens, one fewer than this model's"
     with pytest.raises(ValueError, match=message):
         model.fit([(["a"], ["B"]), (["a"], list("ABCDABC"))], verbose=0)
-    assert all(len(t.tokens) <= 7 for t in model.translate([list("abcdab")], verbose=0))
+    bias = np.zeros(len(model.target_vocabulary))
+    bias[Vocabulary.end] = -1e9  # it never ends by itself
+    model.output_layer.bias.assign(bias)
+    assert len(model.translate([list("abcdab")], verbose=0)[0].tokens) == 7
 
 
 def test_empty_source_is_refused(model):
