@@ -13,6 +13,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import chapter_runs
@@ -294,13 +295,15 @@ def test_training_interrupted_in_a_kernel_can_be_continued(tmp_path):
     manager, client = start_new_kernel(
         kernel_name="python3", stderr=subprocess.DEVNULL, cwd=str(ROOT / "tests")
     )
-    shown = []
+    shown, again = [], [0.0]
 
     def on_output(message):
         content = message["content"]
         shown.append(content.get("text") or content.get("ename") or "")
-        if "of 10000 epochs, batch" in shown[-1] and shown.count("interrupt") == 0:
-            shown.append("interrupt")
+        if "of 10000 epochs, batch" in shown[-1] and time.monotonic() > again[0]:
+            # Python drops an interrupt that falls into a destructor; a reader who sees
+            # the training go on presses the button once more.
+            again[0] = time.monotonic() + 10
             manager.interrupt_kernel()
 
     def run(source):
