@@ -85,7 +85,7 @@ def test_pack_is_the_same_each_time_and_small(tmp_path):
         pack_attnlib.pack(tmp_path / name)
     content = (tmp_path / "one.zip").read_bytes()
     assert content == (tmp_path / "two.zip").read_bytes()
-    assert len(content) < 300_000  # beside the 11 MB of Python
+    assert len(content) < 400_000  # beside the 11 MB of Python
 
 
 def test_results_are_found_where_attnlib_is(tmp_path):
