@@ -268,6 +268,11 @@ FINAL_NORM = (
 )
 MASK_LEFT_OUT = "The mask has no effect: a position that it excludes is attended to."
 MASK_INVERTED = "Your mask is inverted: True means that a position may be attended to."
+FIRST_SENTENCE = (
+    "[0] after ref.multi_head_attention takes the first sentence's result and adds it "
+    "to every sentence. Unlike the layer of the page, this function returns the result "
+    "alone, without the weights, so leave [0] out."
+)
 
 
 def _attention(query, values, parameters, name, mask):
@@ -358,6 +363,13 @@ def encoder_layers_beside_each_other(x, parameters, mask):
 @encoder_block.known_mistake(FINAL_NORM)
 def encoder_normalized_at_the_end(x, parameters, mask):
     return _norm(encoder_block.reference_solution(x, parameters, mask), parameters, 2)
+
+
+@encoder_block.known_mistake(FIRST_SENTENCE)
+def encoder_of_first_sentence(x, parameters, mask):
+    n = _norm(x, parameters, 1)
+    x = x + _attention(n, n, parameters, "attention", mask)[0]
+    return x + _network(_norm(x, parameters, 2), parameters)
 
 
 @encoder_block.known_mistake("The feed-forward network is missing.")
@@ -522,6 +534,18 @@ _wrong_decoder(
         n, n, p, "self_attention", source
     ),
 )
+for _layers in ("first",), ("second",), ("first", "second"):
+    _wrong_decoder(
+        FIRST_SENTENCE,
+        **{
+            layer: lambda n, x, memory, p, target, source, layer=layer: (
+                _attention(n, n, p, "self_attention", target)
+                if layer == "first"
+                else _attention(n, memory, p, "cross_attention", source)
+            )[0]
+            for layer in _layers
+        },
+    )
 _wrong_decoder(
     "Your target's mask is inverted: True means that a position may be attended to.",
     first=lambda n, x, memory, p, target, source: _attention(
@@ -741,6 +765,18 @@ _wrong_schedule(
     "You divide with //, which rounds down to 0 before the end of the warm-up.",
     lambda steps, peak, warmup: (
         peak * np.minimum(steps // warmup, np.sqrt(warmup / steps))
+    ),
+)
+_wrong_schedule(
+    "The peak is missing from the warm-up: up to warmup_steps, your rate rises to 1.",
+    lambda steps, peak, warmup: np.where(
+        steps <= warmup, steps / warmup, peak * np.sqrt(warmup / steps)
+    ),
+)
+_wrong_schedule(
+    "The peak is missing from the decay: after warmup_steps, your rate falls from 1.",
+    lambda steps, peak, warmup: np.where(
+        steps <= warmup, peak * steps / warmup, np.sqrt(warmup / steps)
     ),
 )
 _wrong_schedule(
@@ -1239,11 +1275,14 @@ _wrong_heads(
         _rates(*given, rows_of=lambda w, s, p: {t for t, _ in s}).sum(axis=0)
     ),
 )
-_wrong_heads(
-    "You average the rates of the sentences. Add up the counts over all sentences "
-    "first, and then divide.",
-    lambda *given: np.mean([_aer(each) for each in _rates(*given)], axis=0),
-)
+for _mean in (np.mean, np.nanmean, lambda x, axis: np.nan_to_num(x).mean(axis)):
+    _wrong_heads(
+        "You average the rates of the sentences. Add up the counts over all sentences "
+        "first, and then divide.",
+        lambda *given, mean=_mean: mean(
+            [_aer(each) for each in _rates(*given)], axis=0
+        ),
+    )
 _wrong_heads(
     "You link each position to the source position with the smallest weight.",
     lambda *given: _aer(_rates(*given, pick=np.argmin).sum(axis=0)),
