@@ -28,6 +28,7 @@ OPT_OUTS = {
     ("final_state", "a gap"): "True at words, which come first",
     ("final_state", "first_words"): "True at words, which come first",
     ("window_attend", "shifted by one maximum"): "weights of one query",
+    ("rotary_stream", "shifted by one maximum"): "over the scores of one query",
     ("self_attention_weights", "nothing"): "Every sentence has at least one word.",
     ("self_attention_weights", "-1e9"): "rows of padded queries are not used",
     ("self_attention_weights", "-1e9 added"): "with numbers from -1000 to 1000",

@@ -50,6 +50,7 @@ def test_discovery_finds_every_module_and_exercise():
         "_demands",
         "_mistakes",
         "_shared",
+        "attention_today",
         "bahdanau",
         "bottleneck",
         "bug_hunt",
