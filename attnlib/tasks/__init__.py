@@ -1,3 +1,3 @@
-"""The book's data sets: ``numbers``, ``dates``, and ``canvases`` are generated,
-``reviews`` is loaded.
+"""The book's data sets: ``numbers``, ``dates``, ``sums``, and ``canvases`` are
+generated, ``reviews`` is loaded.
 """
