@@ -2,9 +2,11 @@
 what a reader sees of it.
 """
 
+import re
 from urllib.parse import urlsplit
 
 import numpy as np
+from conftest import violations
 
 from attnlib import reference as ref
 from attnlib.interactive import frame, weights, window
@@ -93,6 +95,50 @@ def open_figures(browser, tmp_path):
     assert {urlsplit(url).path for url in requests} == {
         (tmp_path / "figure.html").as_posix()
     }
+
+
+# Lets the page answer in place of Python, and keeps what it was asked.
+HOSTS = """() => {
+  document.documentElement.classList.add("can-run");
+  window.asked = [];
+  addEventListener("attn-call", event => {
+    event.preventDefault();
+    asked.push(event.detail);
+  });
+}"""
+
+
+def press(page, name):
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def check_html(figure, most):
+    """It is the same every time, names no host, and has at most so many bytes."""
+    html = figure._repr_html_()
+    assert html == str(figure) and len(html.encode()) <= most
+    assert set(re.findall(r"\w+:/+[^\"']*", html)) <= {"http://www.w3.org/2000/svg"}
+    assert not re.search(r'\s(id|on\w+|src|href)="|@import|url\(|\bfetch\b', html)
+
+
+def check_card_on_paper(page):
+    """The page that is printed has the light colors, whatever the screen has."""
+    page.emulate_media(media="print")
+    card = "e => getComputedStyle(e).backgroundColor"
+    assert page.locator(".attn-figure").evaluate(card) == "rgb(251, 250, 246)"
+
+
+def check_accessible(page):
+    """axe finds nothing, with targets that are large enough for a finger."""
+    rules = {"target-size": {"enabled": True}}
+    assert violations(page, {"page-has-heading-one"}, rules=rules) == []
+
+
+def check_fits(page, width, least=24):
+    """Nothing is wider than the page, and what is pressed is not too small."""
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for target in page.locator("input, button, summary").all():
+        box = target.bounding_box()
+        assert min(box["width"], box["height"]) >= least
 
 
 def said(page):

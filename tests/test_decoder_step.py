@@ -8,8 +8,17 @@ import unicodedata
 
 import numpy as np
 import pytest
-from conftest import violations
-from figures import HOSTILE, open_figures, texts
+from figures import (
+    HOSTILE,
+    HOSTS,
+    check_accessible,
+    check_card_on_paper,
+    check_fits,
+    check_html,
+    open_figures,
+    press,
+    texts,
+)
 
 from attnlib import reference as ref
 from attnlib.interactive import calls, decoder_step
@@ -111,10 +120,7 @@ def test_call_of_decoder_steps_is_for_shipped_translators_alone(translator):
 
 
 def test_decoder_step_html_is_the_same_every_time_and_stays_small(figure):
-    html = figure._repr_html_()
-    assert html == str(figure) and len(html.encode()) <= 45_000
-    assert set(re.findall(r"\w+:/+[^\"']*", html)) <= {"http://www.w3.org/2000/svg"}
-    assert not re.search(r'\s(id|on\w+|src|href)="|@import|url\(|\bfetch\b', html)
+    check_html(figure, 45_000)
 
 
 # In a browser
@@ -122,10 +128,6 @@ def test_decoder_step_html_is_the_same_every_time_and_stays_small(figure):
 
 def step_of(page):
     return page.locator(".attn-decoder_step").evaluate("e => e.step")
-
-
-def press(page, name):
-    page.get_by_role("button", name=name, exact=True).click()
 
 
 def test_buttons_go_forward_and_back_through_the_steps(page_of, figure):
@@ -243,8 +245,7 @@ def test_decoder_step_on_paper_shows_the_chosen_step(page_of, figure):
     assert page.locator("button.af-button:visible, input:visible").count() == 0
     assert page.locator(".ds-picture").is_visible()
     assert "Step 2 of 11" in page.locator("caption").first.inner_text()
-    card = "e => getComputedStyle(e).backgroundColor"
-    assert page.locator(".attn-figure").evaluate(card) == "rgb(251, 250, 246)"
+    check_card_on_paper(page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -257,8 +258,7 @@ def test_decoder_step_has_no_accessibility_violation(page_of, figure, scheme):
     page.get_by_label("Your date").fill("5/3")
     press(page, "Translate")
     page.get_by_text("The numbers of this step as tables").click()
-    rules = {"target-size": {"enabled": True}}
-    assert violations(page, {"page-has-heading-one"}, rules=rules) == []
+    check_accessible(page)
 
 
 @pytest.mark.parametrize("width", [360, 760, 1280])
@@ -269,22 +269,10 @@ def test_decoder_step_fits_the_page(page_of, translator, width):
     )
     page.evaluate(HOSTS)
     page.get_by_text("The numbers of this step as tables").click()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    for target in page.locator("input, button, summary").all():
-        box = target.bounding_box()
-        assert min(box["width"], box["height"]) >= 22
+    check_fits(page, width, 22)
 
 
 # The reader's own text. Here, the page answers in place of Python.
-
-HOSTS = """() => {
-  document.documentElement.classList.add("can-run");
-  window.asked = [];
-  addEventListener("attn-call", event => {
-    event.preventDefault();
-    asked.push(event.detail);
-  });
-}"""
 
 
 def test_own_text_is_offered_where_the_page_has_python(page_of, figure):

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 from conftest import violations
-from figures import open_figures, texts
+from figures import HOSTS, check_card_on_paper, check_html, open_figures, texts
 
 from attnlib.interactive import calls, head_maps
 from attnlib.interactive.head_maps import maps_of_heads
@@ -138,10 +138,7 @@ def test_head_maps_refuse_a_translation_without_a_character():
 
 def test_head_maps_html_is_the_same_every_time_and_stays_small():
     long = head_maps(StandIn(), "5 septembre 2024 " * 3 + "September")
-    html = long._repr_html_()
-    assert html == str(long) and len(html.encode()) <= 160_000
-    assert set(re.findall(r"\w+:/+[^\"']*", html)) <= {"http://www.w3.org/2000/svg"}
-    assert not re.search(r'\s(id|on\w+|src|href)="|@import|url\(|\bfetch\b', html)
+    check_html(long, 160_000)
 
 
 # In a browser
@@ -230,8 +227,7 @@ def test_head_maps_on_paper_are_the_table_of_the_chosen_head(page_of, figure):
     page.get_by_role("table").wait_for()
     assert page.locator("button:visible, input:visible, svg:visible").count() == 0
     assert page.locator("caption").inner_text().startswith("layer 2, head 3:")
-    card = "e => getComputedStyle(e).backgroundColor"
-    assert page.locator(".attn-figure").evaluate(card) == "rgb(251, 250, 246)"
+    check_card_on_paper(page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -252,15 +248,6 @@ def test_head_maps_have_no_accessibility_violation_on_a_phone(page_of, figure, s
 
 
 # The reader's own date. Here, the page answers in place of Python.
-
-HOSTS = """() => {
-  document.documentElement.classList.add("can-run");
-  window.asked = [];
-  addEventListener("attn-call", event => {
-    event.preventDefault();
-    asked.push(event.detail);
-  });
-}"""
 
 
 def test_own_date_is_drawn_when_the_answer_comes(page_of, figure):

@@ -7,8 +7,16 @@ import re
 
 import numpy as np
 import pytest
-from conftest import violations
-from figures import HOSTILE, open_figures, texts
+from figures import (
+    HOSTILE,
+    HOSTS,
+    check_accessible,
+    check_card_on_paper,
+    check_fits,
+    check_html,
+    open_figures,
+    texts,
+)
 
 from attnlib.interactive import calls, own_words
 from attnlib.interactive.frame import Figure
@@ -92,10 +100,7 @@ def test_call_of_word_scores_is_for_shipped_classifiers_alone(classifier):
 
 
 def test_own_words_html_is_the_same_every_time_and_stays_small(figure):
-    html = figure._repr_html_()
-    assert html == str(figure) and len(html.encode()) <= 25_000
-    assert set(re.findall(r"\w+:/+[^\"']*", html)) <= {"http://www.w3.org/2000/svg"}
-    assert not re.search(r'\s(id|on\w+|src|href)="|@import|url\(|\bfetch\b', html)
+    check_html(figure, 25_000)
 
 
 # In a browser
@@ -205,8 +210,7 @@ def test_own_words_on_paper_shows_answer_and_table(page_of, figure):
     assert page.locator("button:visible, input:visible").count() == 0
     assert page.locator(".ow-answer").is_visible()
     assert page.get_by_role("table").is_visible()
-    card = "e => getComputedStyle(e).backgroundColor"
-    assert page.locator(".attn-figure").evaluate(card) == "rgb(251, 250, 246)"
+    check_card_on_paper(page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -216,8 +220,7 @@ def test_own_words_has_no_accessibility_violation(page_of, figure, scheme):
     page.evaluate(HOSTS)
     page.get_by_label("Your sentence").fill("10/10")
     page.keyboard.press("Enter")
-    rules = {"target-size": {"enabled": True}}
-    assert violations(page, {"page-has-heading-one"}, rules=rules) == []
+    check_accessible(page)
 
 
 @pytest.mark.parametrize("width", [360, 760, 1280])
@@ -225,23 +228,11 @@ def test_own_words_fits_the_page(page_of, classifier, width):
     long = own_words(classifier, "w" * 60 + " " + LONG[: MAX_CHARACTERS - 61])
     page = page_of(long, viewport={"width": width, "height": 640})
     page.evaluate(HOSTS)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert MAX_WORDS >= page.locator("tbody tr").count()
-    for target in page.locator("input, button").all():
-        box = target.bounding_box()
-        assert min(box["width"], box["height"]) >= 22
+    check_fits(page, width, 22)
 
 
 # The reader's own sentence. Here, the page answers in place of Python.
-
-HOSTS = """() => {
-  document.documentElement.classList.add("can-run");
-  window.asked = [];
-  addEventListener("attn-call", event => {
-    event.preventDefault();
-    asked.push(event.detail);
-  });
-}"""
 
 
 def test_own_sentence_is_offered_where_the_page_has_python(page_of, figure):
