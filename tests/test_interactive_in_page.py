@@ -22,7 +22,10 @@ from attnlib.interactive import (
     frame,
     head_maps,
     heads,
+    kv_cache,
+    online_softmax,
     own_words,
+    sink_window,
     weights,
     window,
 )
@@ -74,6 +77,23 @@ def one_head():
     return heads("the dog saw <b>the</b> cat", "the same word", 1, causal=True)
 
 
+def cache():
+    tokens = ["the", "cat", "the", "<b>dog</b>"]
+    return kv_cache(tokens, 3, 6, 2, window=2, sinks=1)
+
+
+def blocks():
+    return online_softmax([1, -np.inf, 2.5], [3, 2, -1.5], block_size=2)
+
+
+def stack():
+    return sink_window(12, 3, 4, 1, position=9)
+
+
+def hostile_cache():
+    return kv_cache(HOSTILE, title=HOSTILE[1])
+
+
 def hostile_map():
     count = len(HOSTILE)
     return attention_map(HOSTILE, HOSTILE, np.eye(count), title=HOSTILE[0])
@@ -98,6 +118,10 @@ MAKERS = {
     "head maps": by_head,
     "heads": one_head,
     "own words": sentence,
+    "kv cache": cache,
+    "online softmax": blocks,
+    "sink window": stack,
+    "hostile cache": hostile_cache,
     "hostile map": hostile_map,
     "hostile weights": hostile_weights,
     "hostile window": hostile_window,
@@ -238,6 +262,9 @@ def test_drawn_figures_are_accessible_and_fit_a_phone(page_of, scheme):
         by_head(),
         one_head(),
         sentence(),
+        cache(),
+        blocks(),
+        stack(),
     ):
         draw(page, *described(figure))
     for summary in page.locator("summary").all():
@@ -358,6 +385,46 @@ BAD = {
     "a probability above 1": (
         changed(sentence(), probability=1.5),
         "probability should be a number between 0 and 1",
+    ),
+    "more key–value heads than divide the heads": (
+        changed(cache(), kv_heads=4),
+        "kv_heads should be a divisor of heads",
+    ),
+    "a window of half a position": (
+        changed(cache(), window=0.5),
+        "window should be an integer between 1 and 4",
+    ),
+    "a token that is a number": (
+        changed(cache(), tokens=[1, 2]),
+        "tokens should be a list of 1 to 16 texts",
+    ),
+    "a model without layers": (
+        changed(cache(), model__layers=None),
+        "model.layers should be an integer between 1 and 1000000",
+    ),
+    "too many layers": (
+        changed(cache(), layers=1e9),
+        "layers should be an integer between 1 and 3",
+    ),
+    "a score that is a text": (
+        changed(blocks(), scores=["1", "2", "3"]),
+        "scores should be a list of 1 to 16 numbers between -1000 and 1000, or null",
+    ),
+    "too few values": (
+        changed(blocks(), values=[1, 2]),
+        "values should be a list of 3 numbers between -1000 and 1000",
+    ),
+    "an empty block": (
+        changed(blocks(), block_size=0),
+        "block_size should be an integer between 1 and 16",
+    ),
+    "an output outside": (
+        changed(stack(), position=12),
+        "position should be an integer between 0 and 11",
+    ),
+    "a huge stack": (
+        changed(stack(), length=10**6),
+        "length should be an integer between 2 and 32",
     ),
     "a table without columns": (
         changed(results(), columns=[]),

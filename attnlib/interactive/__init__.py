@@ -8,7 +8,10 @@ JupyterLab alike.
 - ``decoder_step``: one step of a decoder, from the query to the next character.
 - ``head_maps``: the attention maps of a Transformer, by layer and head.
 - ``heads``: a head of self-attention, built by hand, on a short text.
+- ``kv_cache``: keys and values that are kept while a text is written, and their bytes.
+- ``online_softmax``: a softmax that reads its scores block by block.
 - ``own_words``: a sentence, and what its words contribute to a classification.
+- ``sink_window``: which positions reach an output through layers with a window.
 
 None of them needs TensorFlow.
 """
@@ -20,7 +23,10 @@ from attnlib.interactive.cueing import cueing
 from attnlib.interactive.decoder_step import decoder_step
 from attnlib.interactive.head_maps import head_maps
 from attnlib.interactive.heads import heads
+from attnlib.interactive.kv_cache import kv_cache
+from attnlib.interactive.online_softmax import online_softmax
 from attnlib.interactive.own_words import own_words
+from attnlib.interactive.sink_window import sink_window
 from attnlib.interactive.weights import weights
 from attnlib.interactive.window import window
 
@@ -30,7 +36,10 @@ __all__ = [
     "decoder_step",
     "head_maps",
     "heads",
+    "kv_cache",
+    "online_softmax",
     "own_words",
+    "sink_window",
     "weights",
     "window",
 ]

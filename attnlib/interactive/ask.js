@@ -3,6 +3,7 @@ const asked = "attn-call";  // the event with which a figure asks the page's Pyt
 
 // `findFault(text)` says what is wrong with a text, in words; "" if nothing is. `request`
 // is what the page's Python is asked for, {function, args}, and `draw` gets its answer.
+// Without `request`, no Python is needed, and `draw` gets the text.
 const makeForm = (root, {label, value, action, findFault, request, draw}) => {
   const input = make("input", {
     type: "text", value, autocomplete: "off", autocapitalize: "off",
@@ -10,8 +11,8 @@ const makeForm = (root, {label, value, action, findFault, request, draw}) => {
   });
   const note = make("p", {class: "ask-note", role: "status"});
   const send = make("button", {class: "af-button"}, action);
-  const form =
-    make("form", {class: "ask-form"}, make("label", {}, `${label} `, input), send, note);
+  const form = make("form", {class: request ? "ask-form" : "ask-form ask-here"},
+    make("label", {}, `${label} `, input), send, note);
   let latest = 0, shown = value;  // the text whose answer is drawn
   const written = () => input.value.normalize("NFC").trim();
   const say = (text, isFault = false) => {
@@ -21,6 +22,11 @@ const makeForm = (root, {label, value, action, findFault, request, draw}) => {
     input.setAttribute("aria-invalid", String(isFault));
   };
   const ask = text => {
+    if (!request) {
+      shown = text;
+      draw(text);
+      return;
+    }
     const number = latest += 1, isLatest = () => number === latest;
     const detail = {
       request: request(text), figure,

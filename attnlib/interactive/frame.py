@@ -45,7 +45,10 @@ FILES = {
     "decoder_step": ("ask", "known", "decoder_step"),
     "head_maps": ("ask", "known", "map", "head_maps"),
     "heads": ("ask", "heads"),
+    "kv_cache": ("controls", "player", "kv_cache"),
+    "online_softmax": ("ask", "controls", "player", "online_softmax"),
     "own_words": ("ask", "own_words"),
+    "sink_window": ("controls", "sink_window"),
     "weights": ("controls", "weights"),
     "window": ("controls", "window"),
 }

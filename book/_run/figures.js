@@ -502,6 +502,80 @@ function ownWordsParts() {
   ];
 }
 
+// A cache of keys and values, an online softmax, and a window with its sinks. Their
+// scripts fill the tables.
+
+const MOST_TOKENS = 16;
+
+function checkInteger(name, value, low, high) {
+  const isFine = Number.isInteger(value) && value >= low && value <= high;
+  check(isFine, name, `an integer between ${low} and ${high}`);
+}
+
+function checkCache({ tokens, names, heads, kv_heads: shared, window, ...data }) {
+  checkTexts("tokens", tokens, { most: MOST_TOKENS });
+  const { length } = tokens;
+  checkTexts("names", names, { length, most: length });
+  checkInteger("heads", heads, 1, 8);
+  checkInteger("kv_heads", shared, 1, heads);
+  check(heads % shared === 0, "kv_heads", "a divisor of heads");
+  if (window !== null) checkInteger("window", window, 1, length);
+  const limits = { layers: 3, head_dim: 1024, sinks: 4 };
+  for (const [name, most] of Object.entries(limits)) {
+    checkInteger(name, data[name], name === "sinks" ? 0 : 1, most);
+  }
+  checkObject("model", data.model);
+  const { name: title, ...sizes } = data.model;
+  checkText("model.name", title);
+  for (const name of ["layers", "heads", "kv_heads", "head_dim", "window"]) {
+    checkInteger(`model.${name}`, sizes[name], 1, 1_000_000);
+  }
+}
+
+function emptyTable(head, rows, attributes = {}) {
+  const names = row(...head.map((name) => heading("col", name)));
+  const [caption, body] = [make("caption"), make("tbody", {}, ...rows)];
+  return make("table", attributes, caption, make("thead", {}, names), body);
+}
+
+function cacheTables({ tokens }) {
+  const head = ["position", "token", "positions kept", "bytes in the cache"];
+  head.push("keys and values computed so far", "without a cache");
+  const rows = tokens.map((token, j) =>
+    row(cell(String(j)), heading("row", token), cell(), cell(), cell(), cell()));
+  return [
+    foldableTable("The counts as a table", emptyTable(head, rows)),
+    emptyTable([], [], { class: "kv-model" }),
+  ];
+}
+
+function checkOnlineSoftmax({ scores, values, block_size: size }) {
+  const isScore = (each) => each === null || isNumber(each, -1000, 1000);
+  const kind = "numbers between -1000 and 1000, or null";
+  checkList("scores", scores, kind, isScore, { most: 16 });
+  checkNumbers("values", values, -1000, 1000, scores.length);
+  checkInteger("block_size", size, 1, 16);
+}
+
+function onlineSoftmaxTable() {
+  const table = emptyTable([], []);
+  table.append(make("tfoot"));
+  return [scrollable("The numbers as a table", table)];
+}
+
+function checkSinkWindow({ length, layers, window, sinks, position }) {
+  checkInteger("length", length, 2, 32);
+  checkInteger("layers", layers, 1, 6);
+  checkInteger("window", window, 1, length);
+  checkInteger("sinks", sinks, 0, 4);
+  checkInteger("position", position, 0, length - 1);
+}
+
+function sinkWindowTable() {
+  const head = ["row", "positions", "which", "share of the sinks"];
+  return [foldableTable("The numbers as a table", emptyTable(head, []))];
+}
+
 // The cueing experiment
 
 const KINDS = ["valid", "invalid", "catch"];
@@ -670,7 +744,10 @@ const FIGURES = {
   },
   head_maps: { check: checkHeadMaps, fallback: headMapsTable },
   heads: { check: checkHeads, fallback: headsParts },
+  kv_cache: { check: checkCache, fallback: cacheTables },
+  online_softmax: { check: checkOnlineSoftmax, fallback: onlineSoftmaxTable },
   own_words: { check: checkOwnWords, fallback: ownWordsParts },
+  sink_window: { check: checkSinkWindow, fallback: sinkWindowTable },
   table: { check: checkTable, draw: resultsTable },
   weights: { check: checkWeights, fallback: (data) => [weightsTable(data)] },
   window: {
