@@ -13,7 +13,6 @@ from attnlib.arguments import integer
 from attnlib.backend import keras, tf
 from attnlib.vocabulary import Vocabulary, shorten
 
-BATCHES_PER_RUN = 20
 TOKEN_IDS = tf.TensorSpec((None, None), tf.int32)
 WEIGHTS = tf.TensorSpec((None, None), tf.float32)
 # A sentence is called long from here on, or from four times the median on.
@@ -71,8 +70,9 @@ class Batches(Dataset):
 
     The decoder's inputs are the target shifted by one: <start> first, without <end>.
     Each epoch shuffles anew: sentences are drawn in random order, sorted by length
-    within runs of twenty batches, and the batches drawn in random order. So little is
-    spent on padding, and no order repeats.
+    within runs of ``batches_per_run`` batches, and the batches drawn in random order.
+    So little is spent on padding, and no order repeats. With one batch per run, which
+    sentences share a batch does not depend on their lengths.
 
     Parameters
     ----------
@@ -89,6 +89,8 @@ class Batches(Dataset):
         How much each pair counts. Both weights multiply, and make each batch
         ((source, decoder_inputs), target, weights).
     """
+
+    batches_per_run = 20
 
     def __init__(
         self,
@@ -120,7 +122,7 @@ class Batches(Dataset):
         order = np.arange(len(self.source))
         if self.shuffle:
             order = self.random.permutation(order)
-        runs = np.arange(len(order)) // (BATCHES_PER_RUN * self.batch_size)
+        runs = np.arange(len(order)) // (self.batches_per_run * self.batch_size)
         source_len, target_len = (lengths[order] for lengths in self.lengths)
         order = order[np.lexsort((target_len, source_len, runs))]
         starts = range(0, len(order), self.batch_size)

@@ -8,6 +8,9 @@ length, after training on numbers of every length and on short ones alone. On da
 alignment error rate is measured too, of each head of the Transformer by itself.
 Further runs on dates take one part of the Transformer away, or move it.
 
+Batches hold sources of like length, as ``fit`` makes them, or, in the runs whose model
+ends in "-shuffled", pairs drawn at random.
+
 Each epoch has its exact match on the development set, and the processor seconds (of
 both cores together) that training it took. The first epoch traces the graphs.
 
@@ -42,6 +45,7 @@ SIZES = {
     "additive": {"attention": "additive", "units": 128, "embedding_dim": 64},
     "general": {"attention": "general", "units": 160},
 }
+SHUFFLED = "-shuffled"
 PARTS = {
     "none": {"positions": "none"},
     "not-causal": {"causal": False},
@@ -80,7 +84,7 @@ def new_model(name, seed, pairs):
 
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
-    kind, _, part = name.partition("-")
+    kind, _, part = name.removesuffix(SHUFFLED).partition("-")
     options = SIZES[kind] | (PARTS[part] if part else {})
     if kind != "transformer":
         return Seq2Seq.for_pairs(pairs, **options), options
@@ -111,14 +115,27 @@ def held(keras):
     return Held
 
 
-def train_to_best(model, train, development, epochs, seed):
+def batches(model, pairs, seed, shuffled):
+    """Batches for one epoch, of sources of like length, or drawn at random."""
+    from attnlib.batches import Batches
+
+    class ShuffledBatches(Batches):
+        batches_per_run = 1
+
+    kind = ShuffledBatches if shuffled else Batches
+    vocabularies = model.source_vocabulary, model.target_vocabulary
+    return kind(pairs, *vocabularies, BATCH_SIZE, seed=seed)
+
+
+def train_to_best(model, train, development, epochs, seed, shuffled):
     """As in ``_training``, with the processor seconds of each epoch's training."""
     history, best = [], -1.0
     targets = [target for _, target in development]
     for epoch in range(epochs):
         started = time.process_time()
         order = 1000 * seed + epoch
-        logs = model.fit(train, 1, BATCH_SIZE, seed=order, verbose=0).history
+        made = batches(model, train, order, shuffled)
+        logs = model.fit(made, verbose=0).history
         seconds = time.process_time() - started
         loss, exact = logs["loss"][-1], 0.0
         if np.isfinite(loss):
@@ -149,7 +166,8 @@ def train(task, name, seed, sizes, epoch_count):
         "pairs": len(train),
         "batch_size": BATCH_SIZE,
     }
-    result |= train_to_best(model, train, development, epoch_count, seed)
+    shuffled = name.endswith(SHUFFLED)
+    result |= train_to_best(model, train, development, epoch_count, seed, shuffled)
     targets = [target for _, target in test]
     translations = translate(model, test)
     result["exact_match"] = round(metrics.exact_match(translations, targets), 4)
@@ -176,13 +194,15 @@ def alignment(model, test):
 
 
 def epochs(task, name):
-    return EPOCHS[task] if name in SIZES else EPOCHS_OF_PARTS
+    return EPOCHS[task] if name.removesuffix(SHUFFLED) in SIZES else EPOCHS_OF_PARTS
 
 
 def measure(options):
     sizes = QUICK if options.quick else FULL
     names = [("dates", name) for name in SIZES]
     names += [("number words", name) for name in SIZES]
+    names += [("dates", name + SHUFFLED) for name in SIZES]
+    names += [("number words", "transformer" + SHUFFLED)]
     names += [("dates", f"transformer-{part}") for part in PARTS]
     names += [("short number words", "transformer")]
     if options.quick:

@@ -748,6 +748,13 @@ _wrong_schedule(
     ),
 )
 _wrong_schedule(
+    "You count steps from 0 and add 1, as the learning rate for Keras does. Here the "
+    "first step has the number 1 already, so every rate comes one step early.",
+    lambda steps, peak, warmup: (
+        peak * np.minimum((steps + 1) / warmup, np.sqrt(warmup / (steps + 1)))
+    ),
+)
+_wrong_schedule(
     "After the warm-up your rate is peak / sqrt(step), which is too small by the "
     "square root of warmup_steps. At step warmup_steps it should be the peak.",
     lambda steps, peak, warmup: (
@@ -936,6 +943,16 @@ _wrong_generate(
     FIRST_AGAIN,
     row=lambda logits: logits[0, 0],
 )
+for _row in (
+    lambda logits: logits[-1],
+    lambda logits: logits,
+    lambda logits: logits[0],
+):
+    _wrong_generate(
+        "You take the largest logit of all positions at once. The logits have an axis "
+        "for the batch, so the last position of the only sentence is logits[0, -1].",
+        row=_row,
+    )
 _wrong_generate(
     "You read the row before the last one. The last row, index -1, predicts the next "
     "token.",
@@ -1066,8 +1083,8 @@ def training_loss(decode, targets, start):
 
 
 @training_loss.starter_code(
-    "The loss is far too good: every position can attend to the token that it should "
-    "predict."
+    "In training, this loss becomes far too good: every position can attend to the "
+    "token that it should predict."
 )
 def training_loss(decode, targets, start):
     """The mean cross-entropy of all target tokens, from one pass of the decoder."""
