@@ -19,7 +19,9 @@ ALONE = $(or $(RUNNABLE),$(PYTHON)) -m tools.single_instance \
   $(MAKE) --no-print-directory
 # Files only: Binder has links for the old names of chapters (tools/link_old_names.py).
 NOTEBOOKS := $(sort $(shell find book -maxdepth 1 -name "*.ipynb" -type f))
-EXPERIMENTS := $(sort $(basename $(notdir $(wildcard experiments/[a-z]*.py))))
+# One of them is for whoever has a GPU.
+EXPERIMENTS := $(filter-out attention_on_gpu,\
+  $(sort $(basename $(notdir $(wildcard experiments/[a-z]*.py)))))
 # Its stored outputs come from UCI's reviews, so they are compared only where those are
 # available.
 REVIEWS := book/04_sentiment.ipynb

@@ -20,6 +20,8 @@ NAMES = sorted(
     path.stem for path in EXPERIMENTS.glob("*.py") if not path.name.startswith("_")
 )
 COMMITTED = sorted((EXPERIMENTS / "results").glob("*.json"))
+# They measure time and memory; no model is trained, so there is no seed.
+MEASUREMENTS = ("attention_on_cpu", "attention_on_gpu")
 
 
 def python(*arguments, timeout=60):
@@ -39,6 +41,8 @@ def test_every_committed_result_has_its_experiment():
 
 @pytest.mark.parametrize("name", NAMES[:1])
 def test_experiment_quick_run_writes_a_result_of_the_committed_form(name, tmp_path):
+    if name == "attention_on_gpu":
+        pytest.importorskip("torch")
     done = python(
         "-m", f"experiments.{name}", "--quick", "--output", tmp_path, timeout=300
     )
@@ -53,7 +57,8 @@ def test_experiment_quick_run_writes_a_result_of_the_committed_form(name, tmp_pa
         task = {"task": run["task"]} if "task" in run else {}
         (same, *_) = results.runs(name, model=run["model"], **task)
         assert run.keys() == same.keys()
-        assert run["versions"].keys() == same["versions"].keys()
+        if name != "attention_on_gpu":
+            assert run["versions"].keys() == same["versions"].keys()
 
 
 def test_experiment_takes_up_where_it_stopped(tmp_path):
@@ -87,7 +92,10 @@ def test_experiment_quick_refuses_the_folder_of_real_results():
     assert "name a folder for them with --output" in done.stderr
 
 
-@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
+TRAINED = [path for path in COMMITTED if path.stem not in MEASUREMENTS]
+
+
+@pytest.mark.parametrize("path", TRAINED, ids=lambda path: path.stem)
 def test_committed_result_names_seeds_versions_date_and_cost(path):
     runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
     models = {run["model"] for run in runs}
@@ -148,3 +156,75 @@ def test_gradients_by_steps_are_means_over_pairs_of_positions():
     assert four[3] == 6
     assert_allclose(four[1], expected, rtol=1e-3)
     assert [row[0] for row in rows] == [4, 5, 6, 7]  # the others have fewer than five
+
+
+# Attention on a GPU
+
+CACHES = ("with", "without")
+
+
+def on_gpu(*arguments, torch="None"):
+    """The script, with `torch` in place of PyTorch."""
+    code = (
+        "import sys; from types import SimpleNamespace;"
+        f"sys.modules['torch'] = {torch};"
+        "from experiments import attention_on_gpu as script; script.main()"
+    )
+    return python("-c", code, *arguments)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_attention_on_gpu_asks_for_pytorch(quick, tmp_path):
+    done = on_gpu(*(["--quick"] if quick else []), "--output", tmp_path)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr == (
+        "experiments.attention_on_gpu needs PyTorch, which nothing else of the"
+        " experiments does: pip install -r requirements-bench.txt\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_attention_on_gpu_asks_for_a_gpu():
+    torch = "SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: False))"
+    done = on_gpu(torch=torch)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith(
+        "experiments.attention_on_gpu should run where PyTorch finds a GPU"
+    )
+
+
+def test_attention_on_gpu_result_has_its_provenance_and_settings():
+    from experiments import attention_on_gpu as script
+
+    result = results.load("attention_on_gpu")
+    assert result["device"] == "NVIDIA H100 80GB HBM3"
+    assert result["provenance"].startswith(
+        "Measured by this project on one NVIDIA H100"
+    )
+    assert (result["heads"], result["head_dim"], result["window"]) == (
+        script.HEADS,
+        script.HEAD_DIM,
+        script.WINDOW,
+    )
+    for name in ("flash", "window"):
+        runs = results.runs("attention_on_gpu", model=name)
+        assert [run["length"] for run in runs] == script.LENGTHS
+    *fitted, too_long = results.runs("attention_on_gpu", model="naive")
+    assert [run["length"] for run in fitted] == script.LENGTHS[: len(fitted)]
+    assert too_long["length"] == script.NAIVE_UP_TO and "OutOfMem" in too_long["error"]
+    times = [
+        run[field]
+        for run in result["runs"]
+        if "error" not in run
+        for field in ("forward_ms", "train_ms")
+    ]
+    times += [row[f"{kind}_cache_ms"] for row in result["decode"] for kind in CACHES]
+    assert all(0 < least <= median <= most for median, least, most in times)
+
+
+def test_attention_on_gpu_cache_sizes_by_hand():
+    """Keys and values of 16 · 64 numbers of two bytes: 4,096 bytes per token."""
+    for row in results.load("attention_on_gpu")["decode"]:
+        sizes = [row["cache_mb"], row["cache_mb_quarter_of_heads"]]
+        assert_allclose(sizes, [row["length"] * 4096e-6, row["length"] * 1024e-6])
+        assert_allclose(row["cache_mb_window"], min(row["length"], 1024) * 4096e-6)
