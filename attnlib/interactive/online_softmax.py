@@ -55,7 +55,7 @@ def online_softmax(
 
     Notes
     -----
-    Milakov and Gimelshein (2018), algorithm 3, for the sum; Rabe and Staats (2021) and
+    Milakov and Gimelshein (2018) for the sum; Rabe and Staats (2021) and
     Dao et al. (2022) carry the weighted sum of the values along.
     """
     scores = _checked_scores(scores)

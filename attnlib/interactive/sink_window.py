@@ -62,8 +62,9 @@ def sink_window(
 
     Notes
     -----
-    The window is that of Jiang et al. (2023), figure 1; the sinks are those of Xiao et
-    al. (2024).
+    Jiang et al. (2023), figure 1, for the window; their estimate :math:`L w` counts the
+    positions that a layer looks back, ours a window that includes the position itself.
+    Xiao et al. (2024) for the sinks.
     """
     length = integer("length", length, 2, MAX_LENGTH)
     data = {
