@@ -121,9 +121,9 @@ def run(call, submission, time_limit):
     if namespaces.changed and not outcome.interrupted:
         problem = f"Your code changed {namespaces.changed[0]}. It has been put back."
         outcome = Outcome(problem=problem)
-    elif outcome.problem is None and isolation.left_thread_running(
-        submission, threads_before
-    ):
+    elif (
+        outcome.problem is None or outcome.is_finding
+    ) and isolation.left_thread_running(submission, threads_before):
         problem = (
             "Your code started a thread that is still running. Restart the kernel to "
             "end it."
