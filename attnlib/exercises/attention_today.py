@@ -5,8 +5,9 @@ import types
 import numpy as np
 
 from attnlib import reference as ref
+from attnlib.checking.compare import kind
 from attnlib.checking.exercise import exercise
-from attnlib.checking.sandbox import CheckFailed
+from attnlib.checking.sandbox import CheckFailed, plain
 from attnlib.exercises._demands import extreme_scores, five_masks, in_float32
 from attnlib.exercises._mistakes import (
     ADDED,
@@ -21,21 +22,20 @@ from attnlib.exercises._shared import passing_parts
 
 # Reading one token with a cache
 
-NO_CACHE_RETURNED = (
-    "Return two things, the context and the new cache, where the cache is a pair "
-    "(keys, values)."
-)
-
 
 def _context_and_cache(result, *arguments):
     """(context, keys, values) of a result (context, (keys, values))."""
-    pairs = tuple, list
-    if not isinstance(result, pairs) or len(result) != 2:
-        raise CheckFailed(NO_CACHE_RETURNED)
-    context, cache = result
-    if not isinstance(cache, pairs) or len(cache) != 2:
-        raise CheckFailed(NO_CACHE_RETURNED)
-    return context, *cache
+
+    def pair(value, what):
+        if not isinstance(value, (tuple, list)) or len(value) != 2:
+            several = isinstance(value, (tuple, list)) and len(value) != 1
+            got = f"{len(value)} values" if several else kind(value)
+            raise CheckFailed(f"{what}\n  got {got}")
+        return value
+
+    words = "Return 2 values, the context and the new cache."
+    context, cache = pair(plain(result), words)
+    return context, *pair(cache, "The cache should be a pair (keys, values).")
 
 
 def _step_cases(rng):
@@ -239,7 +239,30 @@ def step_mixed_heads(query, key, value, cache):
     return (ref.softmax(scores)[:, None] @ values)[:, 0], (keys, values)
 
 
-add_softmax_mistakes(kv_cache_step, masked=False)
+@kv_cache_step.known_mistake(
+    "Your context still has an axis of length 1, where the query was given one for its "
+    "position. Take it off: context[:, 0]."
+)
+def step_with_an_axis_more(query, key, value, cache):
+    context, cache = kv_cache_step.reference_solution(query, key, value, cache)
+    return context[:, None], cache
+
+
+@kv_cache_step.known_mistake(
+    "Where there is one head, your context has lost the axis of the heads. np.squeeze "
+    "does that, because it takes off every axis of length 1: take off one alone, "
+    "context[:, 0]."
+)
+def step_squeezed(query, key, value, cache):
+    context, cache = kv_cache_step.reference_solution(query, key, value, cache)
+    return context.squeeze(), cache
+
+
+add_softmax_mistakes(
+    kv_cache_step,
+    masked=False,
+    other_axes=[(0, "Your weights sum to one over the heads, not over the tokens.")],
+)
 
 
 # Query heads that share keys and values
@@ -445,6 +468,15 @@ def grouped_mean_of_the_group(query, keys, values, mask=None):
     return tuple(apart)
 
 
+@grouped_query_attention.known_mistake(
+    "You divide the number of a head by kv_heads. Divide it by the size of a group: "
+    "head h uses head h // (heads // kv_heads)."
+)
+def grouped_by_the_number_of_groups(query, keys, values, mask=None):
+    shared = np.arange(len(query)) // len(keys)
+    return _attend(query, keys[shared], values[shared], mask)
+
+
 def _zero_at_padding(softmax):
     """The same softmax, with zeros at padding afterwards."""
 
@@ -563,6 +595,20 @@ _wrong_window(
     "Your mask is inverted. True means that a position may be attended to.",
     lambda t, s, window, sinks, length: (s > t) | ((t - s >= window) & (s >= sinks)),
 )
+for _ahead in (True, False):
+
+    @sliding_window_mask.known_mistake(
+        "In the first rows your window begins at a negative index, t - window + 1, and "
+        "a negative index counts from the end. Begin at max(0, t - window + 1)."
+    )
+    def window_from_a_negative_index(length, window, sinks=0, ahead=_ahead):
+        mask = np.zeros((length, length), bool)
+        for t in range(length):
+            mask[t, t - window + 1 : t + 1] = True
+            mask[t, : sinks if ahead else min(sinks, t + 1)] = True
+        return mask
+
+
 _wrong_window(
     "You have one sink too many.",
     lambda t, s, window, sinks, length: (s <= t) & ((t - s < window) | (s <= sinks)),
@@ -667,6 +713,13 @@ def _angles(positions, dim, base):
     return positions[:, None] * base ** (-np.arange(0, dim, 2) / dim)
 
 
+def _with_angles_of_halves(x, positions, base):
+    """The angles of all pairs twice, one after the other, on pairs of neighbors."""
+    angles = np.tile(_angles(positions, x.shape[1], base), (1, 2))
+    across = np.stack([-x[:, 1::2], x[:, ::2]], axis=-1).reshape(x.shape)
+    return x * np.cos(angles) + across * np.sin(angles)
+
+
 def _wrong_rotary(message, rotated):
     """Add a wrong answer: another function of (x, positions, base)."""
 
@@ -732,6 +785,18 @@ _wrong_rotary(
 _wrong_rotary(
     "Your positions begin at 1. Position 0 is not turned at all.",
     lambda x, positions, base: _turned(x, _angles(positions + 1, x.shape[1], base)),
+)
+_wrong_rotary(
+    "You take the angles for degrees. np.cos and np.sin take radians, and so does the "
+    "formula.",
+    lambda x, positions, base: _turned(
+        x, np.deg2rad(_angles(positions, x.shape[1], base))
+    ),
+)
+_wrong_rotary(
+    "Your pairs are neighbors, but your angles are in the order of halves: use "
+    "np.repeat(angles, 2, axis=1), which gives both numbers of a pair the same angle.",
+    lambda x, positions, base: _with_angles_of_halves(x, positions, base),
 )
 _wrong_rotary(
     "You use a base of 10000 whatever `base` is.",
@@ -844,7 +909,7 @@ def _online_cases(rng):
     yield "blocks of one", case(rng.normal(size=5), 1, 1)
     yield "a block larger than the scores", case(rng.normal(size=3), 2, 10)
     yield "scores near 1000", case(1000 + np.arange(7.0), 2, 3)
-    yield "scores near -1000", case(-1000 - np.arange(7.0), 2, 3)
+    yield "scores near -1000", case(-1000 - np.arange(7.0), 6, 3)
     steps = np.linspace(-3000, 3000, 9).round()
     yield "scores from -3000 to 3000, upwards", case(steps, 2, 2)
     yield "scores from 3000 to -3000, downwards", case(steps[::-1], 2, 2)
@@ -1007,6 +1072,42 @@ _wrong_online(
     "You leave out the last block where it is shorter than the others.",
     blocks=lambda length, size: range(0, length - size + 1, size),
 )
+
+
+for _result in (
+    lambda context, total: context / total if total > 0 else context,
+    lambda context, total: context / total,
+):
+    _wrong_online(
+        "Your running maximum starts at 0, so where all scores are far below 0, every "
+        "weight becomes 0. Start at -np.inf.",
+        largest=lambda old, block: max(old, block.max(), 0),
+        skip=lambda largest, block: False,
+        result=_result,
+    )
+
+
+for _skips in (True, False):
+
+    @online_softmax.known_mistake(
+        "You correct the sums where a block raises the maximum, but shift every block "
+        "by its own maximum. A block whose maximum is lower should be shifted by the "
+        "running one."
+    )
+    def online_own_maximum(scores, values, block_size, skips=_skips):
+        largest, total, context = -np.inf, 0.0, np.zeros(values.shape[1])
+        with np.errstate(all="ignore"):
+            for start in range(0, len(scores), block_size):
+                block = scores[start : start + block_size]
+                if skips and block.max() == -np.inf:
+                    continue
+                weights = np.exp(block - block.max())
+                if block.max() > largest:
+                    shrink, largest = np.exp(largest - block.max()), block.max()
+                    total, context = total * shrink, context * shrink
+                total = total + weights.sum()
+                context = context + weights @ values[start : start + block_size]
+        return context / total if total != 0 else context
 
 
 @online_softmax.known_mistake(
@@ -1225,6 +1326,25 @@ _wrong_linear(
 
 
 @linear_attention.known_mistake(
+    "You divide by the sum of the keys' features alone. Divide by their product with "
+    "the query's features, q @ total."
+)
+def linear_divided_without_query(query, keys, values):
+    weights = np.tril(_phi(query) @ _phi(keys).T)
+    return weights @ values / np.cumsum(_phi(keys).sum(axis=1))[:, None]
+
+
+@linear_attention.known_mistake(
+    "Your denominator adds up q . k of each token with its own query. All of its terms "
+    "should have the query of the current token: q @ total, where total is the sum of "
+    "the keys' features."
+)
+def linear_divided_by_old_queries(query, keys, values):
+    weights = np.tril(_phi(query) @ _phi(keys).T)
+    return weights @ values / np.cumsum(np.diag(weights))[:, None]
+
+
+@linear_attention.known_mistake(
     "That is causal softmax attention. Linear attention has phi(q) . phi(k) in place "
     "of exp(q . k / sqrt(d))."
 )
@@ -1245,6 +1365,9 @@ def linear_softmax_of_products(query, keys, values):
 # Repair: rotary positions in a cache that forgets
 
 
+VALUES_TURNED = "Turn the queries and keys alone. The values stay as they are."
+
+
 def _rotation(base):
     """A function (vector, position) -> vector, which says what it should get."""
 
@@ -1254,6 +1377,8 @@ def _rotation(base):
             raise CheckFailed("rotate(vector, position) should get one vector, (dim,).")
         if np.ndim(position):
             raise CheckFailed("rotate(vector, position) should get one position.")
+        if len(vector) % 2:
+            raise CheckFailed(VALUES_TURNED)
         return _turned(vector[None], _angles(np.array([position]), len(vector), base))[
             0
         ]
@@ -1351,7 +1476,10 @@ def _wrong_stream(
             places = list(seen(t, window))
             turned = [rotate(keys[s], of_keys(t, s, window)) for s in places]
             scores = np.array(turned) @ rotate(q, of_query(t, window)) / scale(len(q))
-            contexts.append(ref.softmax(scores) @ values[places])
+            brought = values[places]
+            if turned_values:
+                brought = np.array([rotate(values[s], s) for s in places])
+            contexts.append(ref.softmax(scores) @ brought)
         return np.array(contexts)
 
 
@@ -1364,6 +1492,27 @@ _wrong_stream(
     "The query is right now, but the positions of the keys still stop at the length of "
     "the cache.",
     of_keys=lambda t, s, window: min(s, window),
+)
+_wrong_stream(VALUES_TURNED, turned_values=True)
+for _of_keys in (
+    lambda t, s, window: min(s, window - 1),
+    lambda t, s, window: min(s, window),
+):
+    _wrong_stream(
+        "Your positions still stop growing when the cache is full. Count the tokens "
+        "that were read.",
+        of_query=lambda t, window: min(t, window - 1),
+        of_keys=_of_keys,
+    )
+_wrong_stream(
+    "The keys are turned by their places in the cache, and the query by its place in "
+    "the text. Count both in the same way.",
+    of_keys=lambda t, s, window: s - max(0, t - window + 1),
+)
+_wrong_stream(
+    "The query is turned by its place in the cache, and the keys by their places in "
+    "the text. Count both in the same way.",
+    of_query=lambda t, window: min(t, window - 1),
 )
 _wrong_stream(
     "Your positions start again at 0 when the window is full, so that the distance "
@@ -1417,6 +1566,8 @@ def _used_cases(rng):
 
     uniform = ref.softmax(np.zeros((4, 4)), np.tri(4) - np.tri(4, k=-2) == 1)
     yield "two layers, a window of two, equal weights", (np.stack([uniform] * 2), 0.9)
+    yield "a share that is reached exactly", (np.stack([uniform] * 2), 0.9375)
+    yield "one layer, a share that is reached exactly", (uniform[None], 0.75)
     yield "one layer", (layers(1, 5, 3), 0.8)
     yield "three layers, a window of three", (layers(3, 9, 3), 0.95)
     yield "four layers of four positions", (layers(4, 4, 2), 0.7)
@@ -1500,6 +1651,16 @@ _wrong_context(
     down=lambda influence, layer: influence @ layer,
 )
 _wrong_context(
+    "You do not halve the sum: (I + W) / 2, so that the influences sum to one.",
+    down=lambda influence, layer: influence + influence @ layer,
+)
+_wrong_context(
+    "Your `used` goes on where the share is reached exactly. Reaching it is enough.",
+    used=lambda backwards, share: (
+        np.append(np.cumsum(backwards) > share, True).argmax() + 1
+    ),
+)
+_wrong_context(
     "You go through the layers from the first to the last. The last output comes out "
     "of the last layer, so begin there and go down.",
     layers=lambda weights: weights,
@@ -1548,6 +1709,47 @@ _wrong_context(
     "You ask what reaches the mean of all outputs. Ask for the last output alone.",
     start=lambda length: np.full(length, 1 / length),
 )
+
+
+def _influences(weights):
+    """The influence of each input (columns) on each output (rows)."""
+    product = np.eye(weights.shape[1])
+    for layer in weights:
+        product = (product + layer @ product) / 2
+    return product
+
+
+def _reach_and_used(influence, share):
+    backwards = influence[::-1]
+    used = np.argmax(np.cumsum(backwards) >= share) + 1
+    return int(np.flatnonzero(backwards)[-1] + 1), int(used)
+
+
+@effective_context.known_mistake(
+    "You read the last column of the product, which is the influence of the last input "
+    "on each output. The last row is the influence of each input on the last output."
+)
+def context_of_the_last_column(weights, share):
+    return _reach_and_used(_influences(weights)[:, -1], share)
+
+
+@effective_context.known_mistake(
+    "You multiply the weights of all layers and add I once, at the end. Each layer has "
+    "a residual path of its own: multiply the matrices (I + W) / 2."
+)
+def context_with_one_residual(weights, share):
+    product = np.eye(weights.shape[1])
+    for layer in weights:
+        product = layer @ product
+    return _reach_and_used((product[-1] + np.eye(len(product))[-1]) / 2, share)
+
+
+@effective_context.known_mistake(
+    "You average the layers. One layer reads the result of the other, so multiply "
+    "their matrices."
+)
+def context_of_the_mean_layer(weights, share):
+    return _reach_and_used(_influences(weights.mean(axis=0)[None])[-1], share)
 
 
 @effective_context.known_mistake(
@@ -1659,9 +1861,12 @@ _wrong_bounded(
     "1 positions alone.",
     keeps=lambda s, t, window, sinks: True,
 )
-_wrong_bounded(
+OF_ONE = (
     "With a window of 1, your cache keeps everything, because keys[:, -0:] is the "
-    "whole array. It should keep the sinks alone.",
+    "whole array. It should keep the sinks alone."
+)
+_wrong_bounded(
+    OF_ONE,
     keeps=lambda s, t, window, sinks: window == 1 or s < sinks or s > t + 1 - window,
 )
 _wrong_bounded(
@@ -1709,6 +1914,48 @@ def stream_with_tokens_twice(query, keys, values, window, sinks=0):
         recent = seen[-(window - 1) :] if window > 1 else []
         kept = seen[:sinks] + recent
     return np.concatenate(contexts, axis=1), (keys[:, kept], values[:, kept])
+
+
+for _whole in (False, True):
+
+    @stream_attention.known_mistake(OF_ONE)
+    def stream_with_all_from_the_end(
+        query, keys, values, window, sinks=0, whole=_whole
+    ):
+        kept, contexts = [], []
+        for t in range(query.shape[1]):
+            seen = [*kept, t]
+            context, _ = ref.scaled_dot_product_attention(
+                query[:, t : t + 1], keys[:, seen], values[:, seen]
+            )
+            contexts.append(context)
+            kept = seen
+            if len(seen) > sinks + window - 1:
+                kept = seen[sinks if whole else 0 :][-(window - 1) :]
+                kept = seen[:sinks] + kept
+        return np.concatenate(contexts, axis=1), (keys[:, kept], values[:, kept])
+
+
+@stream_attention.known_mistake(
+    "You drop the oldest token of the cache. The sinks are the oldest ones, and they "
+    "stay: drop the one behind them."
+)
+def stream_without_the_oldest(query, keys, values, window, sinks=0):
+    size = sinks + window - 1
+    context, _ = stream_attention.reference_solution(query, keys, values, size + 1)
+    first = max(0, query.shape[1] - size)
+    return context, (keys[:, first:], values[:, first:])
+
+
+@stream_attention.known_mistake(
+    "Your context is (length, heads, head_dim). np.array puts the tokens first: "
+    "np.stack(contexts, axis=1) puts them behind the heads."
+)
+def stream_of_tokens_first(query, keys, values, window, sinks=0):
+    context, cache = stream_attention.reference_solution(
+        query, keys, values, window, sinks
+    )
+    return context.swapaxes(0, 1), cache
 
 
 @stream_attention.known_mistake(
