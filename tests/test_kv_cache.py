@@ -221,6 +221,12 @@ def test_picture_has_a_cell_per_layer_head_and_position(page_of):
         "all => all.map(e => e.getAttribute('d').split('V').length - 1)"
     )
     assert ticks == [2 * 5] * rows  # two query heads, five positions
+    paths = page.locator("svg .kv-read").evaluate_all(
+        "all => all.map(e => e.getAttribute('d'))"
+    )
+    for line in re.findall(r"M[^H]*H[^H]*(?=M[^HM]*H|$)", paths[0]):
+        start, *lines = re.findall(r"M([\d.]+ [\d.]+)", line)
+        assert lines[0] == start  # the first tick is at the end of its line
     assert "saved" in page.locator("svg").text_content()
     page.get_by_label("key–value heads").focus()
     height = page.locator("svg").evaluate("e => e.clientHeight")

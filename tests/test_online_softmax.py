@@ -303,3 +303,21 @@ def test_online_softmax_fits_the_page(page_of, width):
     page.locator(".pl-buttons button").first.focus()
     page.keyboard.press("End")
     check_fits(page, width)
+
+
+@pytest.mark.parametrize("width", [360, 760, 1280])
+@pytest.mark.parametrize("scores", [SCORES, [-123.456, 800] * 8, [-1000.0, 0.125]])
+def test_no_number_of_the_picture_is_cut_off(page_of, width, scores):
+    """A score of 800 that is cut off would be read as one of 80."""
+    figure = online_softmax(scores, block_size=1)
+    page = page_of(figure, viewport={"width": width, "height": 640})
+    page.locator(".pl-buttons button").first.focus()
+    page.keyboard.press("End")
+    page.evaluate("new Promise(requestAnimationFrame)")
+    cut = page.locator(".os-column span:visible").evaluate_all(
+        "all => all.filter(e => e.scrollWidth > e.clientWidth + 1 ||"
+        " e.scrollHeight > e.clientHeight + 1).map(e => e.textContent)"
+    )
+    assert cut == []
+    numbers = page.locator(".os-score").all_text_contents()
+    assert len(numbers) == len(scores) and numbers[0].startswith(("1", "−1"))

@@ -152,7 +152,7 @@ def test_column_that_is_clicked_becomes_the_output(page_of):
     box = cell.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     np.testing.assert_allclose(shares(page), averages(20, 3, 4, 0, 6), atol=1e-12)
-    slider = page.get_by_label("output position")
+    slider = page.get_by_label("output at t")
     assert slider.get_attribute("aria-valuetext") == "6"
 
 

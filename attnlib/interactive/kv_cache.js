@@ -57,14 +57,12 @@ const draw = (picture, {tokens}, settings, t) => {
       const cells = y + group * combHeight + 6;
       let lines = "";
       for (let q = 0; t >= 0 && q < group; q += 1) {
-        const line = y + 5 + q * combHeight, from = x(kept[0]);
-        const end = x(t) + size / 2 + 6;
-        lines += `M${from} ${line}H${end}`;
+        const line = y + 5 + q * combHeight;
         // Each line has its own place above a cell, so that none hides another.
-        for (const j of kept) {
-          const at = x(j) + (q - (group - 1) / 2) * Math.min(5, size / group);
-          lines += `M${at} ${line}V${cells}`;
-        }
+        const aside = (q - (group - 1) / 2) * Math.min(5, size / group);
+        const end = x(t) + size / 2 + 6;
+        lines += `M${x(kept[0]) + aside} ${line}H${end}`;
+        for (const j of kept) lines += `M${x(j) + aside} ${line}V${cells}`;
         parts.push(text(end + 3, line + 4, `q${head * group + q + 1}`, "kv-query"));
       }
       parts.push(svg("path", {d: lines, class: "kv-read"}));
@@ -118,7 +116,7 @@ const makeBars = () => {
 };
 
 const ruleOf = ({window, sinks}) => window === null ? "every position"
-  : `the last ${plural(window, "position")}${sinks ? ` and the first ${sinks}` : ""}`;
+  : `the last ${plural(window, "position")}${sinks ? ` and the first ${sinks > 1 ? sinks : "one"}` : ""}`;
 
 const updateTable = (table, {tokens}, settings, t) => {
   const {layers, heads, kvHeads, headDim} = settings;

@@ -167,7 +167,7 @@ def _fallback(data):
     rule = "every position"
     if window is not None:
         rule = f"the last {_plural(window, 'position')}"
-        rule += f" and the first {sinks}" if sinks else ""
+        rule += f" and the first {sinks if sinks > 1 else 'one'}" if sinks else ""
     small = (
         f"<table><caption>{_plural(layers, 'layer')},"
         f" {_plural(data['heads'], 'query head')},"

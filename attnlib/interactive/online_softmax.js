@@ -90,7 +90,16 @@ const makeColumns = ({scores, values}) => {
   const picture = make("div", {class: "os-picture", "aria-hidden": "true"},
     ...columns.map(({box}) => box), line);
   picture.style.setProperty("--n", scores.length);
-  picture.classList.toggle("os-few", scores.length <= 8);
+  // Numbers are turned where a column is too narrow for them, and named where there is
+  // room.
+  const longest = Math.max(...[...scores, ...values].map(each => short(each).length));
+  picture.style.setProperty("--longest", longest);
+  new ResizeObserver(() => {
+    const column = picture.clientWidth / scores.length - 6;
+    picture.classList.toggle("os-turned", column < 8 * longest);
+    picture.classList.toggle("os-named", column > 8 * (longest + 6));
+    picture.classList.toggle("os-roomy", column > 40);
+  }).observe(picture);
   const show = (rows, step) => {
     const now = rows[step - 1];
     columns.forEach(({box, power, number}, j) => {
