@@ -100,6 +100,7 @@ def folder_of_tensorflow(folder, content):
 WITH_TENSORFLOW = [
     *("backend", "scores", "call_forms", "layers", "decoders", "search", "fast"),
     *("translator", "seq2seq", "exercises.sentiment_keras"),
+    "exercises.bug_hunt_keras",
 ]
 
 

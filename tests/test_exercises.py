@@ -54,6 +54,7 @@ def test_discovery_finds_every_module_and_exercise():
         "bahdanau",
         "bottleneck",
         "bug_hunt",
+        "bug_hunt_keras",
         "luong_global",
         "luong_local",
         "psychology",

@@ -73,7 +73,8 @@ def _array_difference(expected, got, name):
         return f"{shapes}:{both}" if both else f"{shapes}."
     kinds = got.dtype.kind, expected.dtype.kind
     same_kind = kinds[0] == kinds[1] or set(kinds) == {"i", "u"}
-    if got.size and (not same_kind or got.dtype == np.float16):
+    is_half = got.dtype == np.float16 != expected.dtype
+    if got.size and (not same_kind or is_half):
         return f"{name} should have dtype {expected.dtype}, got {got.dtype}."
     is_float = got.dtype.kind == "f"
     if is_float:

@@ -9,6 +9,7 @@ mistakes; ``attnlib.checking`` runs them::
     ex.additive_scores.hint()
     ex.additive_scores.solution()
 
-The one exercise that needs Keras is in ``sentiment_keras``, which ``sentiment`` loads
-on first use. What several chapters use is in ``_shared``.
+The exercises that need Keras are in ``sentiment_keras`` and ``bug_hunt_keras``, which
+``sentiment`` and ``bug_hunt`` load on first use. What several chapters use is in
+``_shared``.
 """
