@@ -228,3 +228,98 @@ def test_attention_on_gpu_cache_sizes_by_hand():
         sizes = [row["cache_mb"], row["cache_mb_quarter_of_heads"]]
         assert_allclose(sizes, [row["length"] * 4096e-6, row["length"] * 1024e-6])
         assert_allclose(row["cache_mb_window"], min(row["length"], 1024) * 4096e-6)
+
+
+# The small language model
+
+
+@pytest.fixture(scope="module")
+def language_model():
+    from attnlib.backend import keras
+    from experiments._language_model import LanguageModel
+
+    keras.utils.set_random_seed(0)
+    model = LanguageModel(54, units=16, heads=2, layer_count=2)
+    model(np.zeros((1, 2), int))
+    return model
+
+
+def test_language_model_with_a_cache_equals_all_tokens_at_once(language_model):
+    ids = np.random.default_rng(0).integers(0, 54, (3, 10))
+    whole, _, weights = language_model(ids, return_all=True)
+    caches, parts = None, []
+    for piece in (ids[:, :4], ids[:, 4:5], ids[:, 5:]):
+        logits, caches, _ = language_model(piece, caches, return_all=True)
+        parts.append(np.array(logits))
+    assert_allclose(np.concatenate(parts, 1), whole, atol=1e-5)
+    assert_allclose(np.array(weights).sum(-1), 1, atol=1e-5)
+    assert not np.triu(np.array(weights), 1).any()  # nothing from the future
+
+
+def test_language_model_depends_on_distances_alone(language_model):
+    """A cache without its first token, of a first block: scores as if it never was."""
+    attention = language_model.blocks[0].attention
+    x = np.random.default_rng(1).normal(size=(1, 6, 16)).astype("float32")
+    empty = language_model.empty_caches(1)[0]
+    _, (keys, values), _ = attention(x[:, :5], empty)
+    shorter, _, _ = attention(x[:, 5:], (keys[:, 1:], values[:, 1:]))
+    _, cache, _ = attention(x[:, 1:5], empty)
+    expected, _, _ = attention(x[:, 5:], cache)
+    assert_allclose(shorter, expected, atol=1e-5)
+    keys, values = (part[:, ::-1] for part in cache)  # the same words in another order
+    backward, _, _ = attention(x[:, 5:], (keys, values))
+    assert np.abs(np.array(backward) - expected).max() > 1e-3
+
+
+def test_language_model_rotates_like_the_transformer():
+    from attnlib import transformer
+    from experiments._language_model import rotate
+
+    x = np.random.default_rng(3).normal(size=(2, 5, 3, 8)).astype("float32")
+    swapped = transformer.rotate(x.transpose(0, 2, 1, 3), np.arange(5))
+    expected = np.transpose(swapped, (0, 2, 1, 3))
+    assert_allclose(rotate(x, np.arange(5)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("size", "sinks", "kept"),
+    [
+        (4, 0, [2, 3, 4, 5]),
+        (4, 1, [0, 3, 4, 5]),
+        (4, 2, [0, 1, 4, 5]),
+        (4, 4, [0, 1, 2, 3]),
+        (6, 2, [0, 1, 2, 3, 4, 5]),
+        (9, 0, [0, 1, 2, 3, 4, 5]),
+    ],
+)
+def test_evict_keeps_the_sinks_and_the_last(size, sinks, kept):
+    from experiments._language_model import evict
+
+    cache = np.arange(6.0).reshape(1, 6, 1, 1)
+    ((keys, values),) = evict([(cache, 10 * cache)], size, sinks)
+    assert np.ravel(keys).tolist() == kept
+    assert np.ravel(values).tolist() == [10 * index for index in kept]
+
+
+def test_language_model_reads_streams_token_by_token(language_model):
+    """Without a limit, as all at once; with one, so until something is evicted."""
+    from experiments import language_model as script
+
+    streams = np.random.default_rng(2).integers(0, 54, (2, 9))
+    read = script.reader(language_model)
+    full, hits = script.read_streams(language_model, read, streams, None, 0)
+    logits = np.array(language_model(streams[:, :-1]), float)
+    right = np.take_along_axis(logits, streams[:, 1:, None], -1)[..., 0]
+    assert_allclose(full, np.log(np.exp(logits).sum(-1)) - right, atol=1e-5)
+    assert (hits == (logits.argmax(-1) == streams[:, 1:])).all()
+    limited, _ = script.read_streams(language_model, read, streams, 5, 1)
+    assert_allclose(limited[:, :5], full[:, :5], atol=1e-5)
+    assert np.abs(limited[:, 5:] - full[:, 5:]).min() > 1e-6
+
+
+def test_language_model_rate_rises_and_falls():
+    from experiments._language_model import UpAndDown
+
+    rate = UpAndDown(2.0, 4, 10)
+    expected = [0.5, 1.0, 1.5, 1.4, 1.2, 1.0, 0.8, 0.6, 0.4, 0.2]
+    assert_allclose([float(rate(step)) for step in range(10)], expected, rtol=1e-6)
