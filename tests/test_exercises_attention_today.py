@@ -104,8 +104,9 @@ def test_grouped_query_attention_equals_keras(rng, heads, kv_heads):
     x = rng.normal(size=(1, 7, 8)).astype("float32")
     mask = ex.sliding_window_mask.reference_solution(7, 3, 1)
     layer.build(x.shape, x.shape)
-    expected, scores = layer(x, x, attention_mask=mask, return_attention_scores=True)
-    # In some versions of Keras, get_weights() has them in another order.
+    expected, scores = layer(
+        x, x, attention_mask=mask[None], return_attention_scores=True
+    )
     projections = (
         np.asarray(part.kernel, "float64")
         for part in (layer._query_dense, layer._key_dense, layer._value_dense)

@@ -403,11 +403,13 @@ _wrong_grouped(
     share=_tiled,
 )
 _wrong_grouped(
-    "Your groups fit for the keys, but the values take turns. Use np.repeat for both.",
+    "Your groups are right for the keys, but the values take turns. Use np.repeat for "
+    "both.",
     share_values=_tiled,
 )
 _wrong_grouped(
-    "Your groups fit for the values, but the keys take turns. Use np.repeat for both.",
+    "Your groups are right for the values, but the keys take turns. Use np.repeat for "
+    "both.",
     share=_tiled,
     share_values=lambda array, group: np.repeat(array, group, axis=0),
 )
@@ -614,12 +616,12 @@ _wrong_window(
     lambda t, s, window, sinks, length: (s <= t) & ((t - s < window) | (s <= sinks)),
 )
 _wrong_window(
-    "The sinks are the queries of your mask. They should be the keys: the first "
-    "columns, not the first rows.",
+    "You apply the sinks to the queries, so that the first rows see all that is before "
+    "them. They belong to the keys, the first columns.",
     lambda t, s, window, sinks, length: (s <= t) & ((t - s < window) | (t < sinks)),
 )
 _wrong_window(
-    "You take the sinks out of the window. Each position sees its whole window, and "
+    "The sinks take room from your window. Each position sees its whole window, and "
     "the sinks as well.",
     lambda t, s, window, sinks, length: (
         (s <= t) & ((t - s < max(1, window - sinks)) | (s < sinks))
