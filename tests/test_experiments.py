@@ -230,6 +230,57 @@ def test_attention_on_gpu_cache_sizes_by_hand():
         assert_allclose(row["cache_mb_window"], min(row["length"], 1024) * 4096e-6)
 
 
+# Attention on this CPU
+
+
+def test_attention_on_cpu_forms_agree_with_the_formula():
+    """Causal attention over 600 tokens, a window of 1,024 included: in float64."""
+    from experiments import attention_on_cpu as script
+
+    query, keys, values = script.tensors(600)
+    scores = query.astype(float) @ keys.T.astype(float) / 8  # the root of 64
+    scores = np.where(np.tri(600, dtype=bool), scores, -np.inf)
+    expected = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True) @ values
+    for form in script.FORMS.values():
+        assert_allclose(form(query, keys, values), expected, atol=1e-5)
+
+
+def test_attention_on_cpu_window_reaches_1024_tokens():
+    from experiments import attention_on_cpu as script
+
+    query, keys, values = script.tensors(1500)
+    context = script.window(query, keys, values)
+    for row in (1023, 1024, 1499):
+        scores = keys[max(0, row - 1023) : row + 1] @ query[row] / 8
+        weights = np.exp(scores) / np.exp(scores).sum()
+        expected = weights @ values[max(0, row - 1023) : row + 1]
+        assert_allclose(context[row], expected, atol=1e-5)
+
+
+def test_attention_on_cpu_extra_memory_counts_the_peak():
+    from experiments import attention_on_cpu as script
+
+    def form(*_):
+        np.ones(250_000).sum()  # 2 MB, gone again at the end
+        np.ones(125_000).sum()
+
+    assert_allclose(script.extra_megabytes(form, ()), 2, rtol=0.01)
+
+
+def test_attention_on_cpu_result_says_where_and_how_it_was_measured():
+    runs = results.runs("attention_on_cpu")
+    assert len({(run["model"], run["length"]) for run in runs}) == len(runs) == 17
+    for run in runs:
+        assert run["versions"]["numpy"] and run["date"] and run["processor"]
+        assert run["threads"] == 1 and run["repetitions"] >= 3
+        for field in ("forward_ms", "forward_cpu_ms"):
+            median, least, most = run[field]
+            assert 0 < least <= median <= most
+    for run in results.runs("attention_on_cpu", model="naive"):
+        scores = 4 * run["length"] ** 2 / 1e6  # MB, of float32
+        assert 2 * scores < run["forward_extra_mb"] < 4 * scores
+
+
 # The small language model
 
 
@@ -323,3 +374,39 @@ def test_language_model_rate_rises_and_falls():
     rate = UpAndDown(2.0, 4, 10)
     expected = [0.5, 1.0, 1.5, 1.4, 1.2, 1.0, 0.8, 0.6, 0.4, 0.2]
     assert_allclose([float(rate(step)) for step in range(10)], expected, rtol=1e-6)
+
+
+# Recall
+
+
+def test_recall_sequences_have_one_answer():
+    from experiments import recall
+
+    (keys, values, asked), answers = recall.sequences(50, 8, seed=0)
+    assert keys.shape == values.shape == (50, 8) and asked.shape == (50, 1)
+    for row in range(50):
+        assert len(set(keys[row])) == 8
+        assert values[row, list(keys[row]).index(asked[row, 0])] == answers[row]
+    assert set(np.ravel(keys)) == set(range(recall.KEYS))
+
+
+def test_recall_linear_attention_is_normalized_kernel_smoothing():
+    from experiments import recall
+
+    random = np.random.default_rng(0)
+    query, keys, values = (
+        random.normal(size=(2, length, dim)).astype("float32")
+        for length, dim in ((1, 3), (5, 3), (5, 4))
+    )
+
+    def feature(x):
+        return np.where(x > 0, x + 1, np.exp(np.minimum(x, 0)))
+
+    kernels = np.einsum("btd,bsd->bts", feature(query), feature(keys))
+    weights = kernels / kernels.sum(-1, keepdims=True)
+    got = recall.attend(query, keys, values, "linear")
+    assert_allclose(got, weights @ values, atol=1e-5)
+    scores = query @ keys.transpose(0, 2, 1) / 3**0.5
+    weights = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+    got = recall.attend(query, keys, values, "softmax")
+    assert_allclose(got, weights @ values, atol=1e-5)
