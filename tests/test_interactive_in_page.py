@@ -724,6 +724,54 @@ def test_own_words_classifies_the_readers_own_sentence_in_the_page(browser, site
     context.close()
 
 
+TODAY = """
+from attnlib import interactive
+display(interactive.kv_cache(["a", "<b>b</b>", "a"], window=2, sinks=1))
+display(interactive.online_softmax([1, -np.inf, 2.5]))
+interactive.sink_window(12, 3, 4, 1)
+"""
+
+
+@pytest.mark.skipif(
+    engine.folder() is None and os.environ.get("CI") != "true",
+    reason="the page's Python is missing: `python -m tools.engine` makes it",
+)
+def test_cache_blocks_and_window_are_used_in_the_page(browser, site):
+    context = browser.new_context(base_url=site)
+    page = context.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    cell = Cell(page)
+    state, text = cell.run(SOFTMAX + TODAY)
+    assert state == "passed", text
+    drawn = cell.output.locator(".attn-figure")
+    labels = drawn.evaluate_all("all => all.map(e => e.ariaLabel)")
+    assert labels == [
+        "A cache of keys and values",
+        "A softmax, one block at a time",
+        "What a window lets through, layer by layer",
+    ]
+    for _ in range(3):
+        drawn.nth(0).get_by_role("button", name="Step", exact=True).click()
+    # 2 layers, 4 heads, 3 positions, each with a key and a value of 16 numbers
+    assert drawn.nth(0).evaluate("e => e.state.bytes") == 2 * 4 * 3 * 2 * 16 * 2
+    count = len(asked)
+    drawn.nth(1).get_by_label("Your scores").fill("800, 799")
+    page.keyboard.press("Enter")
+    drawn.nth(1).get_by_role("button", name="Step", exact=True).click()
+    expected = reference.softmax(np.array([800.0, 799])) @ [10, 20]
+    context_found = drawn.nth(1).evaluate("e => e.state.rows[0].context")
+    assert context_found == pytest.approx(expected)
+    assert len(asked) == count  # no Python, and nothing else, is asked for
+    drawn.nth(2).get_by_label("sinks").focus()
+    page.keyboard.press("Home")
+    reached = drawn.nth(2).evaluate("e => e.shares[0].filter(x => x > 0).length")
+    assert reached == 3 * 3 + 1
+    assert page.evaluate("window.hacked") is None
+    assert all(url.startswith((site, "blob:", "data:")) for url in asked)
+    context.close()
+
+
 HEADS = """
 from attnlib import interactive
 interactive.heads("the dog saw the cat", query=2)

@@ -263,6 +263,8 @@ def test_kv_cache_fits_the_page(page_of, width):
     page = page_of(*figures, viewport={"width": width, "height": 640})
     for each in page.get_by_role("button", name="Step").all():
         each.click()
+    for region in page.locator(".af-say").all():
+        region.filter(has_text=" adds ").wait_for()
     check_fits(page, width)
 
 

@@ -261,6 +261,9 @@ def test_own_scores_that_are_none_are_named(page_of, text, fault):
     field.fill("2 1")
     press(page, "Use them")
     assert note.inner_text() == "" and len(state(page)["contexts"]) == 1
+    field.fill("two")
+    press(page, "Use them")
+    assert note.inner_text().endswith(" Below is still “2 1”.")
 
 
 def test_block_size_begins_anew(page_of):
@@ -321,3 +324,12 @@ def test_no_number_of_the_picture_is_cut_off(page_of, width, scores):
     assert cut == []
     numbers = page.locator(".os-score").all_text_contents()
     assert len(numbers) == len(scores) and numbers[0].startswith(("1", "−1"))
+
+
+def test_whole_table_is_seen_on_a_phone(page_of):
+    """A page of the book leaves a figure 310 of the 360 pixels of a phone."""
+    page = page_of(online_softmax(SCORES), viewport={"width": 310, "height": 640})
+    page.locator(".pl-buttons button").first.focus()
+    page.keyboard.press("End")
+    group = page.get_by_role("group", name="The numbers as a table")
+    assert group.evaluate("e => e.scrollWidth - e.clientWidth") <= 0

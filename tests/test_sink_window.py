@@ -148,12 +148,13 @@ def test_sliders_are_used_by_keyboard(page_of):
 
 def test_column_that_is_clicked_becomes_the_output(page_of):
     page = page_of(sink_window())
-    cell = page.locator("svg .sw-cell").nth(20 + 6)  # of layer 1
-    box = cell.bounding_box()
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    np.testing.assert_allclose(shares(page), averages(20, 3, 4, 0, 6), atol=1e-12)
-    slider = page.get_by_label("output at t")
-    assert slider.get_attribute("aria-valuetext") == "6"
+    for t, side in ((6, 0.1), (7, 0.9)):
+        box = page.locator("svg .sw-cell").nth(20 + t).bounding_box()  # of layer 1
+        page.mouse.click(box["x"] + side * box["width"], box["y"] + 2)
+        expected = averages(20, 3, 4, 0, t)
+        np.testing.assert_allclose(shares(page), expected, atol=1e-12)
+    slider = page.get_by_label("position t")
+    assert slider.get_attribute("aria-valuetext") == "7"
 
 
 def test_cells_lines_and_bars_are_those_of_the_shares(page_of):

@@ -94,8 +94,7 @@ const draw = (picture, {tokens}, settings, t) => {
       svg("rect", {x: 1, y: y + 4, width: width - 2, height: bottom - y - 8, rx: 6,
         class: "kv-saved"}),
       text(width / 2, (y + bottom) / 2 + 4,
-        `saved: the keys and values of ${heads - kvHeads} heads per layer`
-          .replace("1 heads", "1 head"), "kv-token kv-later"));
+        `saved: ${plural(heads - kvHeads, "key–value head")} per layer`, "kv-token kv-later"));
   }
   picture.setAttribute("height", bottom);
   picture.replaceChildren(...parts);
@@ -213,13 +212,13 @@ const start = ({root, live, said, data}) => {
     const filled = t < 0 ? 0 : 1;
     size.show([
       ["this cache", filled * now.bytes, plural(filled * now.bytes, "byte"), "kv-is-size"],
-      [`with ${heads} key–value heads and no window`, filled * most.bytes,
+      [`${plural(heads, "key–value head")}, no window`, filled * most.bytes,
         plural(filled * most.bytes, "byte"), "kv-is-most"],
     ]);
     work.show([
       ["with the cache, each one once", filled * now.computed, many(filled * now.computed),
         "kv-is-size"],
-      ["without it, all of them again at each step", filled * now.without, many(filled * now.without),
+      ["without it, all again at each step", filled * now.without, many(filled * now.without),
         "kv-is-most"],
     ]);
     updateTable(table, data, settings, t);

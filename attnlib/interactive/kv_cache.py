@@ -194,8 +194,19 @@ def _model_table(model, tokens=32768):
 
 
 def model_sizes(model, tokens):
-    """(what is kept, bytes): with one key–value head per query head; as built, but
-    without the window; as built.
+    """The cache of a model with one key–value head per query head; as built, but
+    without its window; and as built.
+
+    Parameters
+    ----------
+    model : dict
+        Such as ``MODEL``.
+    tokens : int
+
+    Returns
+    -------
+    list of (str, int)
+        What is kept, in words, and its bytes.
     """
     window, heads, kv_heads = (model[each] for each in ("window", "heads", "kv_heads"))
     rows = (

@@ -135,7 +135,7 @@ const start = ({root, live, said, data}) => {
   const sliders = [
     ["layers", "layers L", 1, mostLayers], ["window", "window w", 1, length],
     ["sinks", "sinks s", 0, Math.min(mostSinks, length)],
-    ["position", "output at t", 0, length - 1],
+    ["position", "position t", 0, length - 1],
   ].map(([key, name, min, max]) => ({key, ...control([name], {min, max, step: 1},
     value => change({[key]: value}))}));
   const show = () => {
