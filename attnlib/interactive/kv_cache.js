@@ -148,7 +148,6 @@ const describe = ({names}, settings, t) => {
 // The same count for a model that is well known, with a slider for the tokens.
 const makeModel = (table, model) => {
   const {layers, heads, kv_heads: kvHeads, head_dim: headDim, window} = model;
-  table.classList.add("kv-model");
   table.tHead.replaceChildren(make("tr", {},
     ...["what is kept", "cache"].map(name => make("th", {scope: "col"}, name))));
   const show = power => {
