@@ -410,3 +410,46 @@ def test_recall_linear_attention_is_normalized_kernel_smoothing():
     weights = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
     got = recall.attend(query, keys, values, "softmax")
     assert_allclose(got, weights @ values, atol=1e-5)
+
+
+# Positions beyond the trained length
+
+
+def test_positions_take_the_sinusoidal_runs_of_the_transformer(tmp_path):
+    from experiments import positions
+
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    there = json.dumps({"model": "transformer", "seed": 1, "options": {"units": 64}})
+    name = "transformer-short-number-words-transformer-1.json"
+    (folder / name).write_text(there, encoding="utf-8")
+    assert positions.sinusoidal(1, {}, 16, tmp_path) == {
+        "model": "sinusoidal",
+        "seed": 1,
+        "options": {"units": 64, "positions": "sinusoidal"},
+    }
+
+
+def test_positions_of_the_result_differ_in_positions_alone():
+    runs = results.runs("positions")
+    of = {"sinusoidal": [], "rotary": [], "alibi": [], "none": []}
+    for run in runs:
+        of[run["model"]].append(run["seed"])
+        sizes = {"units": 64, "heads": 4, "layers": 2, "positions": run["model"]}
+        assert run["options"] == sizes and len(run["epochs"]) == 16
+        assert (run["pairs"], run["batch_size"]) == (8000, 64)
+    assert list(of.values()) == [[0, 1, 2]] * 4
+    old = results.runs("transformer", task="short number words", model="transformer")
+    for new, same in zip(runs[:3], old, strict=True):
+        assert new["by_length"] == same["by_length"]
+
+
+def test_learned_positions_refuse_a_longer_source():
+    from experiments import positions
+
+    message = (
+        "sentence 0 should have at most 15 tokens, which is this model's"
+        " max_source_len, got 16"
+    )
+    assert positions.refusal() == message
+    assert results.load("positions")["learned_refuses"] == message
