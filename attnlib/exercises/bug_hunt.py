@@ -1195,7 +1195,7 @@ def ported_attend(query, keys, values, key_padding_mask, attn_mask):
     "Each word attends only to later ones, and the last word has a context of zeros."
 )
 def ported_attend(query, keys, values, key_padding_mask, attn_mask):
-    """Scaled dot-product attention with the masks of PyTorch's MultiheadAttention."""
+    """Scaled dot-product attention with PyTorch's two masks."""
     scores = query @ keys.transpose(0, 2, 1) / np.sqrt(keys.shape[-1])
     allowed = attn_mask & ~key_padding_mask[:, None, :]
     weights = ref.softmax(scores, allowed)  # (batch, target_len, source_len)
@@ -1553,7 +1553,7 @@ def next_token_loss(logits, token_ids, mask):
     "large one."
 )
 def next_token_loss(logits, token_ids, mask):
-    """Mean cross-entropy, in nats, of predicting each token from those before it."""
+    """Mean cross-entropy, in nats, of each token given those before it."""
     # logits at position t: after the decoder has read token t
     logits = logits - logits.max(axis=-1, keepdims=True)
     log_p = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
@@ -2150,7 +2150,7 @@ def softmax_gradient(scores, mask, upstream):
         masked = scores + np.where(mask, 0, -np.inf)
         exponentials = np.exp(masked - masked.max(axis=-1, keepdims=True))
         softmax = exponentials / exponentials.sum(axis=-1, keepdims=True)
-    weights = np.where(mask, softmax, 0)  # no NaN where nothing is to be attended to
+    weights = np.where(mask, softmax, 0)  # 0 where masked
     mean = (weights * upstream).sum(axis=-1, keepdims=True)
     return weights, softmax * (upstream - mean)
 
