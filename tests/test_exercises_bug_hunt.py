@@ -15,7 +15,6 @@ from attnlib.checking.exercise import Exercise
 from attnlib.exercises import bug_hunt
 from attnlib.exercises._demands import in_float32
 from attnlib.exercises._mistakes import (
-    ADDED,
     COUNTED_FROM_THE_FRONT,
     OVERFLOWS,
     TIMES_SCORES,
@@ -611,15 +610,15 @@ def exponentials_of_words(scores, mask):
     [
         (
             lambda s, m: ref.softmax(s + np.where(m, 0, -1e9)[:, None]),
-            ADDED,
+            bug_hunt.ADDED_TO_WORDS,
         ),
         (
             lambda s, m: ref.softmax(s - 1e9 * (1 - m[:, None])),
-            ADDED,
+            bug_hunt.ADDED_TO_WORDS,
         ),
         (
             lambda s, m: ref.softmax(s + np.where(m, 0, -np.inf)[:, None]),
-            ADDED,
+            bug_hunt.ADDED_TO_WORDS,
         ),
         (
             lambda s, m: ref.softmax(np.where(m[:, None], s, -100)),
@@ -1241,6 +1240,28 @@ def both(softmax, upstream):
     return softmax, softmax * (upstream - mean)
 
 
+def repaired(softmax, mask, upstream):
+    """Zeros in the weights alone."""
+    weights = np.where(mask, softmax, 0)
+    mean = (weights * upstream).sum(-1, keepdims=True)
+    return weights, softmax * (upstream - mean)
+
+
+def single_softmax(scores):
+    """A softmax as a reader writes it."""
+    with np.errstate(all="ignore"):
+        exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def test_added_to_words_does_not_speak_of_sentences_without_words():
+    message = said(
+        bug_hunt.masked_weights,
+        lambda s, m: single_softmax(s + (1 - m[:, None]) * -1e9),
+    )
+    assert "padding alone" not in message and "larger, infinite, or NaN" in message
+
+
 @pytest.mark.parametrize(
     ("bug", "attempt", "message"),
     [
@@ -1305,6 +1326,57 @@ def both(softmax, upstream):
             bug_hunt.half_precision_weights,
             lambda s, m: ref.softmax(
                 np.where(m[:, None], s.astype("float64"), -65_504.0)
+            ),
+            "With nothing to attend to, one number everywhere",
+        ),
+        (
+            bug_hunt.ported_attend,
+            lambda q, k, v, p, a: attended(
+                q / np.sqrt(q.shape[-1]),
+                k,
+                v,
+                lambda s: ref.softmax(s, a.T & ~p[:, None]),
+            ),
+            "You transpose attn_mask.",
+        ),
+        (
+            bug_hunt.softmax_gradient,
+            lambda s, m, g: both(ref.softmax(s - 1e9 * ~m), g),
+            "Adding -1e9 lowers all scores of an empty row alike",
+        ),
+        (
+            bug_hunt.softmax_gradient,
+            lambda s, m, g: repaired(single_softmax(np.where(m, s, -1e9)), m, g),
+            "The weights of a query with nothing to attend to are set to 0 after",
+        ),
+        (
+            bug_hunt.softmax_gradient,
+            lambda s, m, g: repaired(single_softmax(s - 1e9 * ~m), m, g),
+            "The weights of a query with nothing to attend to are set to 0 after",
+        ),
+        *(
+            (
+                bug_hunt.half_precision_weights,
+                lambda s, m, kind=kind, softmax=softmax: softmax(
+                    s.astype(kind) - (1 - m[:, None].astype(kind)) * kind(1e9)
+                ),
+                "In single precision, -1e9 is a number",
+            )
+            for kind in (np.float32, np.float64)
+            for softmax in (ref.softmax, single_softmax)
+        ),
+        *(
+            (
+                bug_hunt.half_precision_weights,
+                lambda s, m, softmax=softmax: softmax(np.where(m[:, None], s, -1e9)),
+                "With nothing to attend to, one number everywhere",
+            )
+            for softmax in (ref.softmax, single_softmax)
+        ),
+        (
+            bug_hunt.half_precision_weights,
+            lambda s, m: single_softmax(
+                np.where(m[:, None], s.astype("float32"), -1e9)
             ),
             "With nothing to attend to, one number everywhere",
         ),

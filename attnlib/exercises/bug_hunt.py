@@ -34,6 +34,7 @@ from attnlib.exercises._mistakes import (
     TIMES_SCORES,
     WRONG_CONTEXTS,
     add_mask_from_the_front,
+    add_softmax_mistake,
     add_softmax_mistakes,
     faulty,
     faulty_softmaxes,
@@ -58,15 +59,16 @@ def __dir__():
     return [*globals(), "PositionalEmbedding"]
 
 
-def _add_softmaxes(exercise, with_softmax, masked=False, leave_out=()):
+def _add_softmaxes(exercise, with_softmax, masked=False, leave_out=(), instead=None):
     """Add the faulty softmaxes to an exercise whose code writes its own softmax.
 
-    with_softmax(softmax, *arguments) is the answer that calls ``softmax``.
+    with_softmax(softmax, *arguments) is the answer that calls ``softmax``. instead:
+    what the exercise says in place of a shared message.
     """
     for message, softmax in faulty_softmaxes(masked):
         if message not in leave_out:
             mistake = functools.partial(with_softmax, softmax)
-            exercise.known_mistake(message)(mistake)
+            exercise.known_mistake((instead or {}).get(message, message))(mistake)
 
 
 def _single(*arrays):
@@ -698,7 +700,13 @@ def masked_by_a_small_number(scores, mask):
     return ref.softmax(np.where(mask[:, None, :], scores, -5.0))
 
 
-@masked_weights.known_mistake(ADDED)
+ADDED_TO_WORDS = (  # where every sentence has a word
+    "Adding -1e9 or -inf to a padded score is not enough: what stands at padding may "
+    "be larger, infinite, or NaN. Leave padding out of the maximum and of the sum."
+)
+
+
+@masked_weights.known_mistake(ADDED_TO_WORDS)
 def masked_by_subtraction(scores, mask):
     return ref.softmax(scores - 1e9 * ~mask[:, None, :])
 
@@ -753,6 +761,7 @@ _add_softmaxes(
     _masked_with,
     masked=True,
     leave_out=(TIMES_SCORES, EQUAL_FOR_NOTHING, NAN_FOR_NOTHING),
+    instead={ADDED: ADDED_TO_WORDS},
 )
 add_mask_from_the_front(masked_weights)
 
@@ -1254,6 +1263,12 @@ _ported(
 _ported(
     "You attend to a key where the two masks agree. It should be False in both.",
     lambda padding, attn_mask: attn_mask == padding,
+)
+_ported(
+    "You transpose attn_mask. The transpose of a causal mask is True at earlier words, "
+    "but not at the word itself, and for other masks it is not the inverse at all. "
+    "Write ~attn_mask instead.",
+    lambda padding, attn_mask: attn_mask.T & ~padding,
 )
 add_softmax_mistakes(
     ported_attend,
@@ -2216,10 +2231,35 @@ _two(
         mask * (upstream - (weights * upstream).sum(axis=-1, keepdims=True))
     ),
 )
+for _message, _softmax in faulty_softmaxes(infinite=False):
+    if _message == ADDED:
+        add_softmax_mistake(
+            softmax_gradient,
+            "Adding -1e9 lowers all scores of an empty row alike, so a query with "
+            "nothing to attend to still gets weights. Its row should be zeros.",
+            _softmax,
+        )
+for _masked in (
+    lambda scores, mask: np.where(mask, scores, -1e9),
+    lambda scores, mask: scores + np.where(mask, 0, -1e9),
+):
+
+    @softmax_gradient.known_mistake(
+        "The weights of a query with nothing to attend to are set to 0 after the "
+        "softmax, but the gradient still uses what the softmax held there before."
+    )
+    def gradient_of_other_weights(scores, mask, upstream, masked=_masked):
+        softmax = ref.softmax(masked(scores, mask))
+        weights = np.where(mask, softmax, 0)
+        mean = (weights * upstream).sum(axis=-1, keepdims=True)
+        return weights, softmax * (upstream - mean)
+
+
 add_mask_from_the_front(softmax_gradient)
 add_softmax_mistakes(
     softmax_gradient,
     infinite=False,
+    leave_out=(ADDED,),
     other_axes=[(0, "Your weights sum to one over the queries, not over the words.")],
 )
 
@@ -2335,14 +2375,30 @@ def half_repaired_afterwards(scores, mask):
     return np.nan_to_num(half_precision_weights.starter(scores, mask))
 
 
-@half_precision_weights.known_mistake(
-    "You compute in single precision, where -1e9 is a number, but what stands at "
-    "padding may be larger, infinite, or NaN. Leave padding out instead."
-)
-def half_in_single_precision(scores, mask):
-    wide = scores.astype(np.result_type(scores.dtype, np.float32))
-    with np.errstate(all="ignore"):
-        return ref.softmax(wide - 1e9 * ~mask[:, None, :])
+for _softmax in (ref.softmax, faulty("ignored", nothing="nan")):
+    for _least in (np.float16, np.float32):
+
+        @half_precision_weights.known_mistake(EQUAL_FOR_NOTHING)
+        def half_by_large_number(scores, mask, softmax=_softmax, least=_least):
+            with np.errstate(all="ignore"):  # in half precision, -1e9 is infinite
+                scores = scores.astype(np.result_type(scores.dtype, least))
+                return softmax(np.where(mask[:, None, :], scores, -1e9))
+
+    for _precision in (None, np.float32, np.float64):
+
+        @half_precision_weights.known_mistake(
+            "In single precision, -1e9 is a number, and there is no NaN from it. But a "
+            "sentence without words still gets weights, and what stands at padding may "
+            "be larger, infinite, or NaN. Leave padding out instead."
+        )
+        def half_in_single_precision(
+            scores, mask, softmax=_softmax, precision=_precision
+        ):
+            if precision is None:
+                precision = np.result_type(scores.dtype, np.float32)
+            with np.errstate(all="ignore"):
+                penalty = np.where(mask[:, None, :], 0, 1e9).astype(precision)
+                return softmax(scores.astype(precision) - penalty)
 
 
 @half_precision_weights.known_mistake(MASK_AXIS)
