@@ -23,13 +23,30 @@ def test_vocabulary_holds_every_token_once():
 
 
 def test_parts_share_no_sum_and_are_all_sums():
-    train, held_out = sums.pairs("train"), sums.pairs("held_out")
-    assert len(held_out) == 132 and len(train) == 1194  # of 51 · 52 / 2 = 1,326
-    assert sorted(train + held_out) == sums.pairs()
+    parts = [sums.pairs(part) for part in ("train", "held_out", "mirrors")]
+    assert [*map(len, parts)] == [1066, 130, 130]  # of 51 · 52 / 2 = 1,326
+    assert sorted(sum(parts, [])) == sums.pairs()
+    assert all(part == sorted(part) for part in parts)
     assert all(a + b <= 50 for a, b in sums.pairs())
     # Every number is met in training, and sums of every tenth of the range are asked.
+    train, *held_out = parts
     assert {number for pair in train for number in pair} == set(range(51))
-    assert {(a + b) // 10 for a, b in held_out} >= {0, 1, 2, 3, 4}
+    for group in held_out:
+        assert {(a + b) // 10 for a, b in group} >= {1, 2, 3, 4}
+
+
+def test_no_text_has_the_mirror_of_a_sum_held_out():
+    train = set(sums.pairs("train"))
+    held_out = set(sums.pairs("held_out"))
+    assert {(b, a) for a, b in held_out} == held_out
+    assert not any((b, a) in train for a, b in held_out)
+
+
+def test_every_mirror_is_in_the_texts_in_the_other_order():
+    train = set(sums.pairs("train"))
+    assert all((b, a) in train for a, b in sums.pairs("mirrors"))
+    # About half of them have the larger number first.
+    assert 40 < sum(a > b for a, b in sums.pairs("mirrors")) < 90
 
 
 def test_text_draws_the_sums_of_training_evenly():
@@ -37,8 +54,8 @@ def test_text_draws_the_sums_of_training_evenly():
     assert len(tokens) == 72_000
     counts = Counter(map(tuple, sums.sentences(tokens)))
     assert set(counts) <= {tuple(sums.sentence(*pair)) for pair in sums.pairs("train")}
-    # About 10 of each: a count is Poisson, and 30 has a probability below 1e-6.
-    assert len(counts) >= 1190 and max(counts.values()) < 30
+    # About 11 of each: a count is Poisson, and 32 has a probability below 1e-6.
+    assert len(counts) >= 1062 and max(counts.values()) < 32
 
 
 def test_text_repeats_with_its_seed_and_begins_alike():

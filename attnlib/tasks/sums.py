@@ -1,8 +1,10 @@
 """True sentences about sums: "twenty-one plus seven is twenty-eight ." A text for small
 language models, whose sentences can be checked.
 
-A token is a word, or the period. Numbers are at most 50, and so are their sums. A tenth
-of the sums, the same for every text, is held out: no text has them. ::
+A token is a word, or the period. Numbers are at most 50, and so are their sums. About a
+fifth of the sums, the same for every text, is held out: no text has them. For half of
+these, the texts do not have the mirror (b + a) either. For the other half, they do, and
+to get those right, it is enough to know that the order does not matter. ::
 
     tokens = sums.text(20_000)
     sums.truth("two plus two is five .".split())  # False
@@ -18,7 +20,7 @@ _ONES = (
     " fourteen fifteen sixteen seventeen eighteen nineteen"
 ).split()
 _TENS = {20: "twenty", 30: "thirty", 40: "forty", 50: "fifty"}
-_HELD_OUT = 10  # one sum in so many
+_GROUP = 130  # sums held out with their mirrors, and as many without
 _SPLIT_SEED = 0  # the same sums are held out of all texts
 
 
@@ -34,33 +36,47 @@ VOCABULARY = (".", "is", "plus", *WORDS)
 _VALUES = {word: number for number, word in enumerate(WORDS)}
 
 
+def _split():
+    """The sums held out with their mirrors, and those held out without: two sets."""
+    random = Random(f"sums {_SPLIT_SEED}")
+    ascending = [(a, b) for a in range(HIGHEST + 1) for b in range(a + 1, HIGHEST + 1)]
+    ascending = [(a, b) for a, b in ascending if a + b <= HIGHEST]
+    drawn = random.sample(ascending, _GROUP // 2 + _GROUP)
+    both, one = drawn[: _GROUP // 2], drawn[_GROUP // 2 :]
+    mirrors = {(b, a) if random.random() < 0.5 else (a, b) for a, b in one}
+    return {*both, *((b, a) for a, b in both)}, mirrors
+
+
 def pairs(part="all"):
     """All pairs of numbers whose sum is at most 50, or a part of them.
 
     Parameters
     ----------
     part : str, optional
-        "all", "train" (those that texts are made of), or "held_out" (the others, one in
-        ten).
+        "all", "train" (those that texts are made of), or one of the two groups that are
+        held out: "held_out" (neither (a, b) nor (b, a) is in the texts) or "mirrors"
+        ((a, b) is not in the texts, but (b, a) is).
 
     Returns
     -------
     pairs : list of (int, int)
-        In ascending order. (2, 3) and (3, 2) are two pairs, and one may be held out
-        without the other.
+        In ascending order. (2, 3) and (3, 2) are two pairs. Of the 1,326 pairs, "train"
+        has 1,066, and each group held out has 130. Pairs of equal numbers, such as
+        (2, 2), are all in "train".
 
     Raises
     ------
     ValueError
         If there is no such part.
     """
-    one_of("part", part, ("all", "train", "held_out"))
+    one_of("part", part, ("all", "train", "held_out", "mirrors"))
     every = [(a, b) for a in range(HIGHEST + 1) for b in range(HIGHEST + 1 - a)]
     if part == "all":
         return every
-    count = len(every) // _HELD_OUT
-    held_out = set(Random(f"sums {_SPLIT_SEED}").sample(every, count))
-    return [pair for pair in every if (pair in held_out) == (part == "held_out")]
+    held_out, mirrors = _split()
+    if part == "train":
+        return [pair for pair in every if pair not in held_out | mirrors]
+    return sorted(held_out if part == "held_out" else mirrors)
 
 
 def sentence(a, b):
