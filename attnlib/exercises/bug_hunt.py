@@ -1119,16 +1119,19 @@ add_softmax_mistakes(
 # 7: a mask with the opposite meaning
 
 
+def _ported_arguments(rng, target_len, padding, attn_mask, dim=3, value_dim=2):
+    batch, source_len = padding.shape
+    return (
+        rng.normal(size=(batch, target_len, dim)),
+        rng.normal(size=(batch, source_len, dim)),
+        rng.normal(size=(batch, source_len, value_dim)),
+        padding,
+        attn_mask,
+    )
+
+
 def _ported_cases(rng):
-    def arguments(target_len, padding, attn_mask, dim=3, value_dim=2):
-        batch, source_len = padding.shape
-        return (
-            rng.normal(size=(batch, target_len, dim)),
-            rng.normal(size=(batch, source_len, dim)),
-            rng.normal(size=(batch, source_len, value_dim)),
-            padding,
-            attn_mask,
-        )
+    arguments = functools.partial(_ported_arguments, rng)
 
     def later(length):
         return ~np.tri(length, dtype=bool)
