@@ -564,3 +564,64 @@ def test_own_parts_are_yours_where_they_pass_and_else_ours(capsys):
         ["sliding_window_mask", "ours, because yours does not pass its check"],
         ["grouped_query_attention", "ours, because yours is not written yet"],
     ]
+
+
+# Wrong answers as readers wrote them
+
+
+def uncorrected_sums(scores, values, block_size):
+    m, total, context = -np.inf, 0.0, np.zeros(values.shape[1])
+    for start in range(0, len(scores), block_size):
+        block = scores[start : start + block_size]
+        m = max(m, block.max())
+        weights = np.exp(block - m)
+        total += weights.sum()
+        context = context + weights @ values[start : start + block_size]
+    return context / total
+
+
+def attends_to_the_past_alone(query, key, value, cache):
+    new = key[:, None], value[:, None]
+    if cache is None:
+        return value, new
+    scores = np.einsum("hd,hld->hl", query, cache[0]) / np.sqrt(query.shape[1])
+    context = np.einsum("hl,hld->hd", ref.softmax(scores), cache[1])
+    return context, [
+        np.concatenate(pair, axis=1) for pair in zip(cache, new, strict=True)
+    ]
+
+
+def window_and_sinks(length, window, sinks=0):
+    t, s = np.indices((length, length))
+    return (s <= t) & (t - s < window) & (s < sinks)
+
+
+def mean_query(query, keys, values, mask=None):
+    query = query.reshape(len(keys), -1, *query.shape[1:]).mean(axis=1)
+    scores = query @ keys.swapaxes(1, 2) / np.sqrt(query.shape[-1])
+    weights = ref.softmax(scores, mask)
+    return weights @ values, weights
+
+
+def layers_times_window(weights, share):
+    influence = np.eye(weights.shape[1])[-1]
+    for layer in weights[::-1]:
+        influence = (influence + influence @ layer) / 2
+    used = np.argmax(np.cumsum(influence[::-1]) >= share) + 1
+    window = (weights[0] > 0).sum(axis=1).max()
+    return int(len(weights) * window), int(used)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("exercise", "attempt", "words"),
+    [
+        (ex.online_softmax, uncorrected_sums, "earlier sums are not corrected"),
+        (ex.kv_cache_step, attends_to_the_past_alone, "does not attend to itself"),
+        (ex.sliding_window_mask, window_and_sinks, "window and sinks with `and`"),
+        (ex.grouped_query_attention, mean_query, "mean of the queries of a group"),
+        (ex.effective_context, layers_times_window, "number of layers times the"),
+    ],
+)
+def test_a_wrong_answer_is_recognized(exercise, attempt, words):
+    assert words in said(exercise, attempt)

@@ -1,5 +1,6 @@
 """Exercises of chapter 09, "Attention today"."""
 
+import itertools
 import types
 
 import numpy as np
@@ -141,6 +142,14 @@ _wrong_step(
     "The newest token does not attend to itself. Add its key and value to the cache "
     "first, and then attend.",
     attended=lambda keys, values: (keys[:, :-1], values[:, :-1]),
+)
+_wrong_step(
+    "The newest token does not attend to itself, except where the cache is empty. Add "
+    "its key and value to the cache first, and then attend.",
+    attended=lambda keys, values: (
+        keys[:, : max(1, keys.shape[1] - 1)],
+        values[:, : max(1, keys.shape[1] - 1)],
+    ),
 )
 _wrong_step(
     "The newest token attends to itself alone. The cached keys and values count, too.",
@@ -470,6 +479,19 @@ def grouped_mean_of_the_group(query, keys, values, mask=None):
     return tuple(apart)
 
 
+for _repeated in (True, False):
+
+    @grouped_query_attention.known_mistake(
+        "You take the mean of the queries of a group. Every query head keeps its own "
+        "query, and its own weights and context."
+    )
+    def grouped_mean_of_the_queries(query, keys, values, mask=None, repeat=_repeated):
+        group = len(query) // len(keys)
+        mean = query.reshape(len(keys), group, *query.shape[1:]).mean(axis=1)
+        result = _attend(mean, keys, values, mask)
+        return tuple(np.repeat(each, group if repeat else 1, axis=0) for each in result)
+
+
 @grouped_query_attention.known_mistake(
     "You divide the number of a head by kv_heads. Divide it by the size of a group: "
     "head h uses head h // (heads // kv_heads)."
@@ -632,6 +654,11 @@ _wrong_window(
     lambda t, s, window, sinks, length: (
         (s <= t) & (t - s < window) & ((s < sinks) | (sinks == 0))
     ),
+)
+_wrong_window(
+    "You combine window and sinks with `and`. Either is enough, and without sinks "
+    "nothing is left.",
+    lambda t, s, window, sinks, length: (s <= t) & (t - s < window) & (s < sinks),
 )
 _wrong_window(
     "Return booleans, not numbers to be added to the scores.",
@@ -1005,6 +1032,17 @@ _wrong_online(
     "np.exp(old - new).",
     shrink=lambda old, new: (1.0, 1.0),
 )
+for _result in (
+    lambda context, total: context / total if total > 0 else context,
+    lambda context, total: context / total,
+):
+    _wrong_online(
+        "The earlier sums are not corrected when the maximum rises: multiply both by "
+        "np.exp(old - new). And skip a block of -inf alone, which makes them NaN.",
+        shrink=lambda old, new: (1.0, 1.0),
+        skip=lambda largest, block: False,
+        result=_result,
+    )
 _wrong_online(
     "You correct the sum of the weights, but not the sum of the weighted values.",
     shrink=lambda old, new: (np.exp(old - new), 1.0),
@@ -1754,14 +1792,24 @@ def context_of_the_mean_layer(weights, share):
     return _reach_and_used(_influences(weights.mean(axis=0)[None])[-1], share)
 
 
-@effective_context.known_mistake(
-    "Your `reach` is the number of layers times the window. In each layer, the window "
-    "adds one position less than it holds, because it includes the position itself."
-)
-def context_layers_times_window(weights, share):
-    _, used = effective_context.reference_solution(weights, share)
-    window = int((weights > 0).sum(axis=-1).max())
-    return min(len(weights) * window, weights.shape[1]), used
+for _window, _is_cut in itertools.product(
+    (
+        lambda weights: (weights > 0).sum(axis=-1).max(),
+        lambda weights: (weights[0] > 0).sum(axis=-1).max(),
+        lambda weights: (weights[-1, -1] > 0).sum(),
+    ),
+    (True, False),
+):
+
+    @effective_context.known_mistake(
+        "Your `reach` is the number of layers times the window. In each layer, the "
+        "window adds one position less than it holds, because it includes the position "
+        "itself."
+    )
+    def context_layers_times_window(weights, share, window=_window, is_cut=_is_cut):
+        _, used = effective_context.reference_solution(weights, share)
+        reach = len(weights) * int(window(weights))
+        return min(reach, weights.shape[1]) if is_cut else reach, used
 
 
 # A stream with a cache that stays small
