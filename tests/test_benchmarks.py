@@ -77,7 +77,9 @@ def test_quick_run_computes_the_same_as_the_baselines(
     assert {row["case"] for row in report["cases"]} == set(letters) - without
     assert [row["name"] for row in report["cases"] if not row["equal"]] == []
     for row in report["cases"]:
-        assert 0 < row["low"] <= row["ratio"] <= row["high"]
+        # A tiny case that another process held up for long may round to 0.00.
+        assert 0 <= row["low"] <= row["ratio"] <= row["high"]
+        assert row["high"] > 0
         assert row["name"] in done.stdout
     assert report["machine"]["products_per_second"] > 1e8
 
