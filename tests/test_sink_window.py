@@ -139,8 +139,8 @@ def test_sliders_are_used_by_keyboard(page_of):
     assert said(page) == (
         "6 positions of the input (0, 14–18) can reach the output at position 18 "
         "through 2 layers. 13 earlier ones cannot. A cache keeps 4 positions per "
-        f"layer. If all weights were equal, {percent}% of the output would come from "
-        "the sink."
+        f"layer. If all weights were equal, {percent}% of the weight would end at the "
+        "sink."
     )
     press(page, "Reset")
     np.testing.assert_allclose(shares(page), averages(20, 3, 4, 0, 19), atol=1e-12)

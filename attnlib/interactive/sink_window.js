@@ -118,8 +118,8 @@ const describe = (settings, rows) => {
   return `${field} of the input (${ranges(reached)}) can reach the output at position ` +
     `${position} through ${layers} layer${layers > 1 ? "s" : ""}.${rest} A ` +
     `cache keeps ${kept} position${kept > 1 ? "s" : ""} per layer.` + (sinks
-    ? ` If all weights were equal, ${Math.round(100 * share)}% of the output would ` +
-      `come from the sink${sinks > 1 ? "s" : ""}.` : "");
+    ? ` If all weights were equal, ${Math.round(100 * share)}% of the weight would ` +
+      `end at the sink${sinks > 1 ? "s" : ""}.` : "");
 };
 
 const start = ({root, live, said, data}) => {
@@ -151,7 +151,7 @@ const start = ({root, live, said, data}) => {
   const key = make("div", {class: "sw-key"}, ...[
     ["sw-reached", "reaches the output"], ["sw-sink", "sink"],
     ["sw-line", "attended to by the window"], ["sw-to-sink", "as a sink"],
-    ["sw-bar", "share in the output, if the weights of each row were equal"],
+    ["sw-bar", "share of the weight, if the weights of each row were equal"],
   ].map(([kind, name]) => make("span", {}, make("i", {class: kind}), name)));
   picture.addEventListener("click", e => {
     const left = picture.clientWidth < 460 ? 24 : 92;
