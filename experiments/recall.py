@@ -15,6 +15,9 @@ The runs, by their field "model":
   numbers whatever the number of pairs;
 - "linear-64": the same with d = 64, a state four times as large.
 
+- "linear-long" and "linear-64-long": the last two with six times as many sequences, for
+  64 pairs alone.
+
 Of each, by_pairs: [number of pairs, accuracy on new sequences], each of a model trained
 on that number, and losses, their mean loss in training, in which each sequence is seen
 once. Chance is one in 32.
@@ -30,6 +33,7 @@ KEYS, VALUES, WIDTH = 64, 32, 64
 PAIRS = (4, 8, 16, 32, 64)
 BATCH_SIZE, PEAK = 128, 1e-2
 FULL = {"train": 60_000, "test": 2000}
+LONG, LONG_TRAINING = "-long", {"train": 360_000}
 QUICK = {"train": 1000, "test": 100}
 
 
@@ -59,6 +63,10 @@ def attend(query, keys, values, kind):
     return ops.einsum("btd,bdv->btv", query, state) / total[..., None]
 
 
+def dimension(name):
+    return MODELS[name.removesuffix(LONG)]
+
+
 def new_model(name, pairs):
     from attnlib.backend import keras
 
@@ -70,7 +78,7 @@ def new_model(name, pairs):
     asked = keras.Input([1], dtype="int32")
     of_key, of_value = layers.Embedding(KEYS, WIDTH), layers.Embedding(VALUES, WIDTH)
     x = of_key(keys) + of_value(values)  # (batch, pairs, width)
-    d, kind = MODELS[name], name.split("-")[0]
+    d, kind = dimension(name), name.split("-")[0]
     context = layers.Lambda(lambda parts: attend(*parts, kind))(
         [
             layers.Dense(d, use_bias=False)(of_key(asked)),
@@ -82,11 +90,11 @@ def new_model(name, pairs):
     return keras.Model([keys, values, asked], logits)
 
 
-def train(name, seed, sizes):
+def train(name, seed, sizes, numbers_of_pairs):
     from attnlib.backend import keras
 
     by_pairs, losses = [], []
-    for pairs in PAIRS:
+    for pairs in numbers_of_pairs:
         keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
         model = new_model(name, pairs)
@@ -107,7 +115,7 @@ def train(name, seed, sizes):
     return {
         "model": name,
         "seed": seed,
-        "d": MODELS[name],
+        "d": dimension(name),
         "width": WIDTH,
         "parameters": model.count_params(),
         **sizes,
@@ -120,10 +128,16 @@ def train(name, seed, sizes):
 def measure(options):
     sizes = QUICK if options.quick else FULL
     runs = [
-        run(f"recall-{name}-{seed}", options.output, train, name, seed, sizes)
+        run(f"recall-{name}-{seed}", options.output, train, name, seed, sizes, PAIRS)
         for name in (("linear",) if options.quick else MODELS)
         for seed in ((0,) if options.quick else SEEDS)
     ]
+    for name in () if options.quick else ("linear" + LONG, "linear-64" + LONG):
+        details = sizes | LONG_TRAINING, PAIRS[-1:]
+        runs += [
+            run(f"recall-{name}-{seed}", options.output, train, name, seed, *details)
+            for seed in SEEDS
+        ]
     return {"keys": KEYS, "values": VALUES, "runs": runs}
 
 
