@@ -140,8 +140,16 @@ def spoiled(result):
 
 @every_exercise
 def test_exercise_refuses_the_right_numbers_as_the_wrong_thing(exercise):
-    first = exercise._fresh_cases()[0][1]
+    cases = exercise._fresh_cases()
+    first = cases[0][1]
+    half = any(
+        isinstance(argument, np.ndarray) and argument.dtype == np.float16
+        for _, arguments in cases
+        for argument in arguments
+    )
     for number, (how, _) in enumerate(spoiled(exercise.reference_solution(*first))):
+        if how == "in half precision" and half:
+            continue  # an exercise on half precision accepts it
 
         def submission(*arguments, number=number):
             others = [
