@@ -13,8 +13,7 @@ The runs, by their field "model":
 - "linear": φ(q) · φ(k) over its sum, with φ(x) = elu(x) + 1 (Katharopoulos et al.,
   2020), and the same d: its state, the sums of φ(k) vᵀ and of φ(k), has 16 × 64 + 16
   numbers whatever the number of pairs;
-- "linear-64": the same with d = 64, a state four times as large.
-
+- "linear-64": the same with d = 64, a state four times as large;
 - "linear-long" and "linear-64-long": the last two with six times as many sequences, for
   64 pairs alone.
 

@@ -207,6 +207,7 @@ def measure(options):
     names += [("short number words", "transformer")]
     if options.quick:
         names = [("dates", "transformer-post-held"), ("number words", "general")]
+        names += [("dates", "transformer-shuffled")]
         names += [("short number words", "transformer")]
     runs = [
         run(

@@ -5,6 +5,7 @@ made with. tests/weekly runs all experiments in their quick size.
 import json
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from conftest import ROOT
 from numpy.testing import assert_allclose
 
 from attnlib import results
-from experiments import reversal
+from attnlib.vocabulary import Vocabulary
+from experiments import reversal, transformer
 
 EXPERIMENTS = ROOT / "experiments"
 NAMES = sorted(
@@ -453,3 +455,18 @@ def test_learned_positions_refuse_a_longer_source():
     )
     assert positions.refusal() == message
     assert results.load("positions")["learned_refuses"] == message
+
+
+def test_shuffled_batches_do_not_depend_on_lengths():
+    """With like lengths, a batch spans few of them; drawn at random, nearly all."""
+    pairs = [(["a"] * (1 + i % 40), ["b"]) for i in range(800)]
+    model = types.SimpleNamespace(
+        source_vocabulary=Vocabulary.of([["a"]]),
+        target_vocabulary=Vocabulary.of([["b"]]),
+    )
+
+    def spread(shuffled):
+        made = transformer.batches(model, pairs, 0, shuffled)
+        return np.mean([np.ptp(made.lengths[0][rows]) for rows in made.rows])
+
+    assert spread(False) < 8 and spread(True) > 30
